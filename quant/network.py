@@ -1,0 +1,85 @@
+"""The integer network: what the quantizer leaves behind and every model of the chain computes.
+
+A tensor is integer codes with a fractional length: ``real = code * 2**-fl``. Inside the project
+tensors are N H W C, kernels K C R S (out channel, in channel, kernel row, kernel column).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .formats import QFormat
+
+__all__ = ["IntArray", "Kind", "Layer", "QuantizedNetwork", "Tensor"]
+
+IntArray = npt.NDArray[np.int64]
+Kind = Literal["conv", "maxpool", "avgpool", "add"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tensor:
+    """An activation: its name in the ONNX file, its map ``(height, width, channels)``, its format."""
+
+    name: str
+    shape: tuple[int, int, int]
+    format: QFormat
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One requantization: everything between two tensors that exist as codes.
+
+    ``conv``     acc[k] = bias[k] + sum_{c,r,s} act[y*sy + r*dy - pt, x*sx + s*dx - pl, c] * wgt[k,c,r,s]
+                 (+ residual << res_shift[k]), out = clamp(round_half_even(acc >> shift[k]), lo, hi).
+                 Codes outside of the map are 0. A fully connected layer is a conv whose kernel covers the map.
+    ``avgpool``  the same with acc[c] = sum over the window of act[.., c] * wgt, ``wgt`` one code of shape (1,1,1,1).
+    ``maxpool``  out = max over the window of the codes inside the map; ``shift`` is 0, lo and hi the format's.
+    ``add``      acc = (act0 << in_shift) + (act1 << res_shift), out as above. Either shift is 0.
+
+    The last output channel's, row's and column's windows may reach outside of the map (pads, ceil_mode).
+    """
+
+    name: str
+    kind: Kind
+    inputs: tuple[str, ...]
+    """conv: (act,) or (act, residual); add: (act0, act1); pools: (act,)."""
+    output: str
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """top, left, bottom, right."""
+    wgt: IntArray | None = None
+    """[K, C, R, S] signed codes (avgpool: [1, 1, 1, 1]); None for maxpool and add."""
+    wgt_width: int = 8
+    """bits of a weight code, 2..8 or 16."""
+    wgt_fl: IntArray | None = None
+    """[K] fractional length of the weights, all equal unless per-channel."""
+    bias: IntArray | None = None
+    """[K] integers at fl_acc; None means 0."""
+    shift: IntArray = field(default_factory=lambda: np.zeros(1, np.int64))
+    """[K] s = fl_acc - fl_out, may be negative."""
+    res_shift: IntArray | None = None
+    """[K] fl_acc - fl_residual >= 0; conv with a residual and add only."""
+    in_shift: int = 0
+    """add only: fl_acc - fl_act0 >= 0."""
+    lo: int = -128
+    hi: int = 127
+    """saturation bounds of the output codes; ReLU, ReLU6 and Clip live here."""
+    macs: int = 0
+    """useful MACs for one image: the products of the ONNX file's Conv, Gemm, MatMul; 0 for others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizedNetwork:
+    """Layers in topological order over named tensors; one input, one output or more."""
+
+    name: str
+    input: str
+    outputs: tuple[str, ...]
+    tensors: dict[str, Tensor]
+    layers: tuple[Layer, ...]
