@@ -1,0 +1,190 @@
+"""``EngineConfig``: the one frozen description of an engine, passed down everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from math import ceil, gcd
+
+__all__ = ["ISA_VERSION", "EngineConfig"]
+
+ISA_VERSION = 1
+"""Part of the hash: a program of another version of the instruction set is refused."""
+
+_WIDTHS = (*range(2, 9), 16)
+
+
+def _integer(name: str, value: object, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ValueError(f"{name} must be an integer in {low}..{high}, not {value!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """Every size of an engine; all else derives.
+
+    Parameters
+    ----------
+    rows, cols : PEs of the array, 1..128 each; no powers of two needed. Rows hold input channels,
+        columns output channels.
+    act_width, wgt_width : bits of an activation and a weight, 2..8 or 16. Networks may use fewer.
+    acc_width : bits of an accumulator, 16..48.
+    port_width : bits of the memory port, 32..512, a power of two.
+    scratchpad : bytes of activation memory, an upper bound: banks are rounded down to a power of two.
+    acc_depth : accumulators a column, the pixels one compute instruction covers; a power of two.
+    banks : scratchpad banks, each one read and one write port; a power of two.
+
+    Raises ``ValueError`` naming the parameter, its range and the value.
+    """
+
+    rows: int = 8
+    cols: int = 8
+    act_width: int = 8
+    wgt_width: int = 8
+    acc_width: int = 32
+    port_width: int = 64
+    scratchpad: int = 128 * 1024
+    acc_depth: int = 1024
+    banks: int = 4
+
+    def __post_init__(self) -> None:
+        _integer("rows", self.rows, 1, 128)
+        _integer("cols", self.cols, 1, 128)
+        for name in ("act_width", "wgt_width"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or value not in _WIDTHS:
+                raise ValueError(f"{name} must be 2..8 or 16, not {value!r}")
+        _integer("acc_width", self.acc_width, 16, 48)
+        for name, low, high in (
+            ("port_width", 32, 512),
+            ("acc_depth", 16, 1 << 16),
+            ("banks", 2, 16),
+        ):
+            value = getattr(self, name)
+            _integer(name, value, low, high)
+            if value & (value - 1):
+                raise ValueError(f"{name} must be a power of two, not {value!r}")
+        _integer("scratchpad", self.scratchpad, 1, 1 << 26)
+        least = 16 * self.banks * self.word_bytes
+        if self.scratchpad < least:
+            raise ValueError(
+                f"scratchpad must hold at least 16 words a bank, {least} bytes for this array, not {self.scratchpad}"
+            )
+        if self.acc_width < self.act_width + 1 + self.wgt_width:
+            raise ValueError(
+                f"acc_width must hold one product, {self.act_width + 1 + self.wgt_width} bits, not {self.acc_width}"
+            )
+
+    # Scratchpad geometry ---------------------------------------------------------------------
+
+    @property
+    def lanes(self) -> int:
+        """Elements of a scratchpad word: one pixel's block of ``max(rows, cols)`` channels."""
+        return max(self.rows, self.cols)
+
+    @property
+    def group_lanes(self) -> int:
+        """Lanes that always share an address: every rotation is a multiple of it."""
+        return gcd(self.rows, self.cols)
+
+    @property
+    def groups(self) -> int:
+        """Lane groups of a word; 1 for a square array, which needs no rotation."""
+        return self.lanes // self.group_lanes
+
+    @property
+    def lane_bytes(self) -> int:
+        """Bytes of an element in external memory."""
+        return 1 if self.act_width <= 8 else 2
+
+    @property
+    def word_bytes(self) -> int:
+        """Bytes of a scratchpad word as the host counts them."""
+        return self.lanes * self.lane_bytes
+
+    @cached_property
+    def bank_depth(self) -> int:
+        """Words of a bank, a power of two."""
+        return 1 << ((self.scratchpad // (self.banks * self.word_bytes)).bit_length() - 1)
+
+    @property
+    def words(self) -> int:
+        """Words of the whole scratchpad; bank = address // bank_depth."""
+        return self.banks * self.bank_depth
+
+    @property
+    def addr_width(self) -> int:
+        """Bits of a scratchpad word address."""
+        return (self.words - 1).bit_length()
+
+    # Numbers -----------------------------------------------------------------------------------
+
+    @property
+    def max_left_shift(self) -> int:
+        """A left shift by this much saturates every accumulator but 0; larger ones are clamped to it."""
+        return self.act_width + 1
+
+    @property
+    def shift_width(self) -> int:
+        """Bits of the requantizer's shift as stored: s + max_left_shift, 0..acc_width + max_left_shift."""
+        return (self.acc_width + self.max_left_shift).bit_length()
+
+    @property
+    def res_shift_width(self) -> int:
+        """Bits of the residual's left shift, 0..acc_width - 1."""
+        return (self.acc_width - 1).bit_length()
+
+    @property
+    def param_width(self) -> int:
+        """Bits of one column's parameters: bias, shift, residual shift."""
+        return self.acc_width + self.shift_width + self.res_shift_width
+
+    @property
+    def param_rows(self) -> int:
+        """Rows of the weight stream that one parameter block takes."""
+        return ceil(self.param_width / self.wgt_width)
+
+    @property
+    def psum_width(self) -> int:
+        """Bits of the partial sums in the array: exact for ``rows`` products."""
+        return min(self.acc_width, self.act_width + 1 + self.wgt_width + (self.rows - 1).bit_length())
+
+    # Memory port -------------------------------------------------------------------------------
+
+    @property
+    def port_bytes(self) -> int:
+        """Bytes of a beat."""
+        return self.port_width // 8
+
+    @property
+    def word_beats(self) -> int:
+        """Beats that STORE writes for one scratchpad word."""
+        return ceil(self.word_bytes / self.port_bytes)
+
+    @property
+    def plane_words(self) -> int:
+        """Port words a plane of ``cols`` bits takes where it is wider than the port, else 1."""
+        return ceil(self.cols / self.port_width)
+
+    @property
+    def planes_per_word(self) -> int:
+        """Planes of ``cols`` bits in one port word of the weight stream (1 if a plane spans words)."""
+        return max(1, self.port_width // self.cols)
+
+    # Identity ------------------------------------------------------------------------------------
+
+    @cached_property
+    def hash(self) -> int:
+        """32 bits over every parameter and the instruction set's version; in the program and the ID register."""
+        text = json.dumps({"isa": ISA_VERSION, **asdict(self)}, sort_keys=True)
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+
+    def describe(self) -> str:
+        """One line for messages: ``8x8 array, 8-bit activations, ...``."""
+        return (
+            f"{self.rows}x{self.cols} array, {self.act_width}-bit activations, {self.wgt_width}-bit weights, "
+            f"{self.acc_width}-bit accumulators, {self.port_width}-bit port, "
+            f"{self.words * self.word_bytes // 1024} KB scratchpad, accumulator depth {self.acc_depth}"
+        )

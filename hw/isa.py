@@ -1,0 +1,295 @@
+"""The instruction set, as data: encoder, decoder, disassembler, simulator, RTL and docs derive from here.
+
+A program is a sequence of records of equal size (``record_words`` port words each). Fields are packed from
+bit 0 in the order written; widths come from ``EngineConfig``. Every record starts with HEADER. The engine has
+three units, load, compute and store; each executes its own instructions in order and runs ahead of the others.
+An instruction starts when, for each unit, at least ``iteration * n_unit + wait_unit`` of that unit's instructions
+have completed; ``n_unit`` is the count an iteration holds (see CONFIG) and the field may be negative, which
+means "of the iteration before". The program runs once per image: after the last record the fetch unit starts
+again at the first, until all images are done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from .config import EngineConfig
+
+__all__ = ["COMPUTE", "CONFIG", "COORD", "HEADER", "INSTRUCTIONS", "LOAD", "MAGIC", "NO_WAIT", "POOL_MAX",
+           "POOL_NONE", "POOL_SUM", "REGIONS", "SEGMENT", "STORE", "WAIT", "Field", "Instruction", "decode", "encode", "layout", "record_bits", "record_words", "steps"]  # fmt: skip
+
+Width = int | Callable[[EngineConfig], int]
+
+COORD = 12
+"""Bits of a signed map coordinate: maps up to 2047 high and wide, with their padding."""
+
+REGIONS = ("program", "input", "output", "spill")
+"""What a memory offset counts from: input and output advance by their stride register each iteration."""
+
+POOL_NONE, POOL_SUM, POOL_MAX = 0, 1, 2
+
+WAIT = 20
+"""Bits of the completion counters and thresholds, compared modulo 2**WAIT as signed differences."""
+
+NO_WAIT = -(1 << (WAIT - 2))
+"""A threshold that always holds: an iteration has fewer than 2**(WAIT - 3) instructions of a unit."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: its width in bits (or a function of the configuration), signedness, meaning with unit."""
+
+    name: str
+    width: Width
+    doc: str
+    signed: bool = False
+
+    def bits(self, config: EngineConfig) -> int:
+        """The width for one configuration."""
+        return self.width if isinstance(self.width, int) else self.width(config)
+
+    def check(self, value: int, config: EngineConfig) -> int:
+        """The value's bit pattern. Raises ``ValueError`` naming the field if it does not fit."""
+        bits = self.bits(config)
+        low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if self.signed else (0, (1 << bits) - 1)
+        if not low <= value <= high:
+            kind = "signed bits" if self.signed else "bits"
+            raise ValueError(f"{self.name} must fit in {bits} {kind}, not {value}")
+        return int(value) & ((1 << bits) - 1)
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One instruction: its opcode, the unit that executes it, the loop nest it stands for, its fields."""
+
+    name: str
+    opcode: int
+    unit: str
+    doc: str
+    fields: tuple[Field, ...]
+
+
+def _addr(config: EngineConfig) -> int:
+    return config.addr_width
+
+
+def _count(config: EngineConfig) -> int:
+    return config.addr_width + 1
+
+
+def _lane(config: EngineConfig) -> int:
+    return max(1, (config.lanes - 1).bit_length())
+
+
+def _lanes(config: EngineConfig) -> int:
+    return config.lanes.bit_length()
+
+
+def _skip(config: EngineConfig) -> int:
+    return max(1, (config.port_bytes // config.lane_bytes - 1).bit_length())
+
+
+def _bound(config: EngineConfig) -> int:
+    return config.act_width + 1
+
+
+HEADER = (
+    Field("opcode", 4, "which instruction; 0 is none, so that memory of zeros is an error"),
+    Field("last", 1, "1: the last of its unit in this iteration"),
+    Field("wait_load", WAIT, "LOADs completed before this starts, relative to the iteration", signed=True),
+    Field("wait_compute", WAIT, "COMPUTEs completed, likewise", signed=True),
+    Field("wait_store", WAIT, "STOREs completed, likewise", signed=True),
+)
+
+CONFIG = Instruction(
+    "config", 1, "fetch",
+    """The first record: error unless hash equals the engine's own.""",
+    (
+        Field("hash", 32, "EngineConfig.hash of the engine this program is for"),
+        Field("n_load", WAIT - 3, "LOADs in one iteration"),
+        Field("n_compute", WAIT - 3, "COMPUTEs in one iteration"),
+        Field("n_store", WAIT - 3, "STOREs in one iteration"),
+    ),
+)  # fmt: skip
+
+LOAD = Instruction(
+    "load", 2, "load",
+    """for p in 0..pixels-1:
+    for b in 0..blocks-1:
+        n = tail if b == blocks-1 else lanes
+        word[base + p + b*block_step] = next n elements (the other lanes 0)
+
+The elements lie densely (N H W C) from `offset` of the region on, `beats` port words are read, the first
+`skip` elements are dropped. An element takes lane_bytes bytes; its low act_width bits count.""",
+    (
+        Field("region", 2, "index into REGIONS"),
+        Field("offset", 32, "bytes from the region's start, a multiple of the port's bytes"),
+        Field("beats", 24, "port words to read, at least 1"),
+        Field("skip", _skip, "elements of the first beat to drop"),
+        Field("pixels", _count, "pixels to write, at least 1"),
+        Field("blocks", 12, "words a pixel, at least 1"),
+        Field("tail", _lanes, "elements of a pixel's last word, 1..lanes"),
+        Field("base", _addr, "word address of pixel 0, block 0"),
+        Field("block_step", _addr, "words from a block to the next"),
+    ),
+)  # fmt: skip
+
+_LOOPS = ("wx", "wy", "ox", "oy")
+
+COMPUTE = Instruction(
+    "compute", 3, "compute",
+    """base, rot = in_base, in_rot
+for kb in 0..kb_last:                     # blocks of `rows` input channels
+  for ky in 0..ky_last:
+    for kx in 0..kx_last:                 # one pass: one rows x cols weight tile
+      tile = next tile of the weight stream (the one in the array if keep)
+      a = 0
+      for oy, ox, wy, wx in 0..*_last:    # wx innermost; a pass streams one pixel a cycle
+        y, x, addr = position              # y0, x0, base at the start, plus the steps
+        act[r] = word[addr][rot + r] if 0 <= y < in_height and 0 <= x < in_width else 0
+        acc[a][c] (+)= sum_r act[r] * tile[r][c]       # first pass: = bias[c] + (res[c] << res_shift[c]) + ...
+        a += 1
+  base, rot = base + block_step * ((rot + rows) // lanes), (rot + rows) % lanes
+out = 0
+for oy, ox: for wy, wx:                   # with the last pass, no drain
+    v = acc[a][c];  pool SUM: v = sum over wy, wx of v
+    q = clamp(round_half_even(v >> shift[c]), lo, hi)
+    pool MAX: q = max over wy, wx of q, pixels outside of the map skipped (the least code if all are)
+    word[out_base + out][out_rot + c] = q;  out += 1   # once a window where pool is not NONE
+
+`word[addr][lane]` with lane >= lanes means the next block: word[addr + block_step][lane - lanes].
+A *_step_L field is what is added when loop L advances and all loops inside wrap: see `steps`.
+Addresses are modulo the scratchpad's words. The weight stream holds one segment per COMPUTE: see docs/isa.md.""",
+    (
+        Field("kb_last", 12, "input blocks - 1"),
+        Field("ky_last", 4, "kernel rows - 1"),
+        Field("kx_last", 4, "kernel columns - 1"),
+        *(Field(f"{loop}_last", COORD - 1, f"count of loop {loop} - 1") for loop in _LOOPS),
+        Field("in_base", _addr, "word address of position (y0, x0), may lie before the tensor"),
+        Field("in_block_step", _addr, "words from an input block to the next"),
+        Field("in_rot", _lane, "lane of row 0, a multiple of group_lanes"),
+        Field("in_signed", 1, "1: activation codes are signed"),
+        Field("in_height", COORD - 1, "rows of the input map"),
+        Field("in_width", COORD - 1, "columns of the input map"),
+        Field("y0", COORD, "row of the first pixel, negative in the padding", signed=True),
+        Field("x0", COORD, "column of the first pixel", signed=True),
+        Field("kx_x_step", COORD, "columns from a kernel column to the next", signed=True),
+        Field("kx_addr_step", _addr, "words likewise"),
+        Field("ky_y_step", COORD, "rows from a kernel row to the next", signed=True),
+        Field("ky_addr_step", _addr, "words likewise, kx having wrapped"),
+        *(Field(f"x_step_{loop}", COORD, f"columns when {loop} advances", signed=True) for loop in _LOOPS),
+        *(Field(f"y_step_{loop}", COORD, f"rows when {loop} advances", signed=True) for loop in _LOOPS),
+        *(Field(f"addr_step_{loop}", _addr, f"words when {loop} advances") for loop in _LOOPS),
+        Field("keep", 1, "1: the first pass uses the tile already in the array"),
+        Field("res", 1, "1: a residual is added"),
+        Field("res_signed", 1, "1: its codes are signed"),
+        Field("res_base", _addr, "word address of its first pixel; its lanes are rotated by out_rot"),
+        Field("res_block_step", _addr, "words from a residual block to the next"),
+        *(Field(f"res_step_{loop}", _addr, f"words when {loop} advances") for loop in _LOOPS),
+        Field("out_base", _addr, "word address of output 0"),
+        Field("out_block_step", _addr, "words from an output block to the next"),
+        Field("out_rot", _lane, "lane of column 0, a multiple of group_lanes"),
+        Field("pool", 2, "0 none, 1 sum before, 2 maximum after the requantizer"),
+        Field("lo", _bound, "least output code", signed=True),
+        Field("hi", _bound, "greatest output code (act_width + 1 bits hold unsigned codes)", signed=True),
+    ),
+)  # fmt: skip
+
+STORE = Instruction(
+    "store", 4, "store",
+    """for b in 0..blocks-1:
+    for p in 0..pixels-1:
+        memory[offset + (b*pixels + p) * word_beats beats] = word[base + p + b*block_step]
+
+A word is padded to whole beats; an element takes lane_bytes bytes, its code in the low act_width bits.""",
+    (
+        Field("region", 2, "index into REGIONS"),
+        Field("offset", 32, "bytes from the region's start, a multiple of the port's bytes"),
+        Field("pixels", _count, "words a block, at least 1"),
+        Field("blocks", 12, "blocks, at least 1"),
+        Field("base", _addr, "word address of block 0"),
+        Field("block_step", _addr, "words from a block to the next"),
+    ),
+)  # fmt: skip
+
+MAGIC = 0xA5
+
+SEGMENT = (
+    Field("magic", 8, "0xA5, else the stream is out of step: an error"),
+    Field("width", 5, "bits of a weight in this segment's tiles, 2..wgt_width"),
+    Field("n_rows", 19, "rows of tiles that follow the parameters: passes * rows, 0 where every tile is kept"),
+)
+"""The header of a segment of the weight stream, one port word. One segment per COMPUTE, in order.
+
+After it come param_rows rows of wgt_width planes, then n_rows rows of `width` planes: tile after tile in the
+order of the passes (kb, ky, kx), rows 0 first. A plane is `cols` bits, bit c for column c; plane i of a row
+holds bit i of each column's value (two's complement). planes_per_word planes lie in a port word from bit 0 on
+(plane_words words a plane where cols > port_width); the segment is padded to whole words.
+Parameter row i holds bits i*wgt_width.. of each column's block: bias (acc_width bits), then
+shift + max_left_shift (shift_width bits), then res_shift (res_shift_width bits), from bit 0 up.
+"""
+
+INSTRUCTIONS = {i.opcode: i for i in (CONFIG, LOAD, COMPUTE, STORE)}
+
+
+def layout(instruction: Instruction, config: EngineConfig) -> Iterator[tuple[Field, int, int]]:
+    """Yield (field, lowest bit, bits) of HEADER and the instruction's own fields."""
+    position = 0
+    for field in (*HEADER, *instruction.fields):
+        bits = field.bits(config)
+        yield field, position, bits
+        position += bits
+
+
+def record_bits(instruction: Instruction, config: EngineConfig) -> int:
+    """Bits the instruction's fields take, HEADER included."""
+    return sum(bits for _, _, bits in layout(instruction, config))
+
+
+def record_words(config: EngineConfig) -> int:
+    """Port words of every record of a program."""
+    return ceil(max(record_bits(i, config) for i in INSTRUCTIONS.values()) / config.port_width)
+
+
+def encode(instruction: Instruction, config: EngineConfig, values: Mapping[str, int]) -> bytes:
+    """The record: little-endian bytes, ``record_words`` port words. Fields not named are 0.
+
+    Raises ``ValueError`` for an unknown field and for a value that does not fit, naming both.
+    """
+    given = {"opcode": instruction.opcode, **values}
+    record = 0
+    for field, low, _ in layout(instruction, config):
+        try:
+            record |= field.check(given.pop(field.name, 0), config) << low
+        except ValueError as error:
+            raise ValueError(f"{instruction.name}: {error}") from None
+    if given:
+        raise ValueError(f"{instruction.name} has no field {', '.join(sorted(given))}")
+    return record.to_bytes(record_words(config) * config.port_bytes, "little")
+
+
+def decode(record: bytes, config: EngineConfig) -> tuple[Instruction, dict[str, int]]:
+    """The instruction and every field's value. Raises ``ValueError`` for an unknown opcode."""
+    bits = int.from_bytes(record, "little")
+    opcode = bits & 15
+    if opcode not in INSTRUCTIONS:
+        raise ValueError(f"opcode must be one of {sorted(INSTRUCTIONS)}, not {opcode}")
+    instruction, values = INSTRUCTIONS[opcode], {}
+    for field, low, width in layout(instruction, config):
+        value = bits >> low & (1 << width) - 1
+        values[field.name] = value - (1 << width) if field.signed and value >> (width - 1) else value
+    return instruction, values
+
+
+def steps(strides: Sequence[int], counts: Sequence[int]) -> list[int]:
+    """step[l] = stride[l] - sum_{i < l} (count[i] - 1) * stride[i], innermost loop first.
+
+    What to add when loop l advances while the loops inside it go back to their start.
+    """
+    result, inside = [], 0
+    for stride, count in zip(strides, counts, strict=True):
+        result.append(stride - inside)
+        inside += (count - 1) * stride
+    return result
