@@ -1,4 +1,4 @@
-"""What is known of the demo network: its layers, its accuracy by ONNX Runtime, and the README that states them."""
+"""What is known of the demo network: its layers, accuracy by ONNX Runtime, the README that states both."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Results:
 
 @dataclass(frozen=True)
 class Layer:
-    """One Conv or Gemm: ``kernel`` and ``stride`` of its square window, shapes C x H x W, its own parameters."""
+    """One Conv or Gemm: ``kernel`` and ``stride`` of its square window, shapes C x H x W, parameters."""
 
     name: str
     kernel: int
@@ -53,7 +53,7 @@ def _session(path: Path) -> ort.InferenceSession:
 
 
 def check(path: Path) -> None:
-    """Raise unless the file is valid ONNX of ``OPERATORS`` alone and gives the same logits at batch 1 and 5."""
+    """Raise unless the file is valid ONNX of ``OPERATORS`` alone, with equal logits at batch 1 and 5."""
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
     foreign = {node.op_type for node in model.graph.node} - OPERATORS

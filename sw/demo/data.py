@@ -1,7 +1,7 @@
 """Fashion-MNIST: the idx files, the fixed split, and the small image files that travel with the package.
 
-The network's input is ``real = (pixel / 255 - 0.2860) / 0.3530`` with ``pixel`` 0..255, mean and deviation those of
-the 60,000 training images. The normalisation happens here, outside the ONNX graph.
+The network's input is ``real = (pixel / 255 - 0.2860) / 0.3530`` with ``pixel`` 0..255, mean and deviation
+those of the 60,000 training images. The normalisation happens here, outside the ONNX graph.
 """
 
 import gzip
@@ -61,7 +61,7 @@ def normalize(pixels: Pixels) -> NDArray[np.float32]:
 
 
 def _read_idx(path: Path) -> Pixels:
-    """Read a gzipped idx file: 0, 0, 8 (uint8), the number of axes, one big-endian size each, then the bytes."""
+    """Read a gzipped idx file: 0, 0, 8 (uint8), the number of axes, their big-endian sizes, the bytes."""
     raw = gzip.decompress(path.read_bytes())
     if raw[:3] != b"\x00\x00\x08":
         raise ValueError(
@@ -85,8 +85,9 @@ def read(folder: Path, part: str) -> Images:
         path = folder / f"{part}-{kind}"
         if not path.is_file():
             raise FileNotFoundError(
-                f"{path} is absent: install the Debian package {DEBIAN_PACKAGE} (apt install {DEBIAN_PACKAGE}), "
-                "or give the folder of the four Fashion-MNIST .gz files with --data"
+                f"{path} is absent: install the Debian package {DEBIAN_PACKAGE} "
+                f"(apt install {DEBIAN_PACKAGE}), or give the folder "
+                "of the four Fashion-MNIST .gz files with --data"
             )
         arrays.append(_read_idx(path))
     return Images(arrays[0][..., np.newaxis], arrays[1])
@@ -95,8 +96,8 @@ def read(folder: Path, part: str) -> Images:
 def split(train: Images) -> tuple[Images, Images, Images]:
     """Split the training images into (training, validation, calibration).
 
-    Validation and training images are disjoint; the calibration images are 256 of the training ones. The choice
-    depends on ``SPLIT_SEED`` alone, so that every run of every seed holds out the same images.
+    Validation and training images are disjoint; the calibration images are 256 of the training ones. The
+    choice depends on ``SPLIT_SEED`` alone, so that every run of every seed holds out the same images.
     """
     order = np.random.default_rng(SPLIT_SEED).permutation(len(train))
     validation, training = order[:VALIDATION_IMAGES], order[VALIDATION_IMAGES:]

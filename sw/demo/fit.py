@@ -28,7 +28,7 @@ def _batches(images: data.Images, generator: torch.Generator) -> Iterator[tuple[
     """One epoch of augmented, normalised batches in random order; the incomplete last one is dropped."""
     pixels, labels = torch.tensor(images.pixels[..., 0]), torch.tensor(images.labels, dtype=torch.long)
     order = torch.randperm(len(images), generator=generator)
-    for index in order[: len(order) // BATCH * BATCH].split(BATCH):
+    for index in order[: len(order) // BATCH * BATCH].reshape(-1, BATCH):
         grey = augment(pixels[index], generator).unsqueeze(1)
         yield (grey / data.SCALE - data.MEAN) / data.STD, labels[index]
 
@@ -44,6 +44,13 @@ def _optimizer(network: nn.Module, steps: int) -> tuple[torch.optim.SGD, torch.o
         optimizer, PEAK_RATE, total_steps=steps, pct_start=0.2, cycle_momentum=False, final_div_factor=1e3
     )
     return optimizer, schedule
+
+
+def _lay_out(network: nn.Module, layout: torch.memory_format) -> None:
+    """Store the weights of the convolutions in ``layout``."""
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=layout)
 
 
 def accuracy(network: nn.Module, images: data.Images) -> float:
@@ -63,14 +70,15 @@ def fit(
 ) -> tuple[FashionNet, float]:
     """Train; return the network in evaluation mode and its top-1 accuracy on ``validation``.
 
-    One line of progress an epoch goes to standard error. The last epoch's network is the result: the validation
-    images choose settings, not epochs.
+    One line of progress an epoch goes to standard error. The last epoch's network is the result: the
+    validation images choose settings, not epochs.
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    network = FashionNet().to(memory_format=torch.channels_last)
+    network = FashionNet()
+    _lay_out(network, torch.channels_last)  # a third faster on a CPU
     optimizer, schedule = _optimizer(network, epochs * (len(training) // BATCH))
     criterion = nn.CrossEntropyLoss(label_smoothing=LABEL_SMOOTHING)
     top1 = 0.0
@@ -98,8 +106,8 @@ def fit(
 def _unshare(path: Path) -> None:
     """Give every parameter an initializer of its own.
 
-    The exporter keeps one of two equal parameters and an Identity node for the other. That happens here: the offsets
-    of the two BatchNorms before an addition get equal gradients from equal initial values.
+    The exporter keeps one of two equal parameters and an Identity node for the other. That happens here: the
+    offsets of the two BatchNorms before an addition get equal gradients from equal initial values.
     """
     model = onnx.load(path)
     initializers = {array.name: array for array in model.graph.initializer}
@@ -113,10 +121,14 @@ def _unshare(path: Path) -> None:
 
 
 def export(network: FashionNet, path: Path) -> None:
-    """Write ``network`` as ONNX, batch axis ``N``, with its BatchNormalization nodes: folding is the compiler's work."""
+    """Write ``network`` as ONNX, batch axis ``N``, with its BatchNormalization nodes.
+
+    They are not folded: a user's file has them, and folding is the work of the front end.
+    """
     network.eval()
+    _lay_out(network, torch.contiguous_format)
     torch.onnx.export(
-        network.to(memory_format=torch.contiguous_format),
+        network,
         (torch.zeros(1, 1, 28, 28),),
         str(path),
         dynamo=False,  # the TorchScript exporter keeps BatchNormalization and needs no further package

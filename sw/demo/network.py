@@ -15,8 +15,8 @@ def _conv(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> 
 class Residual(nn.Module):
     """``out = relu(norm2(conv2(relu(norm1(conv1(x))))) + shortcut(x))``.
 
-    Both convolutions are 3x3 and the first has the stride. The shortcut is the identity where shape allows, otherwise
-    a 1x1 convolution of the same stride with its BatchNorm.
+    Both convolutions are 3x3 and the first has the stride. The shortcut is the identity where the shape
+    allows, otherwise a 1x1 convolution of the same stride with its BatchNorm.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -33,9 +33,11 @@ class Residual(nn.Module):
             self.shortcut.add_module("norm", nn.BatchNorm2d(out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Maps of ``out_channels``, height and width divided by ``stride``."""
         main = self.relu1(self.norm1(self.conv1(x)))
         main = self.norm2(self.conv2(main))
-        return self.relu2(main + self.shortcut(x))
+        out: Tensor = self.relu2(main + self.shortcut(x))
+        return out
 
 
 class FashionNet(nn.Module):
@@ -60,6 +62,7 @@ class FashionNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch."""
         x = self.block2(self.block1(self.stem(x)))
         x = self.block4(self.block3(self.pool(x)))
         logits: Tensor = self.classifier(self.flatten(self.average(x)))
@@ -67,8 +70,10 @@ class FashionNet(nn.Module):
 
 
 def augment(pixels: Tensor, generator: torch.Generator, shift: int = 2, hole: int = 8) -> Tensor:
-    """Augmented copies of ``pixels`` [N, 28, 28] uint8: mirrored or not, shifted by -shift..shift in y and x
-    (zeros move in), and, every second one, a hole x hole square (cut off at the border) set to the mean grey, 73.
+    """Augmented copies of ``pixels`` [N, 28, 28] uint8.
+
+    Half of them are mirrored, all are shifted by -shift..shift in y and x (zeros move in), and in half of
+    them a square of hole x hole pixels, cut off at the border, is set to the mean grey, 73.
     """
     count, height, width = pixels.shape
 
