@@ -1,0 +1,241 @@
+"""The data phase: fixed-point and float network side by side, layer by layer.
+
+``fl = argmin sum |x_float - x(width, fl)|**p`` over the calibration images, where x(width, fl) requantizes
+the exact accumulators of a layer whose inputs are already codes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .arithmetic import FloatArray, IntArray, requantize_exact, round_half_even
+from .formats import QFormat
+from .layers import Prepared, TooFine, code_bounds, prepare
+from .metrics import sqnr_from_sums
+from .network import Layer, QuantizedNetwork, Tensor
+from .protocol import Network, RealLayer
+from .ranges import FL_LIMIT, check_finite, overflow_free_fl
+from .report import LayerReport
+from .search import Method, best_fl
+from .store import ActivationStore
+
+__all__ = ["DataPhase", "Row", "run_data_phase"]
+
+Pairs = Callable[[], Iterator[tuple[FloatArray, FloatArray]]]
+"""Yields (float values, exact accumulators) batch by batch, anew at each call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What the data phase measured of one layer, before the accumulator's proof."""
+
+    name: str
+    layer: Layer
+    act_fl: int
+    out: QFormat
+    saturated: float
+    sqnr_db: float
+
+    def report(self, acc_bits: int, acc_width: int) -> LayerReport:
+        """The layer's row of the report."""
+        fl, shift = self.layer.wgt_fl, self.layer.shift
+        return LayerReport(
+            name=self.name, kind=self.layer.kind, act_fl=self.act_fl,
+            wgt_fl=None if fl is None else (int(fl.min()), int(fl.max())),
+            wgt_width=None if fl is None else self.layer.wgt_width,
+            out_fl=self.out.fl, out_width=self.out.width, out_signed=self.out.signed,
+            shift=(int(shift.min()), int(shift.max())), acc_bits=acc_bits, acc_width=acc_width,
+            saturated=self.saturated, sqnr_db=self.sqnr_db,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataPhase:
+    """The quantized network, one row a layer, and the SQNR of the input's codes."""
+
+    network: QuantizedNetwork
+    rows: tuple[Row, ...]
+    input_sqnr_db: float
+
+
+@dataclass
+class _State:
+    formats: dict[str, QFormat]
+    magnitude: dict[str, int]
+    roots: dict[str, str]
+    """maxpool outputs share their input's format: the tensor whose fl is chosen."""
+
+
+def run_data_phase(
+    network: Network,
+    images: FloatArray,
+    *,
+    method: Method,
+    wgt_fl: Mapping[str, IntArray],
+    caps: Mapping[str, int],
+    input_format: QFormat,
+    act_width: Callable[[str], int],
+    wgt_width: Callable[[str], int],
+    acc_width: int,
+    per_channel: bool,
+    batch: int,
+) -> DataPhase:
+    """Choose every activation's fl; see the module. ``input_format``: width and signedness of the input.
+
+    ``caps`` bounds the fl of single tensors. Raises TooFine where another cap is needed.
+    """
+    batches = math.ceil(images.shape[0] / batch)
+    last_use = {name: i for i, layer in enumerate(network.layers) for name in layer.inputs}
+    layers: list[Layer] = []
+    rows: list[Row] = []
+    with ActivationStore() as store:
+
+        def remember(name: str, fmt: QFormat, pairs: Pairs, shift: IntArray, lo: int, hi: int) -> None:
+            for b, (_, acc) in enumerate(pairs()):
+                store["code:" + name, b] = requantize_exact(acc, shift, lo, hi).astype(_code_type(fmt))
+
+        def input_pairs() -> Iterator[tuple[FloatArray, FloatArray]]:
+            for b in range(batches):
+                real = np.asarray(images[b * batch : (b + 1) * batch], np.float32)
+                yield real, real
+
+        name = network.input
+        zero = np.zeros(1, np.int64)
+        fmt = _choose(name, input_pairs, zero, input_format, -math.inf, math.inf, method, caps.get(name))
+        input_sqnr, _ = _measure(input_pairs, zero - fmt.fl, fmt, -math.inf, math.inf)
+        state = _State({name: fmt}, {name: max(-fmt.min, fmt.max)}, {name: name})
+        remember(name, fmt, input_pairs, zero - fmt.fl, fmt.min, fmt.max)
+        for b, (real, _) in enumerate(input_pairs()):
+            store["float:" + name, b] = real
+        for i, real_layer in enumerate(network.layers):
+            out = real_layer.output
+            try:
+                ready = prepare(
+                    real_layer,
+                    formats=state.formats,
+                    magnitude=state.magnitude,
+                    channels=network.shapes[out][2],
+                    wgt_fl=wgt_fl.get(real_layer.name),
+                    wgt_width=wgt_width(real_layer.name),
+                    acc_width=acc_width,
+                    per_channel=per_channel,
+                )
+            except TooFine as error:
+                raise TooFine(error.layer, state.roots[error.tensor], error.fl) from None
+            for b in range(batches):
+                real = network.forward(real_layer, [store["float:" + n, b] for n in real_layer.inputs])
+                codes = [store["code:" + n, b] for n in real_layer.inputs]
+                store["float:" + out, b] = real
+                store["acc", b] = network.accumulate(ready.layer, codes, ready.bound)
+
+            def pairs(out: str = out) -> Iterator[tuple[FloatArray, FloatArray]]:
+                for b in range(batches):
+                    yield store["float:" + out, b], store["acc", b]
+
+            fmt, layer = _finish(real_layer, ready, pairs, state, method, caps, act_width(out))
+            lo, hi = (-math.inf, math.inf) if layer.kind == "maxpool" else (real_layer.lo, real_layer.hi)
+            sqnr, saturated = _measure(pairs, layer.shift, fmt, lo, hi)
+            remember(out, fmt, pairs, layer.shift, layer.lo, layer.hi)
+            store.forget("acc")
+            layers.append(layer)
+            act_fl = state.formats[real_layer.inputs[0]].fl
+            rows.append(
+                Row(name=layer.name, layer=layer, act_fl=act_fl, out=fmt, saturated=saturated, sqnr_db=sqnr)
+            )
+            for dead in {*real_layer.inputs, out}:
+                if last_use.get(dead, -1) <= i:
+                    store.forget("float:" + dead)
+                    store.forget("code:" + dead)
+    quantized = QuantizedNetwork(
+        name=network.name,
+        input=network.input,
+        outputs=tuple(network.outputs),
+        tensors={n: Tensor(name=n, shape=network.shapes[n], format=f) for n, f in state.formats.items()},
+        layers=tuple(layers),
+    )
+    return DataPhase(network=quantized, rows=tuple(rows), input_sqnr_db=input_sqnr)
+
+
+def _finish(
+    real: RealLayer,
+    ready: Prepared,
+    pairs: Pairs,
+    state: _State,
+    method: Method,
+    caps: Mapping[str, int],
+    width: int,
+) -> tuple[QFormat, Layer]:
+    """Freeze the output's format of a layer: its tensor enters ``state``, its shift and bounds the layer."""
+    source, out = real.inputs[0], real.output
+    if real.kind == "maxpool":
+        fmt = state.formats[source]
+        layer = replace(ready.layer, shift=np.zeros(len(ready.fl_acc), np.int64), lo=fmt.min, hi=fmt.max)
+        state.magnitude[out], state.roots[out] = state.magnitude[source], state.roots[source]
+    else:
+        positive = real.kind in ("avgpool", "add") and not any(state.formats[n].signed for n in real.inputs)
+        kind = QFormat(width, 0, not (real.lo >= 0.0 or positive))
+        fmt = _choose(out, pairs, ready.fl_acc, kind, real.lo, real.hi, method, caps.get(out))
+        lo, hi = code_bounds(real.lo, real.hi, fmt)
+        layer = replace(ready.layer, shift=ready.fl_acc - fmt.fl, lo=lo, hi=hi)
+        state.magnitude[out], state.roots[out] = max(abs(lo), abs(hi)), out
+    state.formats[out] = fmt
+    return fmt, layer
+
+
+def _choose(
+    name: str,
+    pairs: Pairs,
+    fl_acc: IntArray,
+    kind: QFormat,
+    lo: float,
+    hi: float,
+    method: Method,
+    cap: int | None,
+) -> QFormat:
+    """The format of a tensor: start at the overflow-free fl of the float values, take the smallest loss."""
+    low, high = math.inf, -math.inf
+    for real, _ in pairs():
+        low, high = min(low, float(real.min())), max(high, float(real.max()))
+        if not (math.isfinite(low) and math.isfinite(high)):
+            check_finite(name, real, "the network overflows on these images; check scale, mean and std")
+    start = overflow_free_fl(low, high, kind.width, kind.signed)
+    top = FL_LIMIT if cap is None else min(cap, FL_LIMIT)
+    candidates = list(dict.fromkeys(max(-FL_LIMIT, min(start + offset, top)) for offset in method.offsets))
+    if len(candidates) == 1:
+        return replace(kind, fl=candidates[0])
+    losses = np.zeros(len(candidates))
+    for real, acc in pairs():
+        for i, fl in enumerate(candidates):
+            bounds = code_bounds(lo, hi, replace(kind, fl=fl))
+            error = requantize_exact(acc, fl_acc - fl, *bounds)
+            error *= error.dtype.type(2.0**-fl)
+            error -= real
+            losses[i] += float(method.loss(error))
+    return replace(kind, fl=best_fl(candidates, losses.tolist()))
+
+
+def _measure(pairs: Pairs, shift: IntArray, fmt: QFormat, lo: float, hi: float) -> tuple[float, float]:
+    """(SQNR in dB, percent of codes the format cuts off) of the frozen format."""
+    signal = noise = 0.0
+    cut = count = 0
+    bounds = code_bounds(lo, hi, fmt)
+    for real, acc in pairs():
+        code = requantize_exact(acc, shift, -(2**62), 2**62)
+        if hi * 2.0**fmt.fl > fmt.max:
+            cut += int(np.count_nonzero(code > fmt.max))
+        if lo * 2.0**fmt.fl < fmt.min:
+            cut += int(np.count_nonzero(code < fmt.min))
+        count += code.size
+        error = np.clip(round_half_even(code), *bounds).astype(np.float64) * fmt.step - real
+        noise += float(np.sum(error * error))
+        signal += float(np.sum(np.square(real, dtype=np.float64)))
+    return sqnr_from_sums(signal, noise), 100.0 * cut / max(count, 1)
+
+
+def _code_type(fmt: QFormat) -> str:
+    """The smallest NumPy type that holds the codes: int8, uint8, int16 or uint16."""
+    return f"{'int' if fmt.signed else 'uint'}{8 if fmt.width <= 8 else 16}"

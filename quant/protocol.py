@@ -1,0 +1,77 @@
+"""What the quantizer needs to know of a trained network; ``sw.graph`` implements it.
+
+Real tensors are float arrays [N, H, W, C], weights [K, C, R, S].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from .arithmetic import FloatArray
+from .network import Kind, Layer
+
+__all__ = ["Network", "RealLayer"]
+
+
+class RealLayer(Protocol):
+    """One layer before quantization; the fields mean what they mean in ``quant.network.Layer``.
+
+    ``lo``, ``hi`` are the real bounds of its activation function, infinite without one.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def inputs(self) -> tuple[str, ...]: ...
+    @property
+    def output(self) -> str: ...
+    @property
+    def kernel(self) -> tuple[int, int]: ...
+    @property
+    def stride(self) -> tuple[int, int]: ...
+    @property
+    def dilation(self) -> tuple[int, int]: ...
+    @property
+    def pads(self) -> tuple[int, int, int, int]: ...
+    @property
+    def weight(self) -> FloatArray | None: ...
+    @property
+    def bias(self) -> FloatArray | None: ...
+    @property
+    def lo(self) -> float: ...
+    @property
+    def hi(self) -> float: ...
+    @property
+    def macs(self) -> int: ...
+
+
+class Network(Protocol):
+    """A trained network of fused layers in topological order, and the two ways to run one layer."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def input(self) -> str: ...
+    @property
+    def outputs(self) -> tuple[str, ...]: ...
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, int, int]]:
+        """(height, width, channels) of every tensor."""
+        ...
+
+    @property
+    def layers(self) -> Sequence[RealLayer]: ...
+
+    def forward(self, layer: RealLayer, inputs: Sequence[FloatArray]) -> FloatArray:
+        """The real output of one layer, its activation function included, as float32."""
+        ...
+
+    def accumulate(self, layer: Layer, inputs: Sequence[FloatArray], bound: int) -> FloatArray:
+        """The exact accumulators of one integer layer as float32 or float64; ``bound`` on their magnitude.
+
+        ``inputs`` are codes in any numeric type.
+        """
+        ...

@@ -1,0 +1,116 @@
+"""The quantizer's report: one row a layer, as text for people and as JSON for programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+__all__ = ["LayerReport", "QuantizationReport"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerReport:
+    """What became of one layer; ranges over output channels are (smallest, largest)."""
+
+    name: str
+    kind: str
+    act_fl: int
+    """fractional length of the first input."""
+    wgt_fl: tuple[int, int] | None
+    """None without weights."""
+    wgt_width: int | None
+    out_fl: int
+    out_width: int
+    out_signed: bool
+    shift: tuple[int, int]
+    acc_bits: int
+    """accumulator bits needed at worst, proved from the weight codes."""
+    acc_width: int
+    """accumulator bits available."""
+    saturated: float
+    """percent of the output codes on the calibration images that a bound of the format cut off
+    (the activation function's own bounds not counted)."""
+    sqnr_db: float
+    """output against the float network, on the calibration images; infinite where equal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizationReport:
+    """How a network was quantized, and what each layer lost."""
+
+    network: str
+    method: str
+    act_width: int
+    wgt_width: int
+    acc_width: int
+    per_channel: bool
+    images: int
+    """calibration images."""
+    input_format: str
+    input_sqnr_db: float
+    layers: tuple[LayerReport, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of JSON types; an infinite SQNR becomes None, a negative infinite one "-inf"."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> QuantizationReport:
+        """The inverse of ``to_json``."""
+        rows = []
+        for row in data["layers"]:
+            values = dict(row)
+            for key in ("wgt_fl", "shift"):
+                values[key] = None if values[key] is None else (int(values[key][0]), int(values[key][1]))
+            values["sqnr_db"] = _number(values["sqnr_db"])
+            rows.append(LayerReport(**values))
+        known = {f.name for f in fields(cls)}
+        rest = {key: value for key, value in data.items() if key in known and key != "layers"}
+        rest["input_sqnr_db"] = _number(rest["input_sqnr_db"])
+        return cls(layers=tuple(rows), **rest)
+
+    def to_text(self) -> str:
+        """An aligned table, one line a layer."""
+        head = ("layer", "kind", "act", "wgt", "out", "shift", "acc bits", "sat %", "SQNR dB")
+        rows = [head]
+        for row in self.layers:
+            wgt = "-" if row.wgt_fl is None else f"{row.wgt_width}b fl {_span(row.wgt_fl)}"
+            out = f"{row.out_width}{'s' if row.out_signed else 'u'} fl {row.out_fl}"
+            bits = f"{row.acc_bits}/{row.acc_width}"
+            sqnr = _decibels(row.sqnr_db)
+            rows.append((row.name, row.kind, f"fl {row.act_fl}", wgt, out, _span(row.shift), bits,
+                         f"{row.saturated:.3f}", sqnr))  # fmt: skip
+        widths = [max(len(line[i]) for line in rows) for i in range(len(head))]
+        lines = [
+            "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in rows
+        ]
+        title = (
+            f"{self.network}: {self.method}, activations {self.act_width} bits, weights {self.wgt_width} bits "
+            f"{'per channel' if self.per_channel else 'per layer'}, {self.images} calibration images, "
+            f"input {self.input_format} at {_decibels(self.input_sqnr_db)} dB"
+        )
+        return "\n".join([title, "", *lines]) + "\n"
+
+
+def _span(pair: tuple[int, int]) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}..{pair[1]}"
+
+
+def _decibels(value: float) -> str:
+    return "exact" if math.isinf(value) and value > 0 else f"{value:.1f}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and math.isinf(value):
+        return None if value > 0 else "-inf"
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _number(value: float | str | None) -> float:
+    return math.inf if value is None else float(value)
