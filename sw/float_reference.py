@@ -1,0 +1,124 @@
+"""The float reference: the trained network's own outputs, from NumPy on the fused graph or from ONNX Runtime.
+
+``outputs = network(real)`` without any quantization, at N H W C (NumPy) or as the file says (ONNX Runtime).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+
+from .graph import Graph
+
+__all__ = ["FloatSession", "flat_logits", "run", "with_dynamic_batch"]
+
+Array = npt.NDArray[Any]
+
+
+def run(
+    graph: Graph,
+    real: Array,
+    keep: Literal["all", "outputs"] = "outputs",
+    batch: int = 16,
+) -> dict[str, Array]:
+    """Real tensors [N, H, W, C] by name, in the type of ``real`` (float32 or float64).
+
+    ``real``: normalized images [N, H, W, C]. Raises ValueError for another shape.
+    """
+    shape = graph.shapes[graph.input]
+    if real.ndim != 4 or real.shape[1:] != shape:
+        raise ValueError(f"input must be [N, {shape[0]}, {shape[1]}, {shape[2]}], not {list(real.shape)}")
+    names = tuple(graph.shapes) if keep == "all" else graph.outputs
+    result = {name: np.empty((real.shape[0], *graph.shapes[name]), real.dtype) for name in names}
+    for start in range(0, real.shape[0], batch):
+        part = slice(start, start + batch)
+        live = {graph.input: real[part]}
+        for layer in graph.layers:
+            live[layer.output] = graph.forward(layer, [live[name] for name in layer.inputs])
+        for name in names:
+            result[name][part] = live[name]
+    return result
+
+
+def flat_logits(values: Array) -> Array:
+    """[N, H, W, C] as the ONNX file flattens it: [N, C*H*W]."""
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2)).reshape(values.shape[0], -1)
+
+
+def with_dynamic_batch(model: onnx.ModelProto, outputs: Sequence[str] | None = None) -> onnx.ModelProto:
+    """A copy of the model that takes any batch, with other outputs if ``outputs`` names tensors.
+
+    A static batch becomes symbolic; Reshapes that repeat it copy the batch of their input instead.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    graph = copy.graph
+    constants = {tensor.name for tensor in graph.initializer}
+    batch = 0
+    for value in graph.input:
+        if value.name not in constants and value.type.tensor_type.shape.dim:
+            dim = value.type.tensor_type.shape.dim[0]
+            batch = dim.dim_value
+            dim.dim_param = "N"
+    if batch > 0:
+        _free_reshapes(graph, batch)
+    del graph.value_info[:]
+    if outputs is not None:
+        del graph.output[:]
+        graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
+    for value in graph.output:
+        value.CopyFrom(onnx.helper.make_tensor_value_info(value.name, onnx.TensorProto.FLOAT, None))
+    return copy
+
+
+def _free_reshapes(graph: onnx.GraphProto, batch: int) -> None:
+    values = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant":
+            for attribute in node.attribute:
+                if attribute.name == "value":
+                    values[node.output[0]] = attribute.t
+    for i, node in enumerate(graph.node):
+        if node.op_type != "Reshape" or len(node.input) < 2 or node.input[1] not in values:
+            continue
+        shape = onnx.numpy_helper.to_array(values[node.input[1]]).copy()
+        if shape.size > 1 and shape[0] == batch:
+            shape[0] = 0
+            name = f"{node.input[1]}:batch{i}"
+            graph.initializer.append(onnx.numpy_helper.from_array(shape, name))
+            node.input[1] = name
+
+
+class FloatSession:
+    """ONNX Runtime on the trained network, any batch: the third party's word on the float outputs."""
+
+    def __init__(self, model: onnx.ModelProto, graph: Graph, outputs: Sequence[str] | None = None) -> None:
+        self._names = tuple(graph.outputs if outputs is None else outputs)
+        self._layout = graph.input_layout
+        self._input = _graph_input(model)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        patched = with_dynamic_batch(model, self._names)
+        self._session = onnxruntime.InferenceSession(
+            patched.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+
+    def run(self, real: Array, batch: int = 64) -> dict[str, Array]:
+        """Outputs by name, [N, ...] as the file shapes them, for normalized images [N, H, W, C] float32."""
+        parts = []
+        for start in range(0, real.shape[0], batch):
+            part = np.asarray(real[start : start + batch], np.float32)
+            if self._layout == "NCHW":
+                part = np.ascontiguousarray(part.transpose(0, 3, 1, 2))
+            parts.append(self._session.run(list(self._names), {self._input: part}))
+        return {name: np.concatenate([p[i] for p in parts]) for i, name in enumerate(self._names)}
+
+
+def _graph_input(model: onnx.ModelProto) -> str:
+    constants = {tensor.name for tensor in model.graph.initializer}
+    return next(value.name for value in model.graph.input if value.name not in constants)

@@ -1,0 +1,127 @@
+"""The real network between the ONNX file and the quantizer: fused layers over N H W C tensors.
+
+Inside the reader a node may also be ``affine`` (out = in * scale + offset, per channel) or ``clip``
+(out = min(max(in, lo), hi)); the passes fuse these away, so a finished ``Graph`` holds only the kinds of
+``quant.network.Layer``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..quant.network import Kind, Layer
+from ..quant.protocol import RealLayer as RealLayerProtocol
+from . import integer_reference
+from .windows import conv_sum, window_max, window_sum
+
+__all__ = ["Graph", "HostOp", "Node", "NodeKind", "RealLayer"]
+
+Array = npt.NDArray[Any]
+NodeKind = Literal["conv", "maxpool", "avgpool", "add", "affine", "clip"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One operation of the small graph; fields mean what they mean in ``quant.network.Layer``.
+
+    ``conv``: weight [K, C, R, S], bias [K] or None. ``affine``: scale, offset [C]. Every kind clamps its
+    output to lo..hi (real, infinite by default).
+    """
+
+    name: str
+    kind: NodeKind
+    inputs: tuple[str, ...]
+    output: str
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    weight: Array | None = None
+    bias: Array | None = None
+    scale: Array | None = None
+    offset: Array | None = None
+    lo: float = -math.inf
+    hi: float = math.inf
+    macs: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealLayer:
+    """A finished layer: what ``quant.protocol.RealLayer`` asks for."""
+
+    name: str
+    kind: Kind
+    inputs: tuple[str, ...]
+    output: str
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    weight: Array | None = None
+    bias: Array | None = None
+    lo: float = -math.inf
+    hi: float = math.inf
+    macs: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostOp:
+    """An operation at the network's end that the host computes on the real outputs: Softmax, ArgMax."""
+
+    op: str
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """A trained network as fused layers; implements ``quant.protocol.Network``."""
+
+    name: str
+    input: str
+    outputs: tuple[str, ...]
+    shapes: Mapping[str, tuple[int, int, int]]
+    """(height, width, channels) of every tensor that is left."""
+    layers: tuple[RealLayer, ...]
+    host: tuple[HostOp, ...] = ()
+    flat: frozenset[str] = frozenset()
+    """outputs that the ONNX file sees as [N, features]."""
+    input_layout: Literal["NCHW", "NHWC"] = "NCHW"
+    """the layout the ONNX file takes its input in."""
+
+    @property
+    def macs(self) -> int:
+        """Useful MACs for one image: the products of the file's Conv, Gemm and MatMul."""
+        return sum(layer.macs for layer in self.layers)
+
+    def forward(self, layer: RealLayerProtocol, inputs: Sequence[Array]) -> Array:
+        """The real output of one layer on real inputs [N, H, W, C], in their type."""
+        act = np.asarray(inputs[0])
+        if layer.kind == "maxpool":
+            out = window_max(act, layer.kernel, layer.stride, layer.dilation, layer.pads)
+        elif layer.kind == "avgpool":
+            out = window_sum(act, layer.kernel, layer.stride, layer.dilation, layer.pads)
+            out /= act.dtype.type(layer.kernel[0] * layer.kernel[1])
+        elif layer.kind == "add":
+            out = act + inputs[1]
+        else:
+            if layer.weight is None:
+                raise ValueError(f"layer {layer.name!r} needs weights, not None")
+            out = conv_sum(act, layer.weight.astype(act.dtype), layer.stride, layer.dilation, layer.pads)
+            if layer.bias is not None:
+                out += layer.bias.astype(act.dtype)
+            if len(inputs) > 1:
+                out += inputs[1]
+        if layer.lo > -math.inf or layer.hi < math.inf:
+            np.clip(out, layer.lo, layer.hi, out=out)
+        return out
+
+    def accumulate(self, layer: Layer, inputs: Sequence[Array], bound: int) -> Array:
+        """``integer_reference.accumulate``."""
+        return integer_reference.accumulate(layer, inputs, bound)

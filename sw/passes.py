@@ -1,0 +1,189 @@
+"""Passes over the small graph: fold, fuse, lower, until every node is one requantization.
+
+``conv -> affine``            weight * scale, bias * scale + offset
+``node -> clip``              the node's own lo..hi
+``node -> maxpool -> clip``   the clip moves in front of the maxpool (both are monotone, so they commute)
+``conv, x -> add``            a conv with x as its residual operand
+``affine`` left over          a 1x1 conv with a diagonal kernel; ``clip`` left over: a 1x1 average pool
+
+A pass fuses only through tensors that nobody else reads and that are no outputs of the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from .graph import Array, Node
+
+__all__ = ["fuse", "unique_names"]
+
+Pass = Callable[[list[Node], frozenset[str]], "list[Node] | None"]
+
+
+def fuse(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:
+    """The nodes with every pass applied until nothing changes, in topological order, dead ones removed."""
+    kept = frozenset(outputs)
+    current = _live(list(nodes), kept)
+    for passes in ((_fold_affine, _fuse_clip, _push_clip, _fuse_residual), (_lower, _fuse_residual)):
+        current = _until_stable(current, kept, passes)
+    return current
+
+
+def unique_names(nodes: Sequence[Node]) -> list[Node]:
+    """The nodes with repeated names told apart by a number."""
+    seen: dict[str, int] = {}
+    result = []
+    for node in nodes:
+        count = seen.get(node.name, 0)
+        seen[node.name] = count + 1
+        result.append(node if count == 0 else replace(node, name=f"{node.name}:{count + 1}"))
+    return result
+
+
+def _until_stable(nodes: list[Node], kept: frozenset[str], passes: Sequence[Pass]) -> list[Node]:
+    changed = True
+    while changed:
+        changed = False
+        for step in passes:
+            while (result := step(nodes, kept)) is not None:
+                nodes, changed = result, True
+    return nodes
+
+
+def _live(nodes: list[Node], kept: frozenset[str]) -> list[Node]:
+    needed = set(kept)
+    result = []
+    for node in reversed(nodes):
+        if node.output in needed:
+            needed.update(node.inputs)
+            result.append(node)
+    return result[::-1]
+
+
+def _producers(nodes: list[Node]) -> dict[str, int]:
+    return {node.output: i for i, node in enumerate(nodes)}
+
+
+def _private(nodes: list[Node], kept: frozenset[str], tensor: str) -> bool:
+    """Is the tensor read exactly once, and no output?"""
+    return tensor not in kept and sum(node.inputs.count(tensor) for node in nodes) == 1
+
+
+def _bounded(node: Node) -> bool:
+    return bool(np.isfinite(node.lo) or np.isfinite(node.hi))
+
+
+def _merged(nodes: list[Node], first: int, second: int, node: Node) -> list[Node]:
+    """Nodes ``first`` and ``second`` replaced by one, at the place of the second."""
+    return [node if i == second else old for i, old in enumerate(nodes) if i != first]
+
+
+def _fold_affine(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
+    made_by = _producers(nodes)
+    for i, node in enumerate(nodes):
+        if (
+            node.kind != "affine"
+            or node.inputs[0] not in made_by
+            or node.scale is None
+            or node.offset is None
+        ):
+            continue
+        j = made_by[node.inputs[0]]
+        before = nodes[j]
+        if _bounded(before) or not _private(nodes, kept, before.output):
+            continue
+        if before.kind == "conv" and len(before.inputs) == 1 and before.weight is not None:
+            bias = np.zeros(len(node.scale)) if before.bias is None else before.bias
+            weight: Array = before.weight * node.scale[:, None, None, None]
+            merged = replace(
+                before, weight=weight, bias=bias * node.scale + node.offset, output=node.output,
+                lo=node.lo, hi=node.hi,
+            )  # fmt: skip
+        elif before.kind == "affine" and before.scale is not None and before.offset is not None:
+            scale, offset = before.scale * node.scale, before.offset * node.scale + node.offset
+            merged = replace(before, scale=scale, offset=offset, output=node.output, lo=node.lo, hi=node.hi)
+        else:
+            continue
+        return _merged(nodes, j, i, merged)
+    return None
+
+
+def _clamp(node: Node, clip: Node) -> tuple[float, float]:
+    """The bounds of ``clip`` applied after those of ``node``."""
+    low, high = (min(max(bound, clip.lo), clip.hi) for bound in (node.lo, node.hi))
+    return low, high
+
+
+def _fuse_clip(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
+    made_by = _producers(nodes)
+    for i, node in enumerate(nodes):
+        if node.kind != "clip" or node.inputs[0] not in made_by:
+            continue
+        j = made_by[node.inputs[0]]
+        before = nodes[j]
+        if before.kind == "maxpool" or not _private(nodes, kept, before.output):
+            continue
+        lo, hi = _clamp(before, node)
+        return _merged(nodes, j, i, replace(before, lo=lo, hi=hi, output=node.output))
+    return None
+
+
+def _push_clip(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
+    made_by = _producers(nodes)
+    for i, node in enumerate(nodes):
+        if node.kind != "clip" or node.inputs[0] not in made_by:
+            continue
+        j = made_by[node.inputs[0]]
+        pool = nodes[j]
+        if pool.kind != "maxpool" or not _private(nodes, kept, pool.output) or pool.inputs[0] not in made_by:
+            continue
+        k = made_by[pool.inputs[0]]
+        before = nodes[k]
+        if not _private(nodes, kept, before.output):
+            continue
+        moved = f"{before.output}:clipped"
+        clip = replace(node, inputs=(before.output,), output=moved)
+        pool = replace(pool, inputs=(moved,), output=node.output)
+        rest = [old for n, old in enumerate(nodes) if n not in (i, j)]
+        at = rest.index(before) + 1
+        # the pool goes to the place of the clip: whatever it reads is made by then
+        return [*rest[:at], clip, pool, *rest[at:]]
+    return None
+
+
+def _fuse_residual(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
+    made_by = _producers(nodes)
+    for i, node in enumerate(nodes):
+        if node.kind != "add":
+            continue
+        candidates = []
+        for operand, other in (node.inputs, node.inputs[::-1]):
+            j = made_by.get(operand, -1)
+            before = nodes[j]
+            if j < 0 or before.kind != "conv" or len(before.inputs) != 1 or _bounded(before):
+                continue
+            if operand != other and _private(nodes, kept, operand):
+                candidates.append((before.macs, j, other))
+        if candidates:
+            _, j, other = max(candidates)
+            before = nodes[j]
+            inputs = (before.inputs[0], other)
+            merged = replace(before, inputs=inputs, output=node.output, lo=node.lo, hi=node.hi)
+            return _merged(nodes, j, i, merged)
+    return None
+
+
+def _lower(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
+    for i, node in enumerate(nodes):
+        if node.kind == "affine" and node.scale is not None:
+            weight = np.diag(node.scale)[:, :, None, None]
+            lowered = replace(node, kind="conv", weight=weight, bias=node.offset, scale=None, offset=None)
+        elif node.kind == "clip":
+            lowered = replace(node, kind="avgpool")
+        else:
+            continue
+        return [*nodes[:i], lowered, *nodes[i + 1 :]]
+    return None
