@@ -156,7 +156,7 @@ out = 0
 for oy, ox: for wy, wx:                   # with the last pass, no drain
     v = acc[a][c];  pool SUM: v = sum over wy, wx of v
     q = clamp(round_half_even(v >> shift[c]), lo, hi)
-    pool MAX: q = max over wy, wx of q, pixels outside of the map skipped (the least code if all are)
+    pool MAX: q = max over wy, wx of q; if skip, a pixel outside of the map counts as lo
     word[out_base + out][out_rot + c] = q;  out += 1   # once a window where pool is not NONE
 
 `word[addr][lane]` with lane >= lanes means the next block: word[addr + block_step][lane - lanes].
@@ -192,6 +192,7 @@ Addresses are modulo the scratchpad's words. The weight stream holds one segment
         Field("out_block_step", _addr, "words from an output block to the next"),
         Field("out_rot", _lane, "lane of column 0, a multiple of group_lanes"),
         Field("pool", 2, "0 none, 1 sum before, 2 maximum after the requantizer"),
+        Field("skip", 1, "1: pool MAX ignores pixels outside of the map (a pool with pads); 0: a fused convolution's"),
         Field("lo", _bound, "least output code", signed=True),
         Field("hi", _bound, "greatest output code (act_width + 1 bits hold unsigned codes)", signed=True),
     ),

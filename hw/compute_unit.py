@@ -1,0 +1,115 @@
+"""``ComputeUnit``: the sequencer, the array and the columns in their rigid pipeline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module
+from amaranth.lib import data, stream
+from amaranth.lib.fifo import SyncFIFO
+from amaranth.lib.wiring import Component, In, Out, connect, flipped
+
+from .array import SystolicArray
+from .columns import Columns
+from .config import EngineConfig
+from .delay import delay
+from .interfaces import RowStream, ScratchpadRead, ScratchpadWrite, record_layout
+from .isa import COMPUTE, WAIT
+from .operand import Operand
+from .scratchpad import Scratchpad
+from .sequencer import Sequencer
+from .tile_pusher import TilePusher
+from .writeback import Writeback
+
+__all__ = ["ComputeUnit"]
+
+
+class ComputeUnit(Component):
+    """COMPUTE instructions and weight rows in, scratchpad words in and out: see ``isa.COMPUTE``.
+
+    A pixel issued at cycle t: its word enters the array at t + 5, column 0 accumulates from e = t + rows + 6 on, the
+    code is written at e + 14 + cols - 1 + 2. Nothing in between ever stops.
+    """
+
+    tails = 4
+    """Instructions that may be in the pipeline at a time."""
+
+    def __init__(self, *, config: EngineConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(record_layout(COMPUTE, config))),
+                "weights": In(RowStream(config)),
+                "start": In(1),
+                "load": In(ScratchpadWrite(config)),
+                "store": In(ScratchpadRead(config)),
+                "completed": Out(WAIT),
+                "events": Out(data.StructLayout({"pixel": 1, "wait": 1, "weight": 1, "bank": 1, "short": 1})),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        config = self.config
+        m.submodules.sequencer = sequencer = Sequencer(config=config)
+        m.submodules.pusher = pusher = TilePusher(config=config)
+        m.submodules.scratchpad = scratchpad = Scratchpad(config=config)
+        m.submodules.activations = activations = Operand(config=config, count=config.rows)
+        m.submodules.residuals = residuals = Operand(config=config, count=config.cols)
+        m.submodules.array = array = SystolicArray(config=config)
+        m.submodules.columns = columns = Columns(config=config)
+        m.submodules.writeback = writeback = Writeback(config=config)
+        connect(m, flipped(self.i), sequencer.i)
+        connect(m, flipped(self.weights), pusher.i)
+        connect(m, flipped(self.load), scratchpad.load)
+        connect(m, flipped(self.store), scratchpad.store)
+        m.d.comb += [
+            # Weights to the array, a tile ahead of the pixels.
+            pusher.started_tile.eq(sequencer.started_tile),
+            pusher.started_instr.eq(sequencer.started_instr),
+            sequencer.tile_ready.eq(pusher.tile_ready),
+            sequencer.param_ready.eq(pusher.param_ready),
+            array.wgt.eq(pusher.wgt),
+            array.tag.eq(pusher.tag),
+            # Pixels: scratchpad, operand, array.
+            scratchpad.pixel.eq(sequencer.read),
+            activations.read.eq(sequencer.read),
+            activations.word.eq(scratchpad.pixel_data),
+            array.act.eq(activations.out),
+            array.switch.eq(delay(m, sequencer.switch, Operand.latency, name="switch")),
+            # Residuals meet the sums at the columns.
+            scratchpad.residual.eq(sequencer.residual),
+            residuals.read.eq(sequencer.residual),
+            residuals.word.eq(scratchpad.residual_data),
+            columns.res.eq(residuals.out),
+            columns.flags.eq(delay(m, sequencer.flags, config.rows + 5, name="flags")),
+            columns.psum.eq(array.psum),
+            columns.wgt.eq(array.wgt_o),
+            columns.tag.eq(array.tag_o),
+            # Codes back to the scratchpad.
+            writeback.codes.eq(columns.codes),
+            writeback.valid.eq(columns.valid),
+            writeback.last.eq(columns.last),
+            writeback.start.eq(self.start),
+            scratchpad.output.eq(writeback.output),
+            self.completed.eq(writeback.completed),
+            self.events.eq(sequencer.events),
+        ]
+        self._tails(m, sequencer, columns, writeback)
+        return m
+
+    def _tails(self, m: Module, sequencer: Sequencer, columns: Columns, writeback: Writeback) -> None:
+        """Bounds and output addresses wait beside the pipeline for the pixels they belong to."""
+        bounds = m.submodules.bounds = SyncFIFO(width=len(sequencer.bounds.as_value()), depth=self.tails)
+        tail = m.submodules.tail = SyncFIFO(width=len(sequencer.tail.as_value()), depth=self.tails)
+        m.d.comb += [
+            sequencer.tail_room.eq(bounds.w_rdy & tail.w_rdy),
+            bounds.w_en.eq(sequencer.started_instr),
+            bounds.w_data.eq(sequencer.bounds),
+            columns.bounds.eq(bounds.r_data),
+            bounds.r_en.eq(columns.bounds_take),
+            tail.w_en.eq(sequencer.started_instr),
+            tail.w_data.eq(sequencer.tail),
+            writeback.tail.eq(tail.r_data),
+            tail.r_en.eq(writeback.tail_take),
+        ]

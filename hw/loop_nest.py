@@ -1,0 +1,103 @@
+"""``LoopNest``: the four pixel loops of a pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal, signed, unsigned
+from amaranth.lib.wiring import Component, In, Out
+
+from .config import EngineConfig
+from .interfaces import record_layout
+from .isa import COMPUTE, COORD
+
+__all__ = ["LOOPS", "LoopNest"]
+
+LOOPS = ("wx", "wy", "ox", "oy")
+"""Innermost first."""
+
+
+class LoopNest(Component):
+    """for oy, ox, wy, wx in 0..*_last: position(y, x, addr, res)
+
+    ``load`` starts a pass at ``start_*`` with the loop counts of ``counts``; ``advance`` goes to the next pixel:
+    every position adds the step of the outermost loop that moves (``fields``), see ``isa.steps``. The residual
+    position restarts at ``res_base`` with each load. The ``*_next`` addresses are those of the next block.
+
+    Latency: a position is valid one cycle after load or advance.
+
+    Members
+    -------
+    last : all loops are at their end.
+    window_first, window_last : wx and wy are at their start, their end.
+    """
+
+    def __init__(self, *, config: EngineConfig) -> None:
+        self.config = config
+        record, addr = record_layout(COMPUTE, config), config.addr_width
+        super().__init__(
+            {
+                "fields": In(record),
+                "counts": In(record),
+                "load": In(1),
+                "advance": In(1),
+                "start_y": In(signed(COORD)),
+                "start_x": In(signed(COORD)),
+                "start_addr": In(addr),
+                "start_next": In(addr),
+                "y": Out(signed(COORD)),
+                "x": Out(signed(COORD)),
+                "addr": Out(addr),
+                "next": Out(addr),
+                "res_addr": Out(addr),
+                "res_next": Out(addr),
+                "last": Out(1),
+                "window_first": Out(1),
+                "window_last": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        ended = Signal(4)
+        # Loops inside the one that moves have ended and start again.
+        moves = [~ended[i] & ended[:i].all() if i else ~ended[0] for i in range(4)]
+        for i, loop in enumerate(LOOPS):
+            self._count(m, i, loop, moves[i], ended)
+        m.d.comb += [self.last.eq(ended.all()), self.window_last.eq(ended[:2].all())]
+        with m.If(self.load):
+            m.d.sync += self.window_first.eq(1)
+        with m.Elif(self.advance):
+            m.d.sync += self.window_first.eq(self.window_last)
+        positions = [("y", "y_step", self.start_y), ("x", "x_step", self.start_x)]
+        positions += [("addr", "addr_step", self.start_addr), ("res_addr", "res_step", self.counts.res_base)]
+        if self.config.groups > 1:
+            after = (self.counts.res_base + self.counts.res_block_step)[: self.config.addr_width]
+            positions += [("next", "addr_step", self.start_next), ("res_next", "res_step", after)]
+        for name, step, start in positions:
+            self._position(m, getattr(self, name), step, start, moves)
+        return m
+
+    def _count(self, m: Module, i: int, loop: str, moves: Any, ended: Signal) -> None:
+        left = Signal(COORD - 1, name=f"{loop}_left")
+        fresh = self.counts[f"{loop}_last"]
+        count = self.fields[f"{loop}_last"]
+        with m.If(self.load):
+            m.d.sync += [left.eq(fresh), ended[i].eq(fresh == 0)]
+        with m.Elif(self.advance):
+            with m.If(moves):
+                m.d.sync += [left.eq(left - 1), ended[i].eq(left == 1)]
+            with m.Elif(ended[: i + 1].all()):
+                m.d.sync += [left.eq(count), ended[i].eq(count == 0)]
+
+    def _position(self, m: Module, position: Signal, step: str, start: Any, moves: list[Any]) -> None:
+        shape = unsigned(len(position))
+        amount = Signal(shape, name=f"{position.name}_step")
+        with m.Switch(Cat(*moves)):
+            for i, loop in enumerate(LOOPS):
+                with m.Case("-" * (3 - i) + "1" + "-" * i):
+                    m.d.comb += amount.eq(self.fields[f"{step}_{loop}"])
+        with m.If(self.load):
+            m.d.sync += position.eq(start)
+        with m.Elif(self.advance):
+            m.d.sync += position.eq(position + amount)

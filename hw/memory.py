@@ -1,0 +1,61 @@
+"""``Memory1R1W``: the engine's block RAM."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import Component, In, Out
+
+__all__ = ["Memory1R1W"]
+
+
+class Memory1R1W(Component):
+    """data(t+2) = word[addr(t)]; one read and one write a cycle.
+
+    Latency: 2 cycles, the second in the block RAM's output register. A write at cycle t is seen by reads
+    presented at t+1 and later; a read of the word being written at the same cycle returns the old one.
+
+    Parameters
+    ----------
+    width, depth : bits of a word, words.
+
+    Members
+    -------
+    raddr, rdata : read port, always enabled.
+    waddr, wdata, wen : write port.
+    """
+
+    latency = 2
+
+    def __init__(self, *, width: int, depth: int) -> None:
+        if width < 1 or depth < 2:
+            raise ValueError(f"width and depth must be at least 1 and 2, not {width!r} and {depth!r}")
+        self.width, self.depth = width, depth
+        addr_width = (depth - 1).bit_length()
+        super().__init__(
+            {
+                "raddr": In(addr_width),
+                "rdata": Out(width),
+                "waddr": In(addr_width),
+                "wdata": In(width),
+                "wen": In(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.ram = ram = Memory(shape=self.width, depth=self.depth, init=[])
+        write, read = ram.write_port(), ram.read_port(domain="sync")
+        m.d.comb += [
+            write.addr.eq(self.waddr),
+            write.data.eq(self.wdata),
+            write.en.eq(self.wen),
+            read.addr.eq(self.raddr),
+            read.en.eq(1),
+        ]
+        output = Signal(self.width, reset_less=True)
+        m.d.sync += output.eq(read.data)
+        m.d.comb += self.rdata.eq(output)
+        return m

@@ -1,0 +1,208 @@
+"""``Sequencer``: one pixel a cycle, pass after pass, instruction after instruction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import Component, In, Out
+
+from .config import EngineConfig
+from .delay import delays
+from .interfaces import record_layout
+from .isa import COMPUTE, POOL_MAX, POOL_SUM
+from .loop_nest import LoopNest
+from .pass_generator import PassGenerator
+from .pixel import Bounds, Flags, Read, Tail
+
+__all__ = ["Sequencer"]
+
+
+class Sequencer(Component):
+    """for each COMPUTE: for each pass: for each pixel: issue(pixel)
+
+    A pass starts at cycle s (``started``) when the one before it has issued its last pixel, its tile is on the way
+    (``tile_ready`` counts up, a pass that takes a tile counts down), ``pass_cycles`` have gone by since the last
+    start, and, for an instruction's first pass, its record, its parameters (``param_ready``) and room behind the
+    pipeline (``tail_room``) are there. Pixels are on ``read`` from cycle s + 2 on, without gaps.
+
+    The residual's word is read ``rows + 1`` cycles after its pixel, on ``residual``. If both would touch the same
+    bank the pixel waits a cycle.
+    """
+
+    issue_latency = 2
+    pass_cycles = 5
+    """An accumulator may be read again 5 cycles after it was read."""
+
+    def __init__(self, *, config: EngineConfig) -> None:
+        self.config = config
+        self.residual_delay = config.rows + 1
+        super().__init__(
+            {
+                "i": In(stream.Signature(record_layout(COMPUTE, config))),
+                "tile_ready": In(1),
+                "param_ready": In(1),
+                "tail_room": In(1),
+                "read": Out(Read(config)),
+                "residual": Out(Read(config)),
+                "flags": Out(Flags),
+                "switch": Out(1),
+                "started": Out(1),
+                "started_tile": Out(1),
+                "started_instr": Out(1),
+                "bounds": Out(Bounds(config)),
+                "tail": Out(Tail(config)),
+                "events": Out(data.StructLayout({"pixel": 1, "wait": 1, "weight": 1, "bank": 1, "short": 1})),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.passes = passes = PassGenerator(config=self.config)
+        m.submodules.loops = loops = LoopNest(config=self.config)
+        fields = Signal(record_layout(COMPUTE, self.config))
+        counts = Signal.like(fields)
+        active, conflict, first_pass, last_pass = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += counts.eq(fields)
+        with m.If(passes.fresh):
+            m.d.comb += counts.eq(self.i.payload)
+        m.d.comb += [
+            passes.record.eq(self.i.payload),
+            passes.record_valid.eq(self.i.valid),
+            passes.fields.eq(fields),
+            passes.take.eq(self.started),
+            loops.fields.eq(fields),
+            loops.counts.eq(counts),
+            loops.load.eq(self.started),
+            loops.advance.eq(active & ~conflict),
+            loops.start_y.eq(passes.y),
+            loops.start_x.eq(passes.x),
+            loops.start_addr.eq(passes.addr),
+            loops.start_next.eq(passes.next),
+            self.i.ready.eq(self.started_instr),
+        ]
+        with m.If(self.started_instr):
+            m.d.sync += fields.eq(self.i.payload)
+        with m.If(self.started):
+            m.d.sync += [active.eq(1), first_pass.eq(passes.fresh), last_pass.eq(passes.last_pass)]
+        with m.Elif(~conflict & loops.last):
+            m.d.sync += active.eq(0)
+        takes_tile = Signal()
+        m.d.comb += takes_tile.eq(~(passes.fresh & counts.keep))
+        may_start = self._may_start(m, passes, takes_tile)
+        m.d.comb += [
+            self.started.eq(may_start & (~active | (~conflict & loops.last))),
+            self.started_tile.eq(self.started & takes_tile),
+            self.started_instr.eq(self.started & passes.fresh),
+        ]
+        self._issue(m, loops, fields, active & ~conflict, first_pass, last_pass, passes, takes_tile)
+        self._conflict(m, loops, active, conflict)
+        self._tail(m)
+        idle = Signal()
+        m.d.comb += idle.eq(~active)
+        m.d.sync += [
+            self.events.pixel.eq(active & ~conflict),
+            self.events.bank.eq(conflict),
+            self.events.wait.eq(idle & passes.waiting),
+            self.events.weight.eq(idle & passes.valid & ~self.started & self._starved),
+            self.events.short.eq(idle & ~passes.waiting & ~(passes.valid & self._starved) & ~self.started),
+        ]
+        return m
+
+    def _may_start(self, m: Module, passes: PassGenerator, takes_tile: Signal) -> Signal:
+        """Tiles, parameters and time; each counted in a register."""
+        tiles, params = Signal(2), Signal(2)
+        m.d.sync += tiles.eq(tiles + self.tile_ready - self.started_tile)
+        m.d.sync += params.eq(params + self.param_ready - self.started_instr)
+        elapsed = Signal(range(self.pass_cycles), init=self.pass_cycles - 1)
+        with m.If(self.started):
+            m.d.sync += elapsed.eq(0)
+        with m.Elif(elapsed != self.pass_cycles - 1):
+            m.d.sync += elapsed.eq(elapsed + 1)
+        self._starved = Signal(name="starved")
+        m.d.comb += self._starved.eq((takes_tile & (tiles == 0)) | (passes.fresh & (params == 0)))
+        may_start = Signal()
+        m.d.comb += may_start.eq(
+            passes.valid
+            & ~self._starved
+            & (elapsed == self.pass_cycles - 1)
+            & (~passes.fresh | self.tail_room)
+        )
+        return may_start
+
+    def _issue(self, m: Module, loops: LoopNest, fields: Any, valid: Any, first_pass: Signal, last_pass: Signal,
+               passes: PassGenerator, takes_tile: Signal) -> None:  # fmt: skip
+        """The pixel's registers, one cycle behind the loops."""
+        rot, pass_first, switch = Signal.like(passes.rot), Signal(), Signal()
+        with m.If(self.started):
+            m.d.sync += [rot.eq(passes.rot), pass_first.eq(1), switch.eq(takes_tile)]
+        with m.Elif(valid):
+            m.d.sync += pass_first.eq(0)
+        inside = Signal()
+        is_sum, is_max = Signal(), Signal()
+        m.d.comb += [
+            inside.eq((loops.y.as_unsigned() < fields.in_height) & (loops.x.as_unsigned() < fields.in_width)),
+            is_sum.eq(fields.pool == POOL_SUM),
+            is_max.eq(fields.pool == POOL_MAX),
+        ]
+        m.d.sync += [
+            self.read.valid.eq(valid & inside),
+            self.read.addr.eq(loops.addr),
+            self.read.next.eq(loops.next),
+            self.read.rot.eq(rot),
+            self.read.signed.eq(fields.in_signed),
+            self.switch.eq(valid & pass_first & switch),
+            self.flags.valid.eq(valid),
+            self.flags.pass_first.eq(pass_first),
+            self.flags.first_pass.eq(first_pass),
+            self.flags.last_pass.eq(last_pass),
+            self.flags.sum_first.eq(loops.window_first | ~is_sum),
+            self.flags.sum_last.eq(loops.window_last | ~is_sum),
+            self.flags.max_first.eq(loops.window_first | ~is_max),
+            self.flags.max_last.eq(loops.window_last | ~is_max),
+            self.flags.skip.eq(~inside & fields.skip & is_max),
+            self.flags.instr_first.eq(valid & pass_first & first_pass),
+            self.flags.instr_last.eq(valid & loops.last & last_pass),
+        ]
+        self._residual(m, loops, fields, valid & first_pass & fields.res)
+
+    def _residual(self, m: Module, loops: LoopNest, fields: Any, valid: Any) -> None:
+        command = Signal(Read(self.config))
+        out_rot = Signal.like(command.rot)
+        with m.Switch(fields.out_rot):
+            for group in range(self.config.groups):
+                with m.Case(group * self.config.group_lanes):
+                    m.d.comb += out_rot.eq(group)
+        m.d.sync += [
+            command.valid.eq(valid),
+            command.addr.eq(loops.res_addr),
+            command.next.eq(loops.res_next),
+            command.rot.eq(out_rot),
+            command.signed.eq(fields.res_signed),
+        ]
+        self._chain = delays(m, command, self.residual_delay, name="residual")
+        m.d.comb += self.residual.eq(self._chain[-1])
+
+    def _conflict(self, m: Module, loops: LoopNest, active: Signal, conflict: Signal) -> None:
+        """Would the pixel at the loops be on the port together with a residual of the same bank?"""
+        due = self._chain[-2]
+        low = (self.config.bank_depth - 1).bit_length()
+        mine, other = [loops.addr[low:]], [due.addr[low:]]
+        if self.config.groups > 1:
+            mine, other = [*mine, loops.next[low:]], [*other, due.next[low:]]
+        same = Cat(a == b for a in mine for b in other).any()
+        m.d.comb += conflict.eq(active & due.valid & same)
+
+    def _tail(self, m: Module) -> None:
+        r = self.i.payload
+        m.d.comb += [
+            self.bounds.lo.eq(r.lo),
+            self.bounds.hi.eq(r.hi),
+            self.tail.base.eq(r.out_base),
+            self.tail.next.eq(r.out_base + r.out_block_step),
+        ]
+        with m.Switch(r.out_rot):
+            for group in range(self.config.groups):
+                with m.Case(group * self.config.group_lanes):
+                    m.d.comb += self.tail.rot.eq(group)

@@ -1,0 +1,101 @@
+"""``TilePusher``: weight rows from the stream into the array, a tile ahead of the pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import Component, In, Out
+
+from .config import EngineConfig
+from .delay import delay
+from .interfaces import RowStream
+
+__all__ = ["TilePusher"]
+
+
+class TilePusher(Component):
+    """for each block of the stream (param_rows parameter rows or a tile of rows rows): tag 1, 2, ... with each row
+
+    A block is pushed without gaps, once it is whole in the row memory: a tile as soon as the tile before it has been
+    switched to (``started_tile``), parameters as soon as the instruction before has taken its own
+    (``started_instr``). Both announce themselves in time for the sequencer to start at the earliest cycle that
+    is correct (``tile_ready``, ``param_ready``); see SystolicArray for the bound.
+
+    Latency: started_tile at s: the next tile's first row is on ``wgt`` at s + 6; tile_ready is counted at
+    s + 6 + max(0, rows - 6). So short passes follow each other every max(rows, 6) cycles.
+    """
+
+    switch_delay = 5
+    """Cycles from started_tile to the push of the next tile's first row."""
+
+    param_delay = 13
+    """Cycles from started_instr, when column 0 has its parameters, to the push of the next ones."""
+
+    def __init__(self, *, config: EngineConfig) -> None:
+        self.config = config
+        least = 4 * config.rows + 2 * config.param_rows
+        self.depth = max(64, 1 << (least - 1).bit_length())
+        super().__init__(
+            {
+                "i": In(RowStream(config)),
+                "started_tile": In(1),
+                "started_instr": In(1),
+                "tile_ready": Out(1),
+                "param_ready": Out(1),
+                "wgt": Out(config.cols * config.wgt_width),
+                "tag": Out((config.rows + config.param_rows).bit_length()),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        config, rows = self.config, self.config.rows
+        m.submodules.fifo = fifo = SyncFIFOBuffered(width=config.cols * config.wgt_width + 1, depth=self.depth)
+        m.d.comb += [
+            fifo.w_data.eq(self.i.stream.payload),
+            fifo.w_en.eq(self.i.stream.valid),
+            self.i.stream.ready.eq(fifo.w_rdy),
+        ]
+        begin, pushing, last = Signal(), Signal(), Signal()
+        param = fifo.r_data[-1]
+        whole = self._whole_blocks(m, fifo, begin)
+        shadow_free = self._credit(m, self.started_tile, self.switch_delay, begin & ~param, "shadow")
+        params_free = self._credit(m, self.started_instr, self.param_delay, begin & param, "params")
+        index = Signal(range(max(rows, config.param_rows) + 1))
+        m.d.comb += [
+            begin.eq((index == 0) & whole & fifo.r_rdy & Mux(param, params_free, shadow_free)),
+            pushing.eq((index != 0) | begin),
+            last.eq(index == Mux(param, config.param_rows - 1, rows - 1)),
+            fifo.r_en.eq(pushing),
+            self.tile_ready.eq(pushing & ~param & (index == max(0, rows - 6))),
+            self.param_ready.eq(pushing & param & last),
+        ]
+        m.d.sync += [self.wgt.eq(fifo.r_data[:-1]), self.tag.eq(0)]
+        with m.If(pushing):
+            m.d.sync += [self.tag.eq(Mux(param, rows + 1, 1) + index), index.eq(Mux(last, 0, index + 1))]
+        return m
+
+    def _whole_blocks(self, m: Module, fifo: SyncFIFOBuffered, begin: Signal) -> Any:
+        """Is a whole block in the row memory?"""
+        config = self.config
+        arrived, index = Signal(), Signal(range(max(config.rows, config.param_rows) + 1))
+        written = fifo.w_en & fifo.w_rdy
+        last = index == Mux(self.i.stream.payload.param, config.param_rows - 1, config.rows - 1)
+        with m.If(written):
+            m.d.sync += index.eq(Mux(last, 0, index + 1))
+        m.d.sync += arrived.eq(written & last)
+        blocks, some = Signal(range(self.depth + 1)), Signal()
+        m.d.sync += blocks.eq(blocks + arrived - begin)
+        m.d.comb += some.eq(blocks != 0)
+        return some
+
+    def _credit(self, m: Module, returned: Signal, cycles: int, taken: Any, name: str) -> Signal:
+        """One credit, back ``cycles`` cycles after ``returned``."""
+        free = Signal(init=1, name=f"{name}_free")
+        with m.If(delay(m, returned, cycles - 1, name=f"{name}_returned")):
+            m.d.sync += free.eq(1)
+        with m.Elif(taken):
+            m.d.sync += free.eq(0)
+        return free
