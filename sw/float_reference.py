@@ -121,4 +121,5 @@ class FloatSession:
 
 def _graph_input(model: onnx.ModelProto) -> str:
     constants = {tensor.name for tensor in model.graph.initializer}
-    return next(value.name for value in model.graph.input if value.name not in constants)
+    names = [str(value.name) for value in model.graph.input if value.name not in constants]
+    return names[0]

@@ -57,10 +57,10 @@ def accumulate(layer: Layer, inputs: Sequence[Array], bound: int) -> Array:
 
 def run_layer(layer: Layer, inputs: Sequence[Array], bound: int) -> Array:
     """The output codes of a layer as floating-point integers [N, OH, OW, K]."""
-    acc: Array = accumulate(layer, inputs, bound)
-    if layer.kind == "maxpool":
-        return acc
-    return requantize_exact(acc, layer.shift, layer.lo, layer.hi)
+    out: Array = accumulate(layer, inputs, bound)
+    if layer.kind != "maxpool":
+        out = requantize_exact(out, layer.shift, layer.lo, layer.hi)
+    return out
 
 
 def run(

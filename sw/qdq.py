@@ -136,7 +136,7 @@ class _Builder:
             self.add("Flatten", [real], tensor.name, axis=1)
         else:
             self.add("Identity", [real], tensor.name)
-        shape = ["N", c * h * w] if flat else ["N", c, h, w]
+        shape: list[str | int | None] = ["N", c * h * w] if flat else ["N", c, h, w]
         return helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, shape)
 
     def real(self, tensor: str) -> str:
