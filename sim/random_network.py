@@ -1,0 +1,220 @@
+"""Random integer networks: seeded, small, and full of corners.
+
+Odd channels, maps, kernels, strides, dilations and pads; residuals; pools fused and not; shifts per channel,
+negative ones too; signed and unsigned tensors of 2..8 bits side by side.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..quant.formats import QFormat
+from ..quant.network import IntArray, Layer, QuantizedNetwork, Tensor
+
+__all__ = ["random_codes", "random_network"]
+
+
+def random_codes(network: QuantizedNetwork, seed: int, images: int = 1) -> IntArray:
+    """Input codes [images, H, W, C] over the whole format, its ends included."""
+    tensor = network.tensors[network.input]
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(tensor.format.min, tensor.format.max, (images, *tensor.shape), endpoint=True)
+    return codes.astype(np.int64)
+
+
+def random_network(
+    seed: int,
+    layers: int = 4,
+    *,
+    kinds: tuple[str, ...] = ("conv", "conv", "conv", "maxpool", "avgpool", "add"),
+    act_width: int = 8,
+    wgt_width: int = 8,
+    channels: int = 12,
+    size: int = 9,
+) -> QuantizedNetwork:
+    """A chain of ``layers`` layers with residuals to earlier tensors where shapes allow.
+
+    ``act_width`` and ``wgt_width`` are the widest formats, ``channels`` and ``size`` bound the maps; the
+    layers' kinds are drawn from ``kinds``.
+    """
+    return _Generator(seed, act_width, wgt_width, channels, size).network(layers, kinds)
+
+
+Shape = tuple[int, int, int]
+
+
+class _Geometry(NamedTuple):
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    pads: tuple[int, int, int, int]
+
+
+class _Generator:
+    def __init__(self, seed: int, act_width: int, wgt_width: int, channels: int, size: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.seed, self.channels, self.size = seed, channels, size
+        self.act_width, self.wgt_width = act_width, wgt_width
+        self.tensors: dict[str, Tensor] = {}
+
+    def number(self, low: int, high: int) -> int:
+        return int(self.rng.integers(low, high, endpoint=True))
+
+    def format(self) -> QFormat:
+        narrow = self.number(2, min(self.act_width, 8))
+        width = self.act_width if self.rng.random() < 0.6 else narrow
+        return QFormat(width, self.number(-2, 8), bool(self.rng.random() < 0.5))
+
+    def tensor(self, shape: tuple[int, int, int], fmt: QFormat) -> Tensor:
+        tensor = Tensor(name=f"t{len(self.tensors)}", shape=shape, format=fmt)
+        self.tensors[tensor.name] = tensor
+        return tensor
+
+    def network(self, count: int, kinds: tuple[str, ...]) -> QuantizedNetwork:
+        shape = (self.number(1, self.size), self.number(1, self.size), self.number(1, self.channels))
+        act = self.tensor(shape, self.format())
+        layers: list[Layer] = []
+        for index in range(count):
+            kind = kinds[self.number(0, len(kinds) - 1)]
+            layer = getattr(self, f"_{kind}")(f"{kind}{index}", act)
+            layers.append(layer)
+            act = self.tensors[layer.output]
+        outputs = [act.name]
+        if len(layers) > 2 and self.rng.random() < 0.3:
+            outputs.insert(0, layers[0].output)
+        return QuantizedNetwork(
+            name=f"random{self.seed}",
+            input="t0",
+            outputs=tuple(outputs),
+            tensors=self.tensors,
+            layers=tuple(layers),
+        )
+
+    def _bounds(self, fmt: QFormat) -> tuple[int, int]:
+        """The format's, or tighter as after a clip."""
+        if self.rng.random() < 0.7:
+            return fmt.min, fmt.max
+        low = self.number(fmt.min, min(0, fmt.max))
+        return low, self.number(max(low, 0), fmt.max)
+
+    def _window(self, length: int, largest: int) -> tuple[int, int, int, int, int, int]:
+        """Kernel, stride, dilation, pads and output size along one axis."""
+        while True:
+            kernel, stride, dilation = self.number(1, largest), self.number(1, 3), self.number(1, 2)
+            reach = (kernel - 1) * dilation + 1
+            low, high = self.number(0, reach - 1), self.number(0, reach - 1)
+            if length + low + high >= reach:
+                return kernel, stride, dilation, low, high, (length + low + high - reach) // stride + 1
+
+    def _geometry(self, shape: Shape, largest: int = 3) -> tuple[_Geometry, tuple[int, int]]:
+        """And the output map's size."""
+        y, x = self._window(shape[0], largest), self._window(shape[1], largest)
+        if shape[0] * shape[1] <= 16 and self.rng.random() < 0.3:  # fully connected, global pool
+            y, x = (shape[0], 1, 1, 0, 0, 1), (shape[1], 1, 1, 0, 0, 1)
+        return _Geometry((y[0], x[0]), (y[1], x[1]), (y[2], x[2]), (y[3], x[3], y[4], x[4])), (y[5], x[5])
+
+    def _residual(self, shape: tuple[int, int, int]) -> Tensor | None:
+        fitting = [tensor for tensor in self.tensors.values() if tensor.shape == shape]
+        return fitting[self.number(0, len(fitting) - 1)] if fitting and self.rng.random() < 0.7 else None
+
+    def _shifts(self, peak: float, fmt: QFormat, channels: int) -> IntArray:
+        """Mostly so that codes use their range, some far off and negative; per channel or not."""
+        middle = round(np.log2(max(peak, 1) / fmt.max))
+        shifts = self.rng.integers(middle - 4, middle + 1, channels, endpoint=True)
+        if self.rng.random() < 0.5:
+            shifts[:] = shifts[0]
+        elif self.rng.random() < 0.5:
+            shifts[self.number(0, channels - 1)] = self.number(-12, 40)
+        return shifts.astype(np.int64)
+
+    def _conv(self, name: str, act: Tensor) -> Layer:
+        geometry, (height, width) = self._geometry(act.shape)
+        channels = self.number(1, self.channels)
+        if self.rng.random() < 0.5:  # a shape that residuals fit
+            channels = act.shape[2]
+        bits = self.number(2, min(self.wgt_width, 8)) if self.rng.random() < 0.5 else self.wgt_width
+        limit = 1 << bits - 1
+        wgt = self.rng.integers(-limit, limit, (channels, act.shape[2], *geometry.kernel)).astype(np.int64)
+        fmt, shape = self.format(), (height, width, channels)
+        residual = self._residual(shape)
+        peak = float(np.abs(wgt).mean()) * act.format.max * wgt[0].size ** 0.5
+        low, high = self._bounds(fmt)
+        bias = self.rng.integers(-int(peak) - 1, int(peak) + 1, channels).astype(np.int64)
+        return Layer(
+            name=name,
+            kind="conv",
+            inputs=(act.name,) if residual is None else (act.name, residual.name),
+            output=self.tensor(shape, fmt).name,
+            kernel=geometry.kernel,
+            stride=geometry.stride,
+            dilation=geometry.dilation,
+            pads=geometry.pads,
+            wgt=wgt,
+            wgt_width=bits,
+            bias=bias if self.rng.random() < 0.8 else None,
+            shift=self._shifts(peak, fmt, channels),
+            res_shift=None if residual is None else self.rng.integers(0, 8, channels).astype(np.int64),
+            lo=low,
+            hi=high,
+            macs=height * width * wgt.size,
+        )
+
+    def _maxpool(self, name: str, act: Tensor) -> Layer:
+        geometry, (height, width) = self._geometry(act.shape)
+        if self.rng.random() < 0.5 and min(act.shape[:2]) >= 2:  # what can be fused
+            geometry = _Geometry((2, 2), (2, 2), (1, 1), (0, 0, 0, 0))
+            height, width = act.shape[0] // 2, act.shape[1] // 2
+        output = self.tensor((height, width, act.shape[2]), act.format)
+        return Layer(
+            name=name,
+            kind="maxpool",
+            inputs=(act.name,),
+            output=output.name,
+            kernel=geometry.kernel,
+            stride=geometry.stride,
+            dilation=geometry.dilation,
+            pads=geometry.pads,
+            lo=act.format.min,
+            hi=act.format.max,
+        )
+
+    def _avgpool(self, name: str, act: Tensor) -> Layer:
+        geometry, (height, width) = self._geometry(act.shape)
+        fmt = self.format()
+        code = self.number(1, (1 << min(self.wgt_width, 8) - 1) - 1)
+        peak = code * act.format.max * geometry.kernel[0] * geometry.kernel[1] / 2
+        low, high = self._bounds(fmt)
+        return Layer(
+            name=name,
+            kind="avgpool",
+            inputs=(act.name,),
+            output=self.tensor((height, width, act.shape[2]), fmt).name,
+            kernel=geometry.kernel,
+            stride=geometry.stride,
+            dilation=geometry.dilation,
+            pads=geometry.pads,
+            wgt=np.full((1, 1, 1, 1), code, np.int64),
+            shift=self._shifts(peak, fmt, act.shape[2]),
+            wgt_width=self.wgt_width,
+            lo=low,
+            hi=high,
+        )
+
+    def _add(self, name: str, act: Tensor) -> Layer:
+        other, fmt = self._residual(act.shape) or act, self.format()
+        aligned, first = self.number(0, 6), self.rng.random() < 0.5
+        low, high = self._bounds(fmt)
+        peak = act.format.max + (other.format.max << aligned)
+        return Layer(
+            name=name,
+            kind="add",
+            inputs=(act.name, other.name),
+            output=self.tensor(act.shape, fmt).name,
+            in_shift=aligned if first else 0,
+            res_shift=np.array([0 if first else aligned], np.int64),
+            shift=self._shifts(peak, fmt, act.shape[2]),
+            lo=low,
+            hi=high,
+        )

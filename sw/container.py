@@ -1,0 +1,93 @@
+"""A program as one file.
+
+    "SYSTPROG" | version u32 | header bytes u32 | SHA-256 of the rest | header JSON | records | weights
+
+Integers are little-endian; the same program gives the same bytes. The header holds the configuration, its
+hash, sizes, layouts and debug tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..hw.config import EngineConfig
+from ..quant.formats import QFormat
+from .program import ComputeInfo, OutputInfo, Program, TensorInfo
+
+__all__ = ["VERSION", "from_bytes", "load_program", "save_program", "to_bytes"]
+
+MAGIC = b"SYSTPROG"
+
+VERSION = 1
+
+_PREFIX = struct.Struct("<8sII32s")
+
+_COUNTS = ("name", "input", "n_load", "n_compute", "n_store", "spill_bytes")
+
+
+def to_bytes(program: Program) -> bytes:
+    """The file's content."""
+    header: dict[str, Any] = {name: getattr(program, name) for name in _COUNTS}
+    header |= {
+        "config": asdict(program.config),
+        "hash": program.config.hash,
+        "sizes": [len(program.records), len(program.weights)],
+        "outputs": [asdict(output) for output in program.outputs],
+        "tensors": [asdict(tensor) for tensor in program.tensors.values()],
+        "computes": [list(asdict(info).values()) for info in program.computes],
+    }
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    body = text + program.records + program.weights
+    return _PREFIX.pack(MAGIC, VERSION, len(text), hashlib.sha256(body).digest()) + body
+
+
+def from_bytes(content: bytes, name: str = "program file") -> Program:
+    """The program in a file's content. Raises ``ValueError`` saying what is wrong with ``name``."""
+    if len(content) < _PREFIX.size or not content.startswith(MAGIC):
+        raise ValueError(f"{name} is not a Systolith program")
+    _, version, size, digest = _PREFIX.unpack_from(content)
+    if version != VERSION:
+        raise ValueError(
+            f"{name} has version {version} of the program format, this reads {VERSION}: compile it again"
+        )
+    body = content[_PREFIX.size :]
+    if hashlib.sha256(body).digest() != digest:
+        raise ValueError(f"{name} is truncated or corrupt: its checksum does not match")
+    header = json.loads(body[:size])
+    config = EngineConfig(**header["config"])
+    if config.hash != header["hash"]:
+        raise ValueError(f"{name} was compiled for another version of the instruction set: compile it again")
+    n_records, n_weights = header["sizes"]
+    fields = ComputeInfo.__dataclass_fields__
+    return Program(
+        config=config,
+        records=body[size : size + n_records],
+        weights=body[size + n_records : size + n_records + n_weights],
+        outputs=tuple(OutputInfo(**output) for output in header["outputs"]),
+        tensors={tensor["name"]: _tensor(tensor) for tensor in header["tensors"]},
+        computes=tuple(ComputeInfo(**dict(zip(fields, info, strict=True))) for info in header["computes"]),
+        **{name: header[name] for name in _COUNTS},
+    )
+
+
+def _tensor(header: dict[str, Any]) -> TensorInfo:
+    height, width, channels = header["shape"]
+    return TensorInfo(**header | {"shape": (height, width, channels), "format": QFormat(**header["format"])})
+
+
+def save_program(program: Program, path: str | Path) -> None:
+    """Write the file."""
+    Path(path).write_bytes(to_bytes(program))
+
+
+def load_program(path: str | Path, config: EngineConfig | None = None) -> Program:
+    """Read the file; with ``config``, refuse a program for another engine (see ``Program.require``)."""
+    program = from_bytes(Path(path).read_bytes(), str(path))
+    if config is not None:
+        program.require(config)
+    return program

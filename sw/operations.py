@@ -1,0 +1,243 @@
+"""Layers as the engine sees them: every kind becomes one form of ``Operation``.
+
+    for oy, ox, wy, wx:                            pixel = (oy*window_stride + wy*window_dilation, likewise x)
+      acc = bias + (residual[pixel] << res_shift) + sum_{c,k} act[pixel*stride + k*dilation - origin, c] * wgt
+    out[oy, ox] = requantized acc; over the window: sum before, or maximum after
+
+A convolution has windows of one pixel, a pool a kernel of one tap; a max pool in a convolution has both.
+Pools and additions take their operand through a diagonal tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..hw.config import EngineConfig
+from ..hw.isa import COORD, POOL_MAX, POOL_NONE, POOL_SUM
+from ..quant.network import IntArray, Layer, QuantizedNetwork, Tensor
+
+__all__ = ["Operation", "operations"]
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Operation:
+    """One requantization, normalized; pairs are (y, x)."""
+
+    layer: int
+    name: str
+    act: Tensor
+    residual: Tensor | None
+    output: Tensor
+    kernel: Pair = (1, 1)
+    dilation: Pair = (1, 1)
+    stride: Pair = (1, 1)
+    origin: Pair = (0, 0)
+    """Padding above and left: pixel (0, 0) reads row -origin[0], column -origin[1] first."""
+    window: Pair = (1, 1)
+    window_dilation: Pair = (1, 1)
+    window_stride: Pair = (1, 1)
+    pool: int = POOL_NONE
+    wgt: IntArray | None
+    """[K, C, R, S]; None where the tile is diagonal."""
+    diagonal: int = 0
+    """The code on the diagonal."""
+    bias: IntArray
+    shift: IntArray
+    res_shift: IntArray
+    lo: int
+    hi: int
+    macs: int
+
+    @property
+    def window_pixels(self) -> int:
+        """Accumulators one output takes."""
+        return self.window[0] * self.window[1]
+
+    def rows_read(self, first: int, last: int) -> tuple[int, int]:
+        """First and last row of the input map that output rows ``first``..``last`` read, inside the map."""
+        low = first * self.window_stride[0] * self.stride[0] - self.origin[0]
+        reach = (self.window[0] - 1) * self.window_dilation[0] * self.stride[0]
+        reach += (self.kernel[0] - 1) * self.dilation[0]
+        high = last * self.window_stride[0] * self.stride[0] - self.origin[0] + reach
+        return max(low, 0), min(high, self.act.shape[0] - 1)
+
+
+def operations(network: QuantizedNetwork, config: EngineConfig, fuse_pools: bool = True) -> list[Operation]:
+    """One operation a layer, in order; max pools that can be are fused into their convolutions.
+
+    Raises ``ValueError`` naming the layer or tensor that the engine cannot compute, and the cure.
+    """
+    if not network.layers:
+        raise ValueError(f"network {network.name!r} has no layers: there is nothing to compile")
+    for tensor in network.tensors.values():
+        if tensor.format.width > config.act_width:
+            raise ValueError(
+                f"tensor {tensor.name!r} has {tensor.format.width}-bit codes, the engine {config.act_width}: "
+                f"quantize to fewer bits or use act_width={tensor.format.width}"
+            )
+    result: list[Operation] = []
+    made: dict[str, int] = {}
+    uses: dict[str, int] = {name: 1 for name in network.outputs}
+    for layer in network.layers:
+        for name in layer.inputs:
+            uses[name] = uses.get(name, 0) + 1
+    for index, layer in enumerate(network.layers):
+        op = _operation(index, layer, network.tensors, config)
+        source = made.get(layer.inputs[0])
+        if (
+            fuse_pools
+            and source is not None
+            and uses[layer.inputs[0]] == 1
+            and _fusible(result[source], op, config)
+        ):
+            result[source] = _fused(result[source], op)
+            _check(result[source], config)
+            made[layer.output] = source
+            continue
+        _check(op, config)
+        made[layer.output] = len(result)
+        result.append(op)
+    return result
+
+
+def _each(values: IntArray | None, count: int) -> IntArray:
+    if values is None:
+        return np.zeros(count, np.int64)
+    return np.broadcast_to(values, (count,)).astype(np.int64)
+
+
+def _operation(index: int, layer: Layer, tensors: Mapping[str, Tensor], config: EngineConfig) -> Operation:
+    inputs, output = [tensors[name] for name in layer.inputs], tensors[layer.output]
+    if layer.lo < output.format.min or layer.hi > output.format.max or layer.lo > layer.hi:
+        raise ValueError(
+            f"layer {layer.name!r} saturates to {layer.lo}..{layer.hi}, outside of its output's "
+            f"{output.format.min}..{output.format.max}"
+        )
+    channels = output.shape[2]
+    shift = np.clip(_each(layer.shift, channels), -config.max_left_shift, config.acc_width)
+    op = Operation(
+        layer=index, name=layer.name, output=output,
+        act=inputs[0], residual=inputs[1] if len(inputs) > 1 else None,
+        wgt=None, bias=_each(layer.bias, channels), shift=shift, res_shift=_each(layer.res_shift, channels),
+        lo=layer.lo, hi=layer.hi, macs=layer.macs,
+    )  # fmt: skip
+    if layer.kind == "add":
+        return _add(op, layer, config)
+    op = replace(op, origin=layer.pads[:2])
+    if layer.kind == "conv":
+        if layer.wgt is None:
+            raise ValueError(f"layer {layer.name!r} of kind conv needs weight codes, not None")
+        _check_wgt(layer.name, layer.wgt, layer.wgt_width, config)
+        return replace(
+            op,
+            wgt=layer.wgt.astype(np.int64),
+            kernel=layer.kernel,
+            dilation=layer.dilation,
+            stride=layer.stride,
+        )
+    op = replace(op, window=layer.kernel, window_dilation=layer.dilation, window_stride=layer.stride)
+    if layer.kind == "maxpool":
+        return replace(op, diagonal=1, pool=POOL_MAX, shift=_each(None, channels))
+    if layer.wgt is None or layer.wgt.size != 1:
+        raise ValueError(f"layer {layer.name!r} of kind avgpool needs one weight code")
+    if op.bias.any():
+        raise ValueError(f"layer {layer.name!r} of kind avgpool has a bias: fold it into the next layer")
+    _check_wgt(layer.name, layer.wgt, layer.wgt_width, config)
+    return replace(op, diagonal=int(layer.wgt.flat[0]), pool=POOL_SUM)
+
+
+def _add(op: Operation, layer: Layer, config: EngineConfig) -> Operation:
+    """Only the residual can be aligned, so the operand with shift 0 goes through the array."""
+    if op.residual is None:
+        raise ValueError(f"layer {layer.name!r} of kind add needs two inputs, not one")
+    if op.act.shape != op.output.shape or op.residual.shape != op.output.shape:
+        raise ValueError(
+            f"layer {layer.name!r} adds {op.act.shape} and {op.residual.shape} to {op.output.shape}: "
+            "shapes must be equal, broadcasting is not supported"
+        )
+    if layer.in_shift == 0:
+        return replace(op, diagonal=1)
+    if op.res_shift.any():
+        raise ValueError(
+            f"layer {layer.name!r} shifts both operands, by {layer.in_shift} and {op.res_shift.tolist()}"
+        )
+    aligned = np.full_like(op.res_shift, layer.in_shift)
+    return replace(op, diagonal=1, act=op.residual, residual=op.act, res_shift=aligned)
+
+
+def _fusible(conv: Operation, pool: Operation, config: EngineConfig) -> bool:
+    """Windows of the pool are disjoint, whole, and clamp nothing the convolution lets through."""
+    if pool.pool != POOL_MAX or conv.wgt is None or conv.pool != POOL_NONE or any(pool.origin):
+        return False
+    if pool.lo > conv.lo or pool.hi < conv.hi or pool.window_pixels > config.acc_depth:
+        return False
+    for axis in (0, 1):
+        reach = (pool.window[axis] - 1) * pool.window_dilation[axis] + 1
+        if reach > pool.window_stride[axis]:
+            return False
+        if (pool.output.shape[axis] - 1) * pool.window_stride[axis] + reach > conv.output.shape[axis]:
+            return False
+    return True
+
+
+def _fused(conv: Operation, pool: Operation) -> Operation:
+    return replace(
+        conv, name=f"{conv.name}+{pool.name}", output=pool.output, pool=POOL_MAX, window=pool.window,
+        window_dilation=pool.window_dilation, window_stride=pool.window_stride,
+    )  # fmt: skip
+
+
+def _check_wgt(name: str, wgt: IntArray, width: int, config: EngineConfig) -> None:
+    if width > config.wgt_width:
+        raise ValueError(
+            f"layer {name!r} has {width}-bit weights, the engine {config.wgt_width}: "
+            f"quantize to fewer bits or use wgt_width={width}"
+        )
+    low, high = -(1 << width - 1), (1 << width - 1) - 1
+    if wgt.min(initial=0) < low or wgt.max(initial=0) > high:
+        raise ValueError(
+            f"layer {name!r} must have weight codes in {low}..{high}, not {wgt.min()}..{wgt.max()}"
+        )
+
+
+def _check(op: Operation, config: EngineConfig) -> None:
+    """What the fields of COMPUTE cannot hold. Raises ``ValueError`` naming the layer."""
+    if max(op.kernel) > 16:
+        raise ValueError(
+            f"layer {op.name!r} has a kernel of {op.kernel[0]}x{op.kernel[1]}, at most 16x16 is possible"
+        )
+    if op.window_pixels > config.acc_depth:
+        raise ValueError(
+            f"layer {op.name!r} pools {op.window_pixels} pixels a window, the engine has {config.acc_depth} "
+            "accumulators: pool in two steps or use a larger acc_depth"
+        )
+    limit = (1 << COORD - 1) - 1
+    for axis, what in ((0, "rows"), (1, "columns")):
+        span = (op.output.shape[axis] - 1) * op.window_stride[axis] * op.stride[axis]
+        span += (op.window[axis] - 1) * op.window_dilation[axis] * op.stride[axis]
+        span += (op.kernel[axis] - 1) * op.dilation[axis]
+        if max(span, op.act.shape[axis], op.output.shape[axis]) > limit:
+            raise ValueError(f"layer {op.name!r} reaches over {span + 1} {what}, at most {limit} fit")
+    if op.residual is not None:
+        if op.res_shift.min() < 0 or op.res_shift.max() >= config.acc_width:
+            raise ValueError(
+                f"layer {op.name!r} must shift its residual left by 0..{config.acc_width - 1}, not "
+                f"{op.res_shift.min()}..{op.res_shift.max()}: its fl must not exceed the accumulator's"
+            )
+        if op.residual.shape[2] != op.output.shape[2]:
+            raise ValueError(
+                f"layer {op.name!r} adds {op.residual.shape[2]} residual channels to {op.output.shape[2]}"
+            )
+    if op.wgt is not None and op.wgt.shape[:2] != (op.output.shape[2], op.act.shape[2]):
+        raise ValueError(
+            f"layer {op.name!r} has weights of {op.wgt.shape[:2]} out and in channels, its tensors "
+            f"{(op.output.shape[2], op.act.shape[2])}"
+        )
+    least = -(1 << config.acc_width - 1)
+    if op.bias.min() < least or op.bias.max() > ~least:
+        raise ValueError(f"layer {op.name!r} must have biases of {config.acc_width} bits: widen acc_width")

@@ -1,0 +1,54 @@
+"""Output maps cut into what one COMPUTE covers: rows, or pieces of one, of at most acc_depth accumulators.
+
+``strip = rows y0..y1-1, columns x0..x1-1``, columns cut only where one row is too long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..hw.config import EngineConfig
+from .operations import Operation
+
+__all__ = ["Strip", "strips"]
+
+
+class Strip(NamedTuple):
+    """Output rows y0..y1-1, columns x0..x1-1."""
+
+    y0: int
+    y1: int
+    x0: int
+    x1: int
+
+    @property
+    def outputs(self) -> int:
+        """How many."""
+        return (self.y1 - self.y0) * (self.x1 - self.x0)
+
+
+def strips(op: Operation, config: EngineConfig, first: bool = False) -> Iterator[Strip]:
+    """The strips of an operation, top to bottom, as few and as equal as ``acc_depth`` allows.
+
+    ``first``: the operation reads what is still being loaded, so strips begin small and grow: the array
+    starts as soon as the first rows are there.
+    """
+    height, width, _ = op.output.shape
+    most = config.acc_depth // op.window_pixels
+    if width > most:
+        pieces = -(-width // most)
+        for y in range(height):
+            for i in range(pieces):
+                yield Strip(y, y + 1, width * i // pieces, width * (i + 1) // pieces)
+        return
+    top, rows = 0, most // width
+    if first:
+        small = 8 * config.lanes // (width * op.window_pixels) or 1
+        while top + small < height and small < rows:
+            yield Strip(top, top + small, 0, width)
+            top, small = top + small, 4 * small
+    left = height - top
+    parts = -(-left // rows)
+    for i in range(parts):
+        yield Strip(top + left * i // parts, top + left * (i + 1) // parts, 0, width)
