@@ -36,6 +36,7 @@ class ComputeUnit(Component):
 
     def __init__(self, *, config: EngineConfig) -> None:
         self.config = config
+        self.columns = Columns(config=config)
         super().__init__(
             {
                 "i": In(stream.Signature(record_layout(COMPUTE, config))),
@@ -57,7 +58,7 @@ class ComputeUnit(Component):
         m.submodules.activations = activations = Operand(config=config, count=config.rows)
         m.submodules.residuals = residuals = Operand(config=config, count=config.cols)
         m.submodules.array = array = SystolicArray(config=config)
-        m.submodules.columns = columns = Columns(config=config)
+        m.submodules.columns = columns = self.columns
         m.submodules.writeback = writeback = Writeback(config=config)
         connect(m, flipped(self.i), sequencer.i)
         connect(m, flipped(self.weights), pusher.i)

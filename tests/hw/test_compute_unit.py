@@ -1,0 +1,107 @@
+"""ComputeUnit RTL == instruction-set simulator, every output code of random networks."""
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+from systolith.hw.compute_unit import ComputeUnit
+from systolith.hw.config import EngineConfig
+from systolith.sim.iss import InstructionSetSimulator
+from systolith.sim.random_network import random_codes, random_network
+from systolith.sw.compiler import compile_network
+
+
+def number(values, width):
+    """Lane 0 in the lowest bits."""
+    return sum((int(v) & ((1 << width) - 1)) << (i * width) for i, v in enumerate(values))
+
+
+def prepare(config, seed, layers):
+    """Scratchpad writes, records, rows of the weight stream, expected traces of one image."""
+    network = random_network(seed, layers, act_width=config.act_width, wgt_width=config.wgt_width, size=7)
+    program = compile_network(network, config)
+    memory, registers = program.image(random_codes(network, seed))
+    iss = InstructionSetSimulator(config, memory)
+    loads, records, rows = [], [], []
+    for command in iss.fetch(registers):
+        if command.name == "load":
+            words, lanes = iss.load(command, registers)
+            flat = lanes.reshape(-1, config.lanes)
+            loads += [(int(a), number(w, config.act_width)) for a, w in zip(words.ravel(), flat, strict=True)]
+        if command.name == "compute":
+            records.append(command.values)
+            segment = command.segment
+            shift = segment.shift + config.max_left_shift
+            blocks = [
+                number([segment.bias[c]], config.acc_width)
+                | int(shift[c]) << config.acc_width
+                | int(segment.res_shift[c]) << (config.acc_width + config.shift_width)
+                for c in range(config.cols)
+            ]
+            mask = (1 << config.wgt_width) - 1
+            for i in range(config.param_rows):
+                row = [b >> (i * config.wgt_width) & mask for b in blocks]
+                rows.append((1, number(row, config.wgt_width)))
+            rows += [(0, number(row, config.wgt_width)) for row in segment.tiles]
+    traces = list(InstructionSetSimulator(config, memory).run(registers))
+    return loads, records, rows, traces
+
+
+@pytest.mark.parametrize("feed", ["full", "slow"])
+@pytest.mark.parametrize(("rows", "cols", "seed"), [(1, 1, 1), (4, 4, 2), (3, 5, 3), (7, 2, 4), (2, 4, 5), (8, 8, 6)])
+def test_rtl_equals_model(rows, cols, seed, feed):
+    config = EngineConfig(rows=rows, cols=cols, scratchpad=1 << 14, acc_depth=64)
+    loads, records, weights, traces = prepare(config, seed, 4)
+    dut = ComputeUnit(config=config)
+    rng = np.random.default_rng(seed)
+    got = []
+
+    def pause():
+        return feed == "slow" and rng.random() < 0.5
+
+    async def feed_loads(ctx):
+        stream = dut.load.stream
+        for addr, data in loads:
+            ctx.set(stream.payload, {"addr": addr, "data": data})
+            ctx.set(stream.valid, 1)
+            await ctx.tick().until(stream.ready)
+        ctx.set(stream.valid, 0)
+        await ctx.tick().repeat(2)
+        for values in records:
+            while ctx.get(dut.completed) < values["wait_compute"] or pause():
+                await ctx.tick()
+            ctx.set(dut.i.payload, values)
+            ctx.set(dut.i.valid, 1)
+            await ctx.tick().until(dut.i.ready)
+            ctx.set(dut.i.valid, 0)
+
+    async def feed_weights(ctx):
+        stream = dut.weights.stream
+        for param, data in weights:
+            while pause():
+                await ctx.tick()
+            ctx.set(stream.payload, {"data": data, "param": param})
+            ctx.set(stream.valid, 1)
+            await ctx.tick().until(stream.ready)
+            ctx.set(stream.valid, 0)
+
+    async def watch(ctx):
+        columns = dut.columns
+        cycle = 0
+        while ctx.get(dut.completed) < len(records):
+            assert cycle < 60_000, f"{ctx.get(dut.completed)} of {len(records)} instructions completed"
+            valid, codes = ctx.get(columns.valid), ctx.get(columns.codes)
+            if valid:
+                got.append((cycle, codes))
+            await ctx.tick()
+            cycle += 1
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(feed_loads, background=True)
+    simulator.add_testbench(feed_weights, background=True)
+    simulator.add_testbench(watch)
+    simulator.run()
+    want = [(k, n, number(codes, config.act_width)) for k, t in enumerate(traces) for n, codes in enumerate(t.codes)]
+    for (k, n, expected), (cycle, codes) in zip(want, got, strict=False):
+        assert codes == expected, f"COMPUTE {k}, output {n}: {expected:x} expected, {codes:x} got at cycle {cycle}"
+    assert len(got) == len(want)
