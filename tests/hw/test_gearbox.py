@@ -5,8 +5,7 @@ import random
 import pytest
 from amaranth.hdl import Module
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import Component, In, Out, connect, flipped
-
+from amaranth.lib.wiring import Component, Out, connect, flipped
 from systolith.hw.gearbox import Gearbox
 from systolith.hw.small_fifo import SmallFifo
 
@@ -74,7 +73,7 @@ SIZES = [(8, 8, 16), (8, 8, 8), (12, 5, 8), (8, 4, 16), (7, 9, 8), (5, 12, 3), (
 @pytest.mark.parametrize("paces", [(1, 1, 1), (0.5, 0.7, 0.4)], ids=str)
 def test_items(bench, sizes, paces):
     unit_width, in_units, max_out = sizes
-    names = dict(unit_width=unit_width, in_units=in_units, max_out=max_out, tag_width=5)
+    names = {"unit_width": unit_width, "in_units": in_units, "max_out": max_out, "tag_width": 5}
     words, requests, items = script(random.Random(str(sizes)), **names, count=120)
     b = bench(Boxed(**names))
     b.feed(b.dut.i, words, paces[0])
@@ -86,7 +85,7 @@ def test_items(bench, sizes, paces):
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_full_rate(bench, sizes):
     unit_width, in_units, max_out = sizes
-    names = dict(unit_width=unit_width, in_units=in_units, max_out=max_out, tag_width=5)
+    names = {"unit_width": unit_width, "in_units": in_units, "max_out": max_out, "tag_width": 5}
     count = 1 + 100 * in_units // max(in_units, max_out)
     words, requests, items = script(random.Random(2), **names, count=count, full=True)
     b = bench(Boxed(**names))
@@ -99,6 +98,6 @@ def test_full_rate(bench, sizes):
 
 @pytest.mark.parametrize("name", ["unit_width", "in_units", "max_out", "tag_width", "credits"])
 def test_refused(name):
-    sizes = dict(unit_width=8, in_units=8, max_out=8) | {name: 0}
+    sizes = {"unit_width": 8, "in_units": 8, "max_out": 8} | {name: 0}
     with pytest.raises(ValueError, match=f"{name} must be a positive integer, not 0"):
         Gearbox(**sizes)

@@ -3,7 +3,6 @@
 import random
 
 import pytest
-
 from systolith.hw.block_fifo import BlockFifo
 from systolith.hw.small_fifo import SmallFifo
 from systolith.hw.stream_buffer import StreamBuffer

@@ -1,0 +1,100 @@
+"""``BurstReader``: blocks of memory as one stream of port words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import Component, In, Out, connect, flipped
+
+from .block_fifo import BlockFifo
+from .config import EngineConfig
+from .interfaces import ReadClient
+
+__all__ = ["BURST", "BurstReader"]
+
+BURST = 64
+"""Beats of a burst at most. Bursts end at multiples of 64 beats, so none crosses 4096 bytes."""
+
+
+class BurstReader(Component):
+    """for each command: o = memory[addr .. addr + beats * port_bytes], in bursts of up to 64 beats.
+
+    A burst is asked for as soon as the FIFO has room for all of it, so ``depth`` words are under way at most.
+
+    Latency: a command taken at cycle t asks for its first burst at t+3, for the next 3 cycles after the one
+    before was taken; the next command is taken 1 cycle after the last burst. A beat is on ``o`` 4 cycles after
+    it came.
+
+    Parameters
+    ----------
+    config : the engine.
+    depth : words of the FIFO, a power of two of at least 64.
+
+    Members
+    -------
+    command : byte address, a multiple of the port's bytes, and beats, at least 1.
+    client : to the memory.
+    o : the words.
+    """
+
+    def __init__(self, *, config: EngineConfig, depth: int) -> None:
+        if depth < BURST or depth & (depth - 1):
+            raise ValueError(f"depth must be a power of two of at least {BURST}, not {depth!r}")
+        self.config, self.depth = config, depth
+        super().__init__(
+            {
+                "command": In(stream.Signature(data.StructLayout({"addr": 32, "beats": 32}))),
+                "client": Out(ReadClient(config)),
+                "o": Out(stream.Signature(config.port_width)),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.fifo = fifo = BlockFifo(width=self.config.port_width, depth=self.depth)
+        align = self.config.port_bytes.bit_length() - 1
+        beat = Signal(32 - align)  # address in beats
+        left = Signal(32)
+        size, room = Signal(range(BURST + 1)), Signal(range(self.depth + 1), init=self.depth)
+        least = Signal(range(BURST + 1))  # beats up to the next multiple of BURST
+        first = (self.command.payload.addr >> align)[: BURST.bit_length() - 1]
+        final = Signal()
+        asked, taken = Signal(), Signal()
+        request = self.client.request
+        m.d.comb += [
+            request.payload.addr.eq(beat << align),
+            request.payload.last.eq(size - 1),
+            asked.eq(request.valid & request.ready),
+            taken.eq(self.o.valid & self.o.ready),
+            fifo.i.payload.eq(self.client.data),
+            fifo.i.valid.eq(self.client.valid),
+        ]
+        connect(m, flipped(self.o), fifo.o)
+        m.d.sync += room.eq(room - Mux(asked, size, 0) + taken)
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.comb += self.command.ready.eq(1)
+                m.d.sync += [
+                    beat.eq(self.command.payload.addr >> align),
+                    left.eq(self.command.payload.beats),
+                    least.eq(BURST - first),
+                ]
+                with m.If(self.command.valid):
+                    m.next = "SIZE"
+            with m.State("SIZE"):
+                m.d.sync += [size.eq(least), final.eq(0)]
+                with m.If(left <= least):
+                    m.d.sync += [size.eq(left), final.eq(1)]
+                m.next = "ROOM"
+            with m.State("ROOM"), m.If(room >= size):
+                m.next = "ASK"
+            with m.State("ASK"):
+                m.d.comb += request.valid.eq(1)
+                with m.If(request.ready):
+                    m.d.sync += [beat.eq(beat + size), left.eq(left - size), least.eq(BURST)]
+                    m.next = "SIZE"
+                    with m.If(final):
+                        m.next = "IDLE"
+        return m
