@@ -7,12 +7,15 @@ the exact accumulators of a layer whose inputs are already codes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from .arithmetic import FloatArray, IntArray, requantize_exact, round_half_even
+from .arithmetic import FloatArray, IntArray, requantize_exact
 from .formats import QFormat
 from .layers import Prepared, TooFine, code_bounds, prepare
 from .metrics import sqnr_from_sums
@@ -25,8 +28,19 @@ from .store import ActivationStore
 
 __all__ = ["DataPhase", "Row", "run_data_phase"]
 
-Pairs = Callable[[], Iterator[tuple[FloatArray, FloatArray]]]
-"""Yields (float values, exact accumulators) batch by batch, anew at each call."""
+Batch = tuple[FloatArray, FloatArray]
+"""(float values, exact accumulators) of some images."""
+
+
+class Batches:
+    """The batches of one tensor; ``map`` visits them in threads and returns the results in order."""
+
+    def __init__(self, pool: ThreadPoolExecutor, count: int, batch: Callable[[int], Batch]) -> None:
+        self._pool, self._count, self._batch = pool, count, batch
+
+    def map(self, visit: Callable[[FloatArray, FloatArray], Any]) -> list[Any]:
+        """``[visit(float values, accumulators) for each batch]``."""
+        return list(self._pool.map(lambda b: visit(*self._batch(b)), range(self._count)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +97,7 @@ def run_data_phase(
     acc_width: int,
     per_channel: bool,
     batch: int,
+    threads: int,
 ) -> DataPhase:
     """Choose every activation's fl; see the module. ``input_format``: width and signedness of the input.
 
@@ -92,25 +107,29 @@ def run_data_phase(
     last_use = {name: i for i, layer in enumerate(network.layers) for name in layer.inputs}
     layers: list[Layer] = []
     rows: list[Row] = []
-    with ActivationStore() as store:
+    with ActivationStore() as store, ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
 
-        def remember(name: str, fmt: QFormat, pairs: Pairs, shift: IntArray, lo: int, hi: int) -> None:
-            for b, (_, acc) in enumerate(pairs()):
-                store["code:" + name, b] = requantize_exact(acc, shift, lo, hi).astype(_code_type(fmt))
+        def remember(name: str, fmt: QFormat, get: Callable[[int], Batch], layer: Layer | None) -> None:
+            def visit(b: int) -> None:
+                shift, lo, hi = (
+                    (zero - fmt.fl, fmt.min, fmt.max) if layer is None else (layer.shift, layer.lo, layer.hi)
+                )
+                store["code:" + name, b] = requantize_exact(get(b)[1], shift, lo, hi).astype(_code_type(fmt))
 
-        def input_pairs() -> Iterator[tuple[FloatArray, FloatArray]]:
-            for b in range(batches):
-                real = np.asarray(images[b * batch : (b + 1) * batch], np.float32)
-                yield real, real
+            list(pool.map(visit, range(batches)))
 
-        name = network.input
+        def input_batch(b: int) -> Batch:
+            real = np.asarray(images[b * batch : (b + 1) * batch], np.float32)
+            return real, real
+
         zero = np.zeros(1, np.int64)
-        fmt = _choose(name, input_pairs, zero, input_format, -math.inf, math.inf, method, caps.get(name))
-        input_sqnr, _ = _measure(input_pairs, zero - fmt.fl, fmt, -math.inf, math.inf)
+        name, source = network.input, Batches(pool, batches, input_batch)
+        fmt = _choose(name, source, zero, input_format, -math.inf, math.inf, method, caps.get(name))
+        input_sqnr, _ = _measure(source, zero - fmt.fl, fmt, -math.inf, math.inf)
         state = _State({name: fmt}, {name: max(-fmt.min, fmt.max)}, {name: name})
-        remember(name, fmt, input_pairs, zero - fmt.fl, fmt.min, fmt.max)
-        for b, (real, _) in enumerate(input_pairs()):
-            store["float:" + name, b] = real
+        remember(name, fmt, input_batch, None)
+        for b in range(batches):
+            store["float:" + name, b] = input_batch(b)[0]
         for i, real_layer in enumerate(network.layers):
             out = real_layer.output
             try:
@@ -126,20 +145,22 @@ def run_data_phase(
                 )
             except TooFine as error:
                 raise TooFine(error.layer, state.roots[error.tensor], error.fl) from None
-            for b in range(batches):
+
+            def run_batch(b: int, real_layer: RealLayer = real_layer, ready: Prepared = ready) -> None:
                 real = network.forward(real_layer, [store["float:" + n, b] for n in real_layer.inputs])
                 codes = [store["code:" + n, b] for n in real_layer.inputs]
-                store["float:" + out, b] = real
+                store["float:" + real_layer.output, b] = real
                 store["acc", b] = network.accumulate(ready.layer, codes, ready.bound)
 
-            def pairs(out: str = out) -> Iterator[tuple[FloatArray, FloatArray]]:
-                for b in range(batches):
-                    yield store["float:" + out, b], store["acc", b]
+            def output_batch(b: int, out: str = out) -> Batch:
+                return store["float:" + out, b], store["acc", b]
 
+            list(pool.map(run_batch, range(batches)))
+            pairs = Batches(pool, batches, output_batch)
             fmt, layer = _finish(real_layer, ready, pairs, state, method, caps, act_width(out))
             lo, hi = (-math.inf, math.inf) if layer.kind == "maxpool" else (real_layer.lo, real_layer.hi)
             sqnr, saturated = _measure(pairs, layer.shift, fmt, lo, hi)
-            remember(out, fmt, pairs, layer.shift, layer.lo, layer.hi)
+            remember(out, fmt, output_batch, layer)
             store.forget("acc")
             layers.append(layer)
             act_fl = state.formats[real_layer.inputs[0]].fl
@@ -163,7 +184,7 @@ def run_data_phase(
 def _finish(
     real: RealLayer,
     ready: Prepared,
-    pairs: Pairs,
+    pairs: Batches,
     state: _State,
     method: Method,
     caps: Mapping[str, int],
@@ -176,8 +197,7 @@ def _finish(
         layer = replace(ready.layer, shift=np.zeros(len(ready.fl_acc), np.int64), lo=fmt.min, hi=fmt.max)
         state.magnitude[out], state.roots[out] = state.magnitude[source], state.roots[source]
     else:
-        positive = real.kind in ("avgpool", "add") and not any(state.formats[n].signed for n in real.inputs)
-        kind = QFormat(width, 0, not (real.lo >= 0.0 or positive))
+        kind = QFormat(width, 0, not _never_negative(real, ready.layer, state.formats))
         fmt = _choose(out, pairs, ready.fl_acc, kind, real.lo, real.hi, method, caps.get(out))
         lo, hi = code_bounds(real.lo, real.hi, fmt)
         layer = replace(ready.layer, shift=ready.fl_acc - fmt.fl, lo=lo, hi=hi)
@@ -186,9 +206,16 @@ def _finish(
     return fmt, layer
 
 
+def _never_negative(real: RealLayer, layer: Layer, formats: Mapping[str, QFormat]) -> bool:
+    """Is no output below 0 possible: by its bounds, or as no term of its sums is negative?"""
+    terms = [values for values in (layer.wgt, layer.bias) if values is not None]
+    positive = all(int(values.min()) >= 0 for values in terms)
+    return real.lo >= 0.0 or (positive and not any(formats[name].signed for name in real.inputs))
+
+
 def _choose(
     name: str,
-    pairs: Pairs,
+    pairs: Batches,
     fl_acc: IntArray,
     kind: QFormat,
     lo: float,
@@ -197,42 +224,52 @@ def _choose(
     cap: int | None,
 ) -> QFormat:
     """The format of a tensor: start at the overflow-free fl of the float values, take the smallest loss."""
-    low, high = math.inf, -math.inf
-    for real, _ in pairs():
-        low, high = min(low, float(real.min())), max(high, float(real.max()))
+
+    def extremes(real: FloatArray, acc: FloatArray) -> tuple[float, float]:
+        low, high = float(real.min()), float(real.max())
         if not (math.isfinite(low) and math.isfinite(high)):
             check_finite(name, real, "the network overflows on these images; check scale, mean and std")
+        return low, high
+
+    ends = pairs.map(extremes)
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     start = overflow_free_fl(low, high, kind.width, kind.signed)
     top = FL_LIMIT if cap is None else min(cap, FL_LIMIT)
     candidates = list(dict.fromkeys(max(-FL_LIMIT, min(start + offset, top)) for offset in method.offsets))
     if len(candidates) == 1:
         return replace(kind, fl=candidates[0])
-    losses = np.zeros(len(candidates))
-    for real, acc in pairs():
-        for i, fl in enumerate(candidates):
-            bounds = code_bounds(lo, hi, replace(kind, fl=fl))
-            error = requantize_exact(acc, fl_acc - fl, *bounds)
+
+    def losses(real: FloatArray, acc: FloatArray) -> list[float]:
+        result = []
+        for fl in candidates:
+            error = requantize_exact(acc, fl_acc - fl, *code_bounds(lo, hi, replace(kind, fl=fl)))
             error *= error.dtype.type(2.0**-fl)
             error -= real
-            losses[i] += float(method.loss(error))
-    return replace(kind, fl=best_fl(candidates, losses.tolist()))
+            result.append(float(method.loss(error)))
+        return result
+
+    total = np.sum(pairs.map(losses), axis=0)
+    return replace(kind, fl=best_fl(candidates, total.tolist()))
 
 
-def _measure(pairs: Pairs, shift: IntArray, fmt: QFormat, lo: float, hi: float) -> tuple[float, float]:
+def _measure(pairs: Batches, shift: IntArray, fmt: QFormat, lo: float, hi: float) -> tuple[float, float]:
     """(SQNR in dB, percent of codes the format cuts off) of the frozen format."""
-    signal = noise = 0.0
-    cut = count = 0
     bounds = code_bounds(lo, hi, fmt)
-    for real, acc in pairs():
+
+    def visit(real: FloatArray, acc: FloatArray) -> tuple[float, float, int, int]:
         code = requantize_exact(acc, shift, -(2**62), 2**62)
+        cut = 0
         if hi * 2.0**fmt.fl > fmt.max:
             cut += int(np.count_nonzero(code > fmt.max))
         if lo * 2.0**fmt.fl < fmt.min:
             cut += int(np.count_nonzero(code < fmt.min))
-        count += code.size
-        error = np.clip(round_half_even(code), *bounds).astype(np.float64) * fmt.step - real
-        noise += float(np.sum(error * error))
-        signal += float(np.sum(np.square(real, dtype=np.float64)))
+        error = np.clip(code, *bounds, out=code)
+        error *= error.dtype.type(fmt.step)
+        error -= real
+        noise = float(np.sum(error * error, dtype=np.float64))
+        return float(np.sum(real * real, dtype=np.float64)), noise, cut, code.size
+
+    signal, noise, cut, count = (sum(column) for column in zip(*pairs.map(visit), strict=True))
     return sqnr_from_sums(signal, noise), 100.0 * cut / max(count, 1)
 
 

@@ -47,8 +47,10 @@ class Options:
     """by tensor name."""
     wgt_widths: Mapping[str, int] = field(default_factory=dict)
     """by layer name."""
-    batch: int = 32
-    """calibration images run at a time."""
+    batch: int = 16
+    """calibration images run at a time, in each thread."""
+    threads: int = 0
+    """batches run at a time; 0: one a core. No result depends on it."""
 
     def __post_init__(self) -> None:
         for name, width in (
@@ -115,6 +117,7 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
                 acc_width=chosen.acc_width,
                 per_channel=chosen.per_channel,
                 batch=chosen.batch,
+                threads=chosen.threads,
             )
             break
         except TooFine as error:

@@ -7,6 +7,7 @@ temporary files, which vanish with the store.
 from __future__ import annotations
 
 import tempfile
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,7 +20,7 @@ __all__ = ["ActivationStore"]
 
 
 class ActivationStore:
-    """A dictionary of arrays keyed by (tensor, batch); use it as a context manager."""
+    """A dictionary of arrays keyed by (tensor, batch), for threads too; use it as a context manager."""
 
     def __init__(self, budget: int = 1 << 30) -> None:
         if budget < 0:
@@ -27,6 +28,7 @@ class ActivationStore:
         self._budget = budget
         self._used = 0
         self._count = 0
+        self._lock = threading.Lock()
         self._arrays: dict[tuple[str, int], FloatArray] = {}
         self._files: dict[tuple[str, int], Path] = {}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -40,15 +42,16 @@ class ActivationStore:
         self.clear()
 
     def __setitem__(self, key: tuple[str, int], array: FloatArray) -> None:
-        self._drop(key)
-        if self._used + array.nbytes <= self._budget or array.size == 0:
-            self._arrays[key] = array
-            self._used += array.nbytes
-            return
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="systolith-")
-        self._count += 1
-        path = Path(self._folder.name) / f"{self._count}.npy"
+        with self._lock:
+            self._drop(key)
+            if self._used + array.nbytes <= self._budget or array.size == 0:
+                self._arrays[key] = array
+                self._used += array.nbytes
+                return
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="systolith-")
+            self._count += 1
+            path = Path(self._folder.name) / f"{self._count}.npy"
         np.save(path, array)
         self._files[key] = path
 

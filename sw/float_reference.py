@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
+from .blas_threads import workers
 from .graph import Graph
 
 __all__ = ["FloatSession", "flat_logits", "run", "with_dynamic_batch"]
@@ -35,13 +37,17 @@ def run(
         raise ValueError(f"input must be [N, {shape[0]}, {shape[1]}, {shape[2]}], not {list(real.shape)}")
     names = tuple(graph.shapes) if keep == "all" else graph.outputs
     result = {name: np.empty((real.shape[0], *graph.shapes[name]), real.dtype) for name in names}
-    for start in range(0, real.shape[0], batch):
+
+    def run_part(start: int) -> None:
         part = slice(start, start + batch)
         live = {graph.input: real[part]}
         for layer in graph.layers:
             live[layer.output] = graph.forward(layer, [live[name] for name in layer.inputs])
         for name in names:
             result[name][part] = live[name]
+
+    with ThreadPoolExecutor(workers()) as pool:
+        list(pool.map(run_part, range(0, real.shape[0], batch)))
     return result
 
 

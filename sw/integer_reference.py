@@ -9,6 +9,7 @@ magnitudes are exact there in every order of addition, so BLAS computes exactly 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from ..quant.arithmetic import requantize_exact
 from ..quant.network import Layer, QuantizedNetwork
 from ..quant.overflow import code_magnitudes, layer_bound
+from .blas_threads import workers
 from .windows import conv_sum, window_max, window_sum
 
 __all__ = ["accumulate", "run", "run_layer"]
@@ -94,7 +96,8 @@ def run(
     bounds = _bounds(network)
     last_use = {name: i for i, layer in enumerate(network.layers) for name in layer.inputs}
     result = {name: _empty(network, name, codes.shape[0]) for name in names}
-    for start in range(0, codes.shape[0], batch):
+
+    def run_part(start: int) -> None:
         part = slice(start, min(start + batch, codes.shape[0]))
         live: dict[str, Array] = {network.input: codes[part].astype(np.float32)}
         if network.input in result:
@@ -107,6 +110,9 @@ def run(
             for name in layer.inputs:
                 if last_use[name] == i:
                     live.pop(name, None)
+
+    with ThreadPoolExecutor(workers()) as pool:
+        list(pool.map(run_part, range(0, codes.shape[0], batch)))
     return result
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .blas_threads import one_blas_thread
+
 __all__ = ["Pads", "Pair", "conv_sum", "output_size", "window_max", "window_sum"]
 
 Array = npt.NDArray[Any]
@@ -77,9 +79,10 @@ def conv_sum(values: Array, weight: Array, stride: Pair, dilation: Pair, pads: P
     ow = output_size(w, s, stride[1], dilation[1], pads[1], pads[3])
     out = np.empty((n, oh, ow, k), values.dtype)
     step = max(1, _CHUNK_BYTES // max(1, oh * ow * r * s * c * values.itemsize))
-    for i in range(0, n, step):
-        columns = _columns(_pad(values[i : i + step], pads, 0), (r, s), stride, dilation)
-        np.matmul(columns, matrix, out=out[i : i + step].reshape(columns.shape[0], k))
+    with one_blas_thread():
+        for i in range(0, n, step):
+            columns = _columns(_pad(values[i : i + step], pads, 0), (r, s), stride, dilation)
+            np.matmul(columns, matrix, out=out[i : i + step].reshape(columns.shape[0], k))
     return out
 
 
