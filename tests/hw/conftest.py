@@ -41,7 +41,9 @@ class Bench:
                     await ctx.tick()
                 ctx.set(Value.cast(port.payload), item)
                 ctx.set(port.valid, 1)
-                await ctx.tick().until(port.ready)
+                ready = False
+                while not ready:
+                    _, _, ready = await ctx.tick().sample(port.ready)
                 ctx.set(port.valid, 0)
                 ctx.set(Value.cast(port.payload), 0)
 

@@ -1,0 +1,117 @@
+"""``InstructionQueue``: one unit's instructions, each held back until those it waits for have completed."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out, connect, flipped
+
+from .block_fifo import BlockFifo
+from .config import EngineConfig
+from .interfaces import Progress, record_layout
+from .isa import WAIT, Instruction, record_bits, record_words
+
+__all__ = ["InstructionQueue"]
+
+_UNITS = ("load", "compute", "store")
+
+
+class InstructionQueue(Component):
+    """o = the next record, valid once completed_k >= base_k + wait_k for k in load, compute, store.
+
+    base_k is 0 at ``start`` and grows by n_k after every record with ``last``. Differences are taken modulo
+    2**WAIT, as signed numbers. A wait once met stays met.
+
+    Latency: where ``progress`` first shows a count at cycle t, ``o.valid`` rises at t+1. A record taken at t is
+    followed by the next one at t+2 at the earliest. From the last word of a record, taken from ``i`` into an
+    empty queue, to ``o.valid``: 7 cycles. One record is assembled, ``record_words`` cycles, while the one
+    before waits on ``o``.
+
+    Parameters
+    ----------
+    config : the engine.
+    instruction : LOAD, COMPUTE or STORE.
+    depth : port words of the queue, a power of two.
+
+    Members
+    -------
+    start : one cycle, the queue being empty.
+    i : the records' words. o : the records, ``record_layout(instruction, config)``.
+    progress : instructions completed. n_load, n_compute, n_store : those of one iteration.
+    iteration_end : one cycle, the one after a record with ``last`` was taken.
+    """
+
+    def __init__(self, *, config: EngineConfig, instruction: Instruction, depth: int = 512) -> None:
+        self.config, self.instruction, self.depth = config, instruction, depth
+        super().__init__(
+            {
+                "start": In(1),
+                "i": In(stream.Signature(config.port_width)),
+                "o": Out(stream.Signature(record_layout(instruction, config))),
+                "progress": In(Progress()),
+                "iteration_end": Out(1),
+            }
+            | {f"n_{unit}": In(WAIT - 3) for unit in _UNITS}
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        assembled = Signal(record_layout(self.instruction, self.config), reset_less=True)
+        full = Signal()  # assembled holds a record
+        armed, held = Signal(), Signal()  # its thresholds are loaded; it is on o
+        met = Signal(len(_UNITS))
+        taken, arm, move = Signal(), Signal(), Signal()
+        m.d.comb += [
+            self.o.valid.eq(held & met.all()),
+            taken.eq(self.o.valid & self.o.ready),
+            arm.eq(full & (~armed | taken)),
+            move.eq(armed & ~held),
+        ]
+        self._assemble(m, assembled, full, move)
+        m.d.sync += [
+            armed.eq(arm | (armed & ~taken)),
+            held.eq(move | (held & ~taken)),
+            self.iteration_end.eq(taken & self.o.payload.last),
+        ]
+        with m.If(move):
+            m.d.sync += self.o.payload.eq(assembled)
+        for index, unit in enumerate(_UNITS):
+            base, threshold = Signal(WAIT, name=f"base_{unit}"), Signal(WAIT, name=f"threshold_{unit}")
+            with m.If(self.start):
+                m.d.sync += base.eq(0)
+            with m.Elif(move & assembled.last):
+                m.d.sync += base.eq(base + getattr(self, f"n_{unit}"))
+            ahead = Signal(WAIT, name=f"ahead_{unit}")
+            m.d.comb += ahead.eq(getattr(self.progress, unit) - threshold)
+            with m.If(arm):
+                m.d.sync += [threshold.eq(base + assembled[f"wait_{unit}"]), met[index].eq(0)]
+            with m.Else():
+                m.d.sync += met[index].eq(met[index] | ~ahead[-1])
+        return m
+
+    def _assemble(self, m: Module, assembled: Any, full: Signal, move: Signal) -> None:
+        """Words shifted in from the top; those past the instruction's own fields are dropped."""
+        width = self.config.port_width
+        words, kept = record_words(self.config), ceil(record_bits(self.instruction, self.config) / width)
+        m.submodules.fifo = fifo = BlockFifo(width=width, depth=self.depth)
+        connect(m, flipped(self.i), fifo.i)
+        shifter = Signal(kept * width, reset_less=True)
+        index, own, last = Signal(range(words)), Signal(init=1), Signal(init=words == 1)
+        m.d.comb += [assembled.eq(shifter), fifo.o.ready.eq(~full)]
+        with m.If(fifo.o.ready & own):
+            with m.If(fifo.o.valid):
+                m.d.sync += shifter.eq(Cat(shifter, fifo.o.payload)[width:])
+        with m.If(fifo.o.valid & fifo.o.ready):
+            m.d.sync += [
+                index.eq(index + 1),
+                own.eq(own & (index != kept - 1)),
+                last.eq(index == words - 2),
+                full.eq(last),
+            ]
+            with m.If(last):
+                m.d.sync += [index.eq(0), own.eq(1), last.eq(words == 1)]
+        with m.If(move):
+            m.d.sync += full.eq(0)
