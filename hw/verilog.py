@@ -1,0 +1,108 @@
+"""Verilog of a component: the only user of Amaranth's back end.
+
+The text depends on the component alone: no source locations, no folders, no time. Modules of equal text are written
+once (a row's PE, not one module for each of ``cols`` instances); a module's name is its place in the hierarchy
+joined by ``_``, an instance's is the submodule's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib import metadata
+from os.path import commonprefix
+
+from amaranth.back import verilog
+from amaranth.lib.wiring import Component
+
+from .config import EngineConfig
+
+__all__ = ["WAIVERS", "engine_verilog", "to_verilog"]
+
+WAIVERS: Mapping[str, str] = {
+    "CASEINCOMPLETE": "a case assigns a default before it, so no value is a latch",
+    "DECLFILENAME": "one file holds every module",
+    "PROCASSINIT": "registers start with their reset value: FPGAs load it with the bitstream",
+    "SYMRSVDWORD": "`switch` is a word of C++, not of Verilog",
+    "UNUSEDSIGNAL": "results are as wide as their values need; the bits nobody uses are dropped later",
+    "WIDTHEXPAND": "Verilog extends operands as Amaranth's widths and signs want it",
+    "WIDTHTRUNC": "likewise; ! of a vector is a comparison with 0",
+}
+"""What ``verilator --lint-only -Wall`` says of Amaranth's output and does not mean: name and reason."""
+
+_MODULE = re.compile(r"^module (\\\S+|\w+) ?(.*?^endmodule$)", re.MULTILINE | re.DOTALL)
+_INSTANCE = re.compile(r"^  (\\\S+|\w+) +(?=(?:\\\S+|\w+) +\($)", re.MULTILINE)
+_INITIAL = re.compile(r"\\\$auto\$verilog_backend\.cc:\d+:dump_module\$\d+")
+_WORD = re.compile(r"\w+\Z")
+
+
+def _renamed(modules: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    """The bodies with every instance's module renamed as ``names`` says."""
+    return {
+        name: _INSTANCE.sub(lambda m: f"  {names.get(m[1], m[1])} ", body) for name, body in modules.items()
+    }
+
+
+def _shared(modules: dict[str, str]) -> dict[str, list[str]]:
+    """Groups of modules of equal text, by the first; ``modules`` is left with the first ones and instances of them.
+
+    A level of the hierarchy becomes equal once the level below it has been merged.
+    """
+    groups = {name: [name] for name in modules}
+    while True:
+        first: dict[str, str] = {}
+        replaced: dict[str, str] = {}
+        for name, body in modules.items():
+            keeper = first.setdefault(body, name)
+            if keeper != name:
+                replaced[name] = keeper
+        if not replaced:
+            return groups
+        for name, keeper in replaced.items():
+            groups[keeper] += groups.pop(name)
+            del modules[name]
+        modules.update(_renamed(modules, replaced))
+
+
+def _plain(members: list[str], taken: set[str]) -> str:
+    """A module name without escapes: what the members' paths have in common, joined by ``_``."""
+    paths = [name.removeprefix("\\") for name in members]
+    prefix = paths[0] if len(paths) == 1 else commonprefix(paths).rstrip("_.")
+    name = base = re.sub(r"\W", "_", prefix)
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{base}_{number}"
+    taken.add(name)
+    return name
+
+
+def to_verilog(component: Component, name: str, *, header: str = "") -> str:
+    """The component as Verilog: one file of text, its top module called ``name``, ``header`` as a comment.
+
+    ``name`` must be a plain identifier. Ports are the members of the signature joined by ``__``, ``clk`` and ``rst``.
+    """
+    if not _WORD.match(name) or name[0].isdigit():
+        raise ValueError(f"name must be an identifier, not {name!r}")
+    text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+    text = _INITIAL.sub(r"\\$initial", text)
+    modules = {match[1]: match[2] for match in _MODULE.finditer(text)}
+    groups = _shared(modules)
+    taken: set[str] = set()
+    names = {first: _plain(groups[first], taken) for first in sorted(modules, key=lambda n: (n != name, n))}
+    parts = [f"module {names[first]} {body}" for first, body in _renamed(modules, names).items()]
+    lines = [f"// {line}".rstrip() for line in header.splitlines()]
+    lines += [f"/* verilator lint_off {waiver} */  // {reason}" for waiver, reason in WAIVERS.items()]
+    return "\n".join(lines) + "\n\n" + "\n\n".join(parts) + "\n"
+
+
+def engine_verilog(config: EngineConfig) -> str:
+    """The engine of one configuration, top module ``engine``; the header names version, sizes and hash."""
+    from .engine import Engine
+
+    header = (
+        f"Systolith {metadata.version('systolith')}: systolic CNN engine.\n"
+        f"{config.describe()}, {config.banks} banks.\n"
+        f"Configuration hash {config.hash:#010x}."
+    )
+    return to_verilog(Engine(config), "engine", header=header)
