@@ -1,0 +1,126 @@
+"""LoadUnit == the loop nest of LOAD."""
+
+import random
+from math import ceil
+
+import pytest
+
+from systolith.hw.config import EngineConfig
+from systolith.hw.isa import LOAD, REGIONS, encode, record_bits
+from systolith.hw.load_unit import LoadUnit
+from systolith.hw.load_writer import LoadWriter
+from systolith.hw.regions import Regions
+
+BASES = {"program": 0x1000, "input": 0x3000, "output": 0x5000, "spill": 0x7000}
+
+
+def load(config, rng, content, **fixed):
+    """A random LOAD: the record as an integer, and the words it writes as integers (address, data)."""
+    lanes, size, width = config.lanes, config.lane_bytes, config.act_width
+    per_word = config.port_bytes // size
+    v = dict(region=rng.randrange(4), pixels=rng.randint(1, 9), blocks=rng.choice([1, 1, 2, 3]), tail=rng.randint(1, lanes),
+             skip=rng.randrange(per_word), offset=rng.randrange(64) * config.port_bytes, base=rng.randrange(config.words),
+             block_step=rng.randrange(config.words)) | fixed  # fmt: skip
+    pixel = (v["blocks"] - 1) * lanes + v["tail"]
+    v["beats"] = ceil((v["skip"] + v["pixels"] * pixel) / per_word)
+    start = BASES[REGIONS[v["region"]]] + v["offset"] + v["skip"] * size
+    elements = (
+        int.from_bytes(content[a : a + size], "little") % (1 << width) for a in range(start, len(content), size)
+    )
+    words = []
+    for p in range(v["pixels"]):
+        for b in range(v["blocks"]):
+            n = v["tail"] if b == v["blocks"] - 1 else lanes
+            data = sum(next(elements) << i * width for i in range(n))
+            words.append(((v["base"] + p + b * v["block_step"]) % config.words) | data << config.addr_width)
+    record = int.from_bytes(encode(LOAD, config, v), "little") & (1 << record_bits(LOAD, config)) - 1
+    return record, words
+
+
+def bench_of(bench, config, content, loads, paces=(1, 1, 1), depth=512, **memory):
+    b = bench(LoadUnit(config=config, depth=depth))
+    b.feed(b.dut.i, [record for record, _ in loads], paces[0])
+    b.memory(b.dut.client, content, config.port_width, pace=paces[1], **memory)
+    got = b.expect(b.dut.write.stream, [w for _, words in loads for w in words], paces[2])
+    b.pulses(b.dut.done, done := [])
+
+    async def regions(ctx):
+        for name, value in BASES.items():
+            ctx.set(getattr(b.dut, name), value)
+
+    b.add(regions)
+    return b, got, done
+
+
+CONFIGS = [dict(rows=8, cols=8), dict(rows=5, cols=12, port_width=32), dict(rows=1, cols=1, port_width=128),
+           dict(rows=7, cols=2), dict(rows=16, cols=8, act_width=4), dict(rows=12, cols=5, act_width=16, port_width=32),
+           dict(rows=3, cols=7, act_width=16, port_width=128), dict(rows=16, cols=16, port_width=512)]  # fmt: skip
+
+
+@pytest.mark.parametrize("sizes", CONFIGS, ids=str)
+@pytest.mark.parametrize("paces", [(1, 1, 1), (0.5, 0.5, 0.5)], ids=str)
+def test_loads(bench, sizes, paces):
+    config, rng = EngineConfig(**sizes), random.Random(str(sizes))
+    content = rng.randbytes(1 << 16)
+    loads = [load(config, rng, content) for _ in range(20)]
+    b, got, done = bench_of(bench, config, content, loads, paces)
+    b.run(40000)
+    ends, n = [], 0
+    for _, words in loads:
+        n += len(words)
+        ends.append(got[n - 1][1] + 1)
+    assert done == ends, "done is the cycle after the last word"
+
+
+@pytest.mark.parametrize("sizes", CONFIGS[:2] + CONFIGS[4:], ids=str)
+def test_full_rate(bench, sizes):
+    """Whichever binds, beats or words; instructions follow each other without a gap."""
+    config, rng = EngineConfig(**sizes), random.Random(1)
+    content = rng.randbytes(1 << 16)
+    pixels = 120 * config.port_bytes // config.word_bytes + 20
+    loads = [load(config, rng, content, pixels=pixels, blocks=1, tail=config.lanes, skip=0) for _ in range(4)]
+    b, got, _ = bench_of(bench, config, content, loads)
+    b.run(40000)
+    beats = sum(ceil(pixels * config.word_bytes / config.port_bytes) for _ in loads)
+    words = sum(len(w) + 1 for _, w in loads)
+    assert got[-1][1] - got[0][1] <= max(beats, words)
+
+
+def test_latency(bench):
+    config, rng = EngineConfig(), random.Random(1)
+    content = rng.randbytes(1 << 16)
+    loads = [load(config, rng, content, pixels=1, blocks=1, skip=0, tail=8)]
+    b, got, _ = bench_of(bench, config, content, loads, latency=30, requests=(requests := []))
+    taken = []
+
+    async def process(ctx):
+        await ctx.tick().until(b.dut.i.valid & b.dut.i.ready)
+        taken.append(b.cycle)
+
+    b.add(process)
+    b.run()
+    assert requests[0][2] - taken[0] == 5
+    beat = requests[0][2] + 30 + 1  # the edge that samples it
+    assert got[0][1] - beat == 4 + LoadWriter(config=config).latency
+
+
+def test_regions(bench):
+    b = bench(Regions())
+
+    async def process(ctx):
+        d = b.dut
+        for name, value in dict(program_addr=7, input_addr=100, input_stride=3, output_addr=200, output_stride=5, spill_addr=9).items():  # fmt: skip
+            ctx.set(getattr(d, name), value)
+        for _ in range(2):
+            ctx.set(d.start, 1)
+            await ctx.tick()
+            ctx.set(d.start, 0)
+            for i in range(4):
+                assert [ctx.get(x) for x in (d.program, d.input, d.output, d.spill)] == [7, 100 + 3 * i, 200 + 5 * i, 9]
+                await ctx.tick()
+                ctx.set(d.advance, 1)
+                await ctx.tick()
+                ctx.set(d.advance, 0)
+
+    b.add(process, needed=True)
+    b.run()
