@@ -52,6 +52,16 @@ class _Geometry(NamedTuple):
     pads: tuple[int, int, int, int]
 
 
+def _blind(geometry: _Geometry, shape: Shape, output: tuple[int, int]) -> bool:
+    """Some window lies outside of the map altogether."""
+    for axis in (0, 1):
+        taps = np.arange(geometry.kernel[axis]) * geometry.dilation[axis] - geometry.pads[axis]
+        rows = np.arange(output[axis])[:, None] * geometry.stride[axis] + taps
+        if not ((rows >= 0) & (rows < shape[axis])).any(axis=1).all():
+            return True
+    return False
+
+
 class _Generator:
     def __init__(self, seed: int, act_width: int, wgt_width: int, channels: int, size: int) -> None:
         self.rng = np.random.default_rng(seed)
@@ -163,6 +173,8 @@ class _Generator:
 
     def _maxpool(self, name: str, act: Tensor) -> Layer:
         geometry, (height, width) = self._geometry(act.shape)
+        while _blind(geometry, act.shape, (height, width)):  # a maximum of nothing is not defined
+            geometry, (height, width) = self._geometry(act.shape)
         if self.rng.random() < 0.5 and min(act.shape[:2]) >= 2:  # what can be fused
             geometry = _Geometry((2, 2), (2, 2), (1, 1), (0, 0, 0, 0))
             height, width = act.shape[0] // 2, act.shape[1] // 2

@@ -5,14 +5,17 @@ tensor[pixel + n, channel + c] = codes[n, c]        for each COMPUTE, lanes beyo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from ..hw.config import EngineConfig
 from ..quant.network import IntArray
 from ..sw.program import Program
 from .iss import ComputeTrace, InstructionSetSimulator
+
+Simulator = Callable[[EngineConfig, bytearray], InstructionSetSimulator]
 
 __all__ = ["layer_outputs", "simulate"]
 
@@ -38,7 +41,7 @@ def layer_outputs(program: Program, trace: Sequence[IntArray]) -> dict[str, IntA
 
 
 def simulate(
-    program: Program, codes: npt.ArrayLike, simulator: type[InstructionSetSimulator] = InstructionSetSimulator
+    program: Program, codes: npt.ArrayLike, simulator: Simulator = InstructionSetSimulator
 ) -> list[dict[str, IntArray]]:
     """Run images [N, H, W, C] (or one, [H, W, C]): for each, every tensor the engine makes.
 

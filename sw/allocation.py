@@ -122,7 +122,7 @@ def _conflicts(network: QuantizedNetwork, ops: Sequence[Operation]) -> Conflicts
 def _search(
     requests: Sequence[_Request], conflicts: Conflicts, config: EngineConfig
 ) -> dict[str, int] | None:
-    """The cheapest of the placements that a few orders of first fit by cost give."""
+    """The cheapest of the placements that greedy choices in a few orders give."""
     orders = [
         sorted(requests, key=lambda r: (-r.words, r.first)),
         sorted(requests, key=lambda r: (-r.words * (r.last - r.first + 1), r.first)),
@@ -130,14 +130,13 @@ def _search(
         sorted(requests, key=lambda r: (r.first - r.last, -r.words)),
     ]
     shuffle = np.random.default_rng(0)
+    orders += [_shuffled(requests, shuffle) for _ in range(_SHUFFLES)]
     best: tuple[int, dict[str, int]] | None = None
-    for attempt in range(len(orders) + _SHUFFLES):
-        order = orders[attempt] if attempt < len(orders) else _shuffled(requests, shuffle)
-        found = _place(order, conflicts, config)
-        if found is not None and (best is None or found[0] < best[0]):
-            best = found
-            if best[0] == 0:
-                break
+    for order in orders:
+        for compact in (False, True):
+            found = _place(order, conflicts, config, compact)
+            if found is not None and (best is None or found[0] < best[0]):
+                best = found
     return None if best is None else best[1]
 
 
@@ -149,9 +148,9 @@ def _shuffled(requests: Sequence[_Request], shuffle: np.random.Generator) -> lis
 
 
 def _place(
-    order: Sequence[_Request], conflicts: Conflicts, config: EngineConfig
+    order: Sequence[_Request], conflicts: Conflicts, config: EngineConfig, compact: bool
 ) -> tuple[int, dict[str, int]] | None:
-    """First fit of each request at its cheapest start: after a neighbour, before one, or at a bank."""
+    """Each request at its cheapest free start, or the lowest: next to a neighbour, or at a bank."""
     placed: list[tuple[_Request, int]] = []
     total = 0
     for request in order:
@@ -173,7 +172,7 @@ def _place(
         if not free:
             return None
         costs = [_cost(start, start + request.words, rivals, config.bank_depth) for start in free]
-        cheapest = int(np.argmin(costs))
+        cheapest = 0 if compact else int(np.argmin(costs))
         total += costs[cheapest]
         placed.append((request, free[cheapest]))
     return total, {request.name: base for request, base in placed}

@@ -98,7 +98,8 @@ def lower_operation(
             macs, before = op.macs * done // work, macs
             info = ComputeInfo(
                 layer=op.layer, name=op.name, output=op.output.name,
-                pixel=strip.y0 * op.output.shape[1] + strip.x0, channel=channel, count=strip.outputs, macs=macs - before,
+                pixel=strip.y0 * op.output.shape[1] + strip.x0, channel=channel,
+                count=strip.outputs, macs=macs - before,
             )  # fmt: skip
             yield Step(
                 instruction=COMPUTE,

@@ -1,0 +1,92 @@
+"""Placement: nothing alive overlaps, operands read together lie in different banks where there is room."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from systolith.hw.config import EngineConfig
+from systolith.quant.formats import QFormat
+from systolith.quant.network import Layer, QuantizedNetwork, Tensor
+from systolith.sim.random_network import random_network
+from systolith.sw.allocation import allocate, tensor_blocks
+from systolith.sw.operations import operations
+
+
+def residual_network(size: int = 8, channels: int = 8, blocks: int = 3) -> QuantizedNetwork:
+    """conv, then ``blocks`` times (conv, conv + residual)."""
+    fmt, shape = QFormat(8, 4), (size, size, channels)
+    names = ["in", "a0"] + [f"{kind}{i}" for i in range(1, blocks + 1) for kind in "ba"]
+    layers = []
+    for i, (source, target) in enumerate(pairwise(names)):
+        residual = (names[i - 1],) if target.startswith("a") and i else ()
+        layers.append(
+            Layer(
+                name=f"conv{i}", kind="conv", inputs=(source, *residual), output=target, kernel=(3, 3),
+                pads=(1, 1, 1, 1), wgt=np.ones((channels, channels, 3, 3), np.int64), shift=np.array([4]),
+                res_shift=np.array([2]) if residual else None,
+            )
+        )  # fmt: skip
+    tensors = {name: Tensor(name=name, shape=shape, format=fmt) for name in names}
+    return QuantizedNetwork(
+        name="residual", input="in", outputs=(names[-1],), tensors=tensors, layers=tuple(layers)
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_living_tensors_do_not_overlap(seed: int) -> None:
+    network = random_network(seed, layers=6)
+    config = EngineConfig(rows=3, cols=5, scratchpad=5 * 4 * 128)
+    ops = operations(network, config)
+    places = allocate(network, ops, config)
+    birth = {network.input: 0} | {op.output.name: i for i, op in enumerate(ops)}
+    for i, op in enumerate(ops):
+        for read in (op.act, op.residual):
+            if read is None:
+                continue
+            place = places[read.name]
+            assert 0 <= place.base and place.end <= config.words
+            for other, start in birth.items():  # whatever is made while this tensor waits for its reader
+                if other != read.name and birth[read.name] <= start <= i:
+                    assert place.end <= places[other].base or places[other].end <= place.base
+
+
+def test_partial_tiles_have_room() -> None:
+    config = EngineConfig(rows=3, cols=5)
+    assert [tensor_blocks(channels, config) for channels in (1, 5, 6, 10, 15)] == [1, 2, 2, 3, 3]
+    assert tensor_blocks(16, EngineConfig(rows=16, cols=16)) == 1
+
+
+def test_operands_read_together_lie_in_different_banks() -> None:
+    config = EngineConfig(rows=8, cols=8, scratchpad=8 * 4 * 64)
+    network = residual_network()
+    ops = operations(network, config)
+    places = allocate(network, ops, config)
+    for op in ops:
+        if op.residual is not None:
+            assert places[op.act.name].base // 64 != places[op.residual.name].base // 64
+
+
+@pytest.mark.parametrize(("size", "alone"), [(8, True), (9, False)])
+def test_input_is_alone_if_it_can_be(size: int, alone: bool) -> None:
+    config = EngineConfig(rows=8, cols=8, scratchpad=8 * 256)
+    network = residual_network(size)
+    places = allocate(network, operations(network, config), config)
+    place = places.pop("in")
+    assert alone is not any(other.base < place.end and place.base < other.end for other in places.values())
+
+
+def test_refusals_name_tensor_and_cure() -> None:
+    config = EngineConfig(rows=8, cols=8, scratchpad=8 * 128)
+    network = residual_network(size=12)
+    with pytest.raises(
+        ValueError, match="'in' of 12x12x8 needs 144 words of 8 bytes, the scratchpad has 128: use --scr"
+    ):
+        allocate(network, operations(network, config), config)
+    network = residual_network(size=8)
+    with pytest.raises(
+        ValueError, match="layer 'conv2' holds tensors .*'a0' of 8x8x8.* need at least 192 words"
+    ):
+        allocate(network, operations(network, config), config)
+    roomy = replace(config, scratchpad=8 * 256)
+    assert allocate(network, operations(network, roomy), roomy)
