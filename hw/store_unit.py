@@ -1,0 +1,94 @@
+"""``StoreUnit``: executes STORE, scratchpad to memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out, connect, flipped
+
+from .burst_writer import BurstWriter
+from .config import EngineConfig
+from .interfaces import ScratchpadRead, record_layout
+from .isa import REGIONS, STORE
+from .store_reader import StoreReader
+
+__all__ = ["StoreUnit"]
+
+
+class StoreUnit(Component):
+    """for b in 0..blocks-1:
+        for p in 0..pixels-1:
+            memory[offset + (b*pixels + p) * word_beats beats] = word[base + p + b*block_step]
+
+    A word is padded with zeros to whole beats; an element takes lane_bytes bytes, its code in the low
+    act_width bits, zeros above. Bursts end with a block and at multiples of 64 beats.
+
+    Latency: a record taken at cycle t asks for its first word at t+1 and for its first burst at t+5. ``done``
+    is at t+1 where the last response is at t. One beat a cycle, less one where a burst begins; an instruction
+    may begin once the one before has asked for all of its words and bursts, while its data still travels.
+
+    Parameters
+    ----------
+    config : the engine.
+
+    Members
+    -------
+    i : instructions.
+    program, input, output, spill : byte addresses of the regions, sampled as an instruction is taken.
+    read : to the scratchpad.
+    aw*, w*, b* : the write channels of ``Axi4``, manager side.
+    done : one cycle for each instruction completed. error : one cycle, the memory answered with an error.
+    """
+
+    def __init__(self, *, config: EngineConfig) -> None:
+        self.config = config
+        self._reader, self._writer = StoreReader(config=config), BurstWriter(config=config)
+        channels = {n: f for n, f in self._writer.signature.members.items() if n not in ("command", "i")}
+        super().__init__(
+            {
+                "i": In(stream.Signature(record_layout(STORE, config))),
+                "read": Out(ScratchpadRead(config)),
+            }
+            | {region: In(32) for region in REGIONS}
+            | channels
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.reader = reader = self._reader
+        m.submodules.writer = writer = self._writer
+        connect(m, flipped(self.read), reader.read)
+        connect(m, reader.o, writer.i)
+        for name, member in self.signature.members.items():
+            if name in writer.signature.members and name != "i":
+                ours, theirs = getattr(self, name), getattr(writer, name)
+                m.d.comb += ours.eq(theirs) if member.flow is Out else theirs.eq(ours)
+        record, command = self.i.payload, writer.command
+        place, offset = Signal(32), Signal(32)
+        m.d.comb += [
+            *(reader.job.payload[name].eq(record[name]) for name in reader.job.payload.shape().members),
+        ]
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.comb += [self.i.ready.eq(reader.job.ready), reader.job.valid.eq(self.i.valid)]
+                m.d.sync += [
+                    offset.eq(record.offset),
+                    command.payload.pixels.eq(record.pixels),
+                    command.payload.blocks.eq(record.blocks),
+                ]
+                with m.Switch(record.region):
+                    for code, region in enumerate(REGIONS):
+                        with m.Case(code):
+                            m.d.sync += place.eq(getattr(self, region))
+                with m.If(self.i.valid & self.i.ready):
+                    m.next = "ADD"
+            with m.State("ADD"):
+                m.d.sync += command.payload.addr.eq(place + offset)
+                m.next = "ASK"
+            with m.State("ASK"):
+                m.d.comb += command.valid.eq(1)
+                with m.If(command.ready):
+                    m.next = "IDLE"
+        return m
