@@ -1,0 +1,222 @@
+"""Small random ONNX models: the same seed gives the same model; for tests of every model of the chain.
+
+A ``ModelBuilder`` writes one node a call and keeps each tensor's map; ``random_model`` draws networks of
+convolutions (strides, dilations, uneven pads), BatchNorm, Relu and Clip, residual additions, pools and a
+dense head out of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from .windows import output_size
+
+__all__ = ["ModelBuilder", "random_model"]
+
+Array = npt.NDArray[Any]
+
+
+class ModelBuilder:
+    """Writes an ONNX model node by node; every method returns the name of the node's output.
+
+    ``shape``: channels, height, width of the input, named ``input``. ``batch``: a symbol or a static number.
+    ``shapes`` maps the tensors written by ``conv``, ``pool``, ``same`` and ``dense`` to their maps.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int, int], seed: int = 0, opset: int = 13, batch: str | int = "N"
+    ) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.shapes: dict[str, tuple[int, ...]] = {"input": shape}
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+        self._opset, self._batch = opset, batch
+        self._count = 0
+
+    def constant(self, values: Array, name: str | None = None) -> str:
+        """An initializer."""
+        name = name or f"constant{len(self.initializers)}"
+        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def weight(self, *shape: int, scale: float = 1.0, offset: float = 0.0) -> str:
+        """A float32 initializer of normal values."""
+        return self.constant((self.rng.normal(size=shape) * scale + offset).astype(np.float32))
+
+    def node(self, op: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
+        """Any node with one output."""
+        self._count += 1
+        output = output or f"{op.lower()}{self._count}"
+        self.nodes.append(
+            helper.make_node(op, list(inputs), [output], name=f"{op}_{self._count}", **attributes)
+        )
+        return output
+
+    def same(self, op: str, *inputs: str, **attributes: Any) -> str:
+        """A node whose output has the map of its first input."""
+        output = self.node(op, *inputs, **attributes)
+        self.shapes[output] = self.shapes[inputs[0]]
+        return output
+
+    def conv(
+        self,
+        source: str,
+        channels: int,
+        kernel: tuple[int, int] = (3, 3),
+        stride: tuple[int, int] = (1, 1),
+        pads: tuple[int, int, int, int] = (1, 1, 1, 1),
+        dilation: tuple[int, int] = (1, 1),
+        bias: bool = True,
+    ) -> str:
+        """A convolution with He-scaled weights."""
+        c, h, w = self.shapes[source]
+        scale = float(np.sqrt(2.0 / (c * kernel[0] * kernel[1])))
+        inputs = [source, self.weight(channels, c, *kernel, scale=scale)]
+        if bias:
+            inputs.append(self.weight(channels, scale=0.2))
+        output = self.node(
+            "Conv", *inputs, kernel_shape=kernel, strides=stride, pads=pads, dilations=dilation, group=1
+        )
+        rows = output_size(h, kernel[0], stride[0], dilation[0], pads[0], pads[2])
+        cols = output_size(w, kernel[1], stride[1], dilation[1], pads[1], pads[3])
+        self.shapes[output] = (channels, rows, cols)
+        return output
+
+    def batch_norm(self, source: str) -> str:
+        """A BatchNormalization with plausible statistics."""
+        c = self.shapes[source][0]
+        gamma, beta, mean = (
+            self.weight(c, scale=0.2, offset=1.0),
+            self.weight(c, scale=0.3),
+            self.weight(c, scale=0.3),
+        )
+        variance = self.constant((0.5 + self.rng.random(c)).astype(np.float32))
+        return self.same("BatchNormalization", source, gamma, beta, mean, variance, epsilon=1e-3)
+
+    def pool(
+        self,
+        op: str,
+        source: str,
+        kernel: tuple[int, int] = (2, 2),
+        stride: tuple[int, int] = (2, 2),
+        pads: tuple[int, int, int, int] = (0, 0, 0, 0),
+        ceil: bool = False,
+    ) -> str:
+        """MaxPool, AveragePool (with ``pads`` counted) or a global pool."""
+        c, h, w = self.shapes[source]
+        if op.startswith("Global"):
+            output = self.node(op, source)
+            self.shapes[output] = (c, 1, 1)
+            return output
+        attributes: dict[str, Any] = {"kernel_shape": kernel, "strides": stride, "pads": pads}
+        if ceil:
+            attributes["ceil_mode"] = 1
+        if op == "AveragePool" and any(pads):
+            attributes["count_include_pad"] = 1
+        output = self.node(op, source, **attributes)
+        sizes = []
+        for axis, size in ((0, h), (1, w)):
+            count = output_size(size, kernel[axis], stride[axis], 1, pads[axis], pads[axis + 2])
+            if ceil:
+                count = -(-(size + pads[axis] + pads[axis + 2] - kernel[axis]) // stride[axis]) + 1
+                count -= int((count - 1) * stride[axis] >= size + pads[axis])
+            sizes.append(count)
+        self.shapes[output] = (c, sizes[0], sizes[1])
+        return output
+
+    def dense(self, source: str, outputs: int, op: str = "Gemm") -> str:
+        """Flatten and a linear layer, as Gemm or as MatMul and Add."""
+        features = int(np.prod(self.shapes[source]))
+        flat = self.node("Flatten", source, axis=1)
+        scale = float(np.sqrt(1.0 / features))
+        if op == "Gemm":
+            weight, bias = self.weight(outputs, features, scale=scale), self.weight(outputs, scale=0.2)
+            result = self.node("Gemm", flat, weight, bias, transB=1)
+        else:
+            product = self.node("MatMul", flat, self.weight(features, outputs, scale=scale))
+            result = self.node("Add", product, self.weight(outputs, scale=0.2))
+        self.shapes[result] = (outputs,)
+        return result
+
+    def model(self, *outputs: str) -> onnx.ModelProto:
+        """The finished model, checked by ONNX."""
+        infos = []
+        for name in outputs:
+            shape: list[str | int | None] = [self._batch, *self.shapes[name]]
+            infos.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        source = helper.make_tensor_value_info(
+            "input", TensorProto.FLOAT, [self._batch, *self.shapes["input"]]
+        )
+        graph = helper.make_graph(self.nodes, "random", [source], infos, self.initializers)
+        model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", self._opset)])
+        onnx.checker.check_model(model)
+        return model
+
+
+def random_model(
+    seed: int, max_layers: int = 5, max_channels: int = 9, max_size: int = 11, dilations: bool = True
+) -> onnx.ModelProto:
+    """A network of 1 to ``max_layers`` blocks over maps of at most ``max_size``; the seed decides everything."""
+    rng = np.random.default_rng(seed)
+    shape = (int(rng.integers(1, 5)), int(rng.integers(4, max_size + 1)), int(rng.integers(4, max_size + 1)))
+    build = ModelBuilder(shape, seed)
+    current = "input"
+    for _ in range(int(rng.integers(1, max_layers + 1))):
+        current = _block(build, rng, current, max_channels, dilations)
+    head = rng.integers(4)
+    if head == 0:
+        current = build.pool("GlobalAveragePool", current)
+    elif head <= 2:
+        if rng.integers(2):
+            current = build.pool("GlobalAveragePool", current)
+        current = build.dense(current, int(rng.integers(1, 11)), "Gemm" if head == 1 else "MatMul")
+    if current == "input":
+        current = build.conv(current, 3)
+    return build.model(current)
+
+
+def _activation(build: ModelBuilder, rng: np.random.Generator, current: str) -> str:
+    choice = rng.integers(4)
+    if choice <= 1:
+        return build.same("Relu", current)
+    if choice == 2:
+        lo, hi = (0.0, 1.5) if rng.integers(2) else (-0.7, 1.1)
+        low, high = (build.constant(np.array(v, np.float32)) for v in (lo, hi))
+        return build.same("Clip", current, low, high)
+    return current
+
+
+def _block(
+    build: ModelBuilder, rng: np.random.Generator, current: str, max_channels: int, dilations: bool
+) -> str:
+    _, h, w = build.shapes[current]
+    choice = rng.integers(6)
+    if choice == 0 and min(h, w) >= 3:
+        op = "MaxPool" if rng.integers(3) else "AveragePool"
+        kernel = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+        stride = (int(rng.integers(1, 3)), int(rng.integers(1, 3)))
+        pads = tuple(int(rng.integers(0, (kernel[i % 2] + 1) // 2)) for i in range(4))
+        return build.pool(op, current, kernel, stride, pads, ceil=op == "MaxPool" and bool(rng.integers(2)))  # type: ignore[arg-type]
+    if choice == 1:
+        other = build.conv(current, build.shapes[current][0], bias=False)
+        other = build.batch_norm(other) if rng.integers(2) else other
+        return _activation(
+            build, rng, build.same("Add", *((other, current) if rng.integers(2) else (current, other)))
+        )
+    kernel = (int(rng.integers(1, min(h, 3) + 1)), int(rng.integers(1, min(w, 3) + 1)))
+    stride = (int(rng.integers(1, 3)), int(rng.integers(1, 3)))
+    dilation = (1, 1)
+    if dilations and rng.integers(5) == 0 and min(h, w) >= 5:
+        dilation = (2, 1) if rng.integers(2) else (1, 2)
+    top, left, bottom, right = (int(rng.integers(0, kernel[i % 2])) for i in range(4))
+    pads = (top, left, bottom, right)
+    channels = int(rng.integers(1, max_channels + 1))
+    current = build.conv(current, channels, kernel, stride, pads, dilation, bool(rng.integers(2)))
+    if rng.integers(2):
+        current = build.batch_norm(current)
+    return _activation(build, rng, current)
