@@ -99,7 +99,11 @@ def _requests(network: QuantizedNetwork, ops: Sequence[Operation], config: Engin
 
 
 def _conflicts(network: QuantizedNetwork, ops: Sequence[Operation]) -> Conflicts:
-    """Weight of a word that two tensors have in one bank: cycles lost, about, in eighths of a pixel."""
+    """How bad each word is that two tensors have in the same bank.
+
+    Operands of one COMPUTE cost a cycle a word, always. The rest only delays LOAD and STORE, or keeps room
+    for better choices.
+    """
     weights: dict[frozenset[str], int] = {}
 
     def add(one: str, other: str, weight: int) -> None:
@@ -115,6 +119,7 @@ def _conflicts(network: QuantizedNetwork, ops: Sequence[Operation]) -> Conflicts
                 add(tensor.name, op.output.name, 1)
         if op.output.name in network.outputs:
             add(op.act.name, op.output.name, 7)
+        add(network.input, op.output.name, 2)
     add(network.input, ops[-1].output.name, 7)
     return weights
 

@@ -30,8 +30,8 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
     ``fuse_pools``: max pools behind a convolution work on its output path; the tensor between is never made.
     Raises ``ValueError`` naming the layer or tensor that the engine cannot compute, and the cure.
     """
-    prove(network, config.acc_width)
     ops = operations(network, config, fuse_pools)
+    prove(network, config.acc_width)
     places = allocate(network, ops, config)
     outputs = _outputs(network, config)
     steps = _steps(network, ops, places, outputs, config)
