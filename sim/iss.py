@@ -112,6 +112,8 @@ class InstructionSetSimulator:
                 if instruction is CONFIG:
                     self._configure(values)
                     continue
+                if at == 0:
+                    raise EngineError(2, f"the program begins with {instruction.name}, not with config")
                 segment = None
                 if instruction is COMPUTE:
                     try:

@@ -102,6 +102,11 @@ def test_engine_errors() -> None:
     zeros = program.records[:size] + bytes(size) + program.records[2 * size :]
     for broken, code, message in (
         (replace(program, records=zeros), 1, "record 1: opcode must be one of"),
+        (
+            replace(program, records=program.records[size:]),
+            2,
+            "the program begins with load, not with config",
+        ),
         (changed(program, 0, hash=1), 2, "for another engine configuration: hash 0x00000001"),
         (changed(program, 0, n_load=2), 1, "CONFIG announces"),
         (

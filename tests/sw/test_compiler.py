@@ -9,6 +9,8 @@ from systolith.hw.config import EngineConfig
 from systolith.hw.isa import COMPUTE, LOAD, Instruction, decode, record_words
 from systolith.quant.formats import QFormat
 from systolith.quant.network import Layer, QuantizedNetwork, Tensor
+from systolith.sim.iss import InstructionSetSimulator
+from systolith.sim.naive import evaluate
 from systolith.sim.random_network import random_codes, random_network
 from systolith.sim.trace import simulate
 from systolith.sw.compiler import compile_network
@@ -142,6 +144,20 @@ def test_add_with_either_operand_shifted_and_with_itself() -> None:
         made = simulate(compile_network(network(add, shapes=shapes), CONFIG), codes)[0]["out"]
         total = (codes << in_shift) + (codes << res_shift)
         assert np.array_equal(made, np.clip(np.rint(total / 16), -128, 127))
+
+
+def test_input_and_intermediate_tensors_can_be_outputs() -> None:
+    shapes = {"in": (8, 8, 3), "mid": (8, 8, 6), "out": (4, 4, 6)}
+    net = network(conv(), pool(), shapes=shapes, outputs=("out", "in", "mid"))
+    program = compile_network(net, CONFIG)
+    codes = random_codes(net, 0, 2)
+    memory, registers = program.image(codes)
+    for _ in InstructionSetSimulator(CONFIG, memory).run(registers):
+        pass
+    for image, result in enumerate(program.results(memory, 2)):
+        expected = evaluate(net, codes[image])
+        assert set(result) == set(expected) == {"in", "mid", "out"}
+        assert all(np.array_equal(result[name], expected[name]) for name in result)
 
 
 def test_disassembly_names_layers_and_waits() -> None:
