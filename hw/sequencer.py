@@ -23,17 +23,16 @@ class Sequencer(Component):
     """for each COMPUTE: for each pass: for each pixel: issue(pixel)
 
     A pass starts at cycle s (``started``) when the one before it has issued its last pixel, its tile is on the way
-    (``tile_ready`` counts up, a pass that takes a tile counts down), ``pass_cycles`` have gone by since the last
-    start, and, for an instruction's first pass, its record, its parameters (``param_ready``) and room behind the
-    pipeline (``tail_room``) are there. Pixels are on ``read`` from cycle s + 2 on, without gaps.
+    (``tile_ready`` counts up, a pass that takes a tile counts down), and, for an instruction's first pass, its record,
+    its parameters (``param_ready``) and room behind the pipeline (``tail_room``) are there. Pixels are on ``read``
+    from cycle s + 2 on, without gaps. Tiles come no faster than every 6 cycles (``TilePusher``), so an accumulator is
+    never read again before ``Accumulator.reuse`` cycles have gone by.
 
     The residual's word is read ``rows + 1`` cycles after its pixel, on ``residual``. If both would touch the same
     bank the pixel waits a cycle.
     """
 
     issue_latency = 2
-    pass_cycles = 5
-    """An accumulator may be read again 5 cycles after it was read."""
 
     def __init__(self, *, config: EngineConfig) -> None:
         self.config = config
@@ -111,24 +110,14 @@ class Sequencer(Component):
         return m
 
     def _may_start(self, m: Module, passes: PassGenerator, takes_tile: Signal) -> Signal:
-        """Tiles, parameters and time; each counted in a register."""
+        """Tiles and parameters, each counted in a register."""
         tiles, params = Signal(2), Signal(2)
         m.d.sync += tiles.eq(tiles + self.tile_ready - self.started_tile)
         m.d.sync += params.eq(params + self.param_ready - self.started_instr)
-        elapsed = Signal(range(self.pass_cycles), init=self.pass_cycles - 1)
-        with m.If(self.started):
-            m.d.sync += elapsed.eq(0)
-        with m.Elif(elapsed != self.pass_cycles - 1):
-            m.d.sync += elapsed.eq(elapsed + 1)
         self._starved = Signal(name="starved")
         m.d.comb += self._starved.eq((takes_tile & (tiles == 0)) | (passes.fresh & (params == 0)))
         may_start = Signal()
-        m.d.comb += may_start.eq(
-            passes.valid
-            & ~self._starved
-            & (elapsed == self.pass_cycles - 1)
-            & (~passes.fresh | self.tail_room)
-        )
+        m.d.comb += may_start.eq(passes.valid & ~self._starved & (~passes.fresh | self.tail_room))
         return may_start
 
     def _issue(self, m: Module, loops: LoopNest, fields: Any, valid: Any, first_pass: Signal, last_pass: Signal,

@@ -5,6 +5,8 @@ import pytest
 from amaranth.sim import Simulator
 from systolith.hw.compute_unit import ComputeUnit
 from systolith.hw.config import EngineConfig
+from systolith.quant.formats import QFormat
+from systolith.quant.network import Layer, QuantizedNetwork, Tensor
 from systolith.sim.iss import InstructionSetSimulator
 from systolith.sim.random_network import random_codes, random_network
 from systolith.sw.compiler import compile_network
@@ -15,9 +17,22 @@ def number(values, width):
     return sum((int(v) & ((1 << width) - 1)) << (i * width) for i, v in enumerate(values))
 
 
-def prepare(config, seed, layers):
+def short(config, seed):
+    """One 1x1 convolution: each COMPUTE is a single pass and follows the one before without a gap."""
+    rng = np.random.default_rng(seed)
+    shape, channels = (7, 7, config.rows), 4 * config.cols
+    act, out = QFormat(config.act_width, 4), QFormat(config.act_width, 3)
+    layer = Layer(
+        name="short", kind="conv", inputs=("x",), output="y",
+        wgt=rng.integers(-128, 128, (channels, config.rows, 1, 1)), wgt_fl=rng.integers(3, 6, channels),
+        bias=rng.integers(-9999, 9999, channels), shift=rng.integers(4, 9, channels),
+    )  # fmt: skip
+    tensors = {"x": Tensor(name="x", shape=shape, format=act), "y": Tensor(name="y", shape=(7, 7, channels), format=out)}
+    return QuantizedNetwork(name="short", input="x", outputs=("y",), tensors=tensors, layers=(layer,))
+
+
+def prepare(config, network, seed):
     """Scratchpad writes, records, rows of the weight stream, expected traces of one image."""
-    network = random_network(seed, layers, act_width=config.act_width, wgt_width=config.wgt_width, size=7)
     program = compile_network(network, config)
     memory, registers = program.image(random_codes(network, seed))
     iss = InstructionSetSimulator(config, memory)
@@ -50,7 +65,18 @@ def prepare(config, seed, layers):
 @pytest.mark.parametrize(("rows", "cols", "seed"), [(1, 1, 1), (4, 4, 2), (3, 5, 3), (7, 2, 4), (2, 4, 5), (8, 8, 6)])
 def test_rtl_equals_model(rows, cols, seed, feed):
     config = EngineConfig(rows=rows, cols=cols, scratchpad=1 << 14, acc_depth=64)
-    loads, records, weights, traces = prepare(config, seed, 4)
+    compare(config, random_network(seed, 4, size=7), seed, feed)
+
+
+@pytest.mark.parametrize(("rows", "cols"), [(4, 4), (2, 3)])
+def test_single_passes_back_to_back(rows, cols):
+    config = EngineConfig(rows=rows, cols=cols, scratchpad=1 << 14, acc_depth=64)
+    compare(config, short(config, rows), rows, "full")
+
+
+def compare(config, network, seed, feed):
+    """Every output of every COMPUTE, in order."""
+    loads, records, weights, traces = prepare(config, network, seed)
     dut = ComputeUnit(config=config)
     rng = np.random.default_rng(seed)
     got = []

@@ -1,0 +1,105 @@
+"""Plants faults in the RTL, one at a time, and checks that the fast tests catch each.
+
+    python tests/plant_faults.py [--only NAME] [--list]
+
+A fault is one replacement in one file of hw/. The project is copied to a temporary folder, the fault is planted
+there, and the named tests must fail (and pass without any fault). Exit 1 if one goes unnoticed.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Fault(NamedTuple):
+    """What is wrong, where: ``old`` becomes ``new``; ``test`` is expected to fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+_COMPUTE = "tests/hw/test_compute_unit.py"
+
+FAULTS = [
+    Fault("round half up", "requantizer.py", "(value[0] & (sticky | value[1]))", "value[0]", "tests/hw/test_requantizer.py"),
+    Fault("sticky bit lost between stages", "requantizer.py", "lost.eq(sticky | (", "lost.eq(0 | (", "tests/hw/test_requantizer.py"),
+    Fault("upper bound ignored", "requantizer.py", "above.eq(rounded[:bits].as_signed() > self.hi)", "above.eq(0)", "tests/hw/test_requantizer.py"),
+    Fault("large values not saturated", "requantizer.py", "outside.eq(top.any() & ~top.all() | self.least)", "outside.eq(self.least)", "tests/hw/test_requantizer.py"),
+    Fault("shadow switched a cycle late", "pe.py", "with m.If(self.switch_i):", "with m.If(self.switch_o):", "tests/hw/test_array.py"),
+    Fault("weight for the wrong row", "pe.py", "hit.eq(self.tag_i == self.row + 1)", "hit.eq(self.tag_i == self.row + 2)", "tests/hw/test_array.py"),
+    Fault("partial sum subtracts", "pe.py", "self.psum_i + product", "self.psum_i - product", "tests/hw/test_array.py"),
+    Fault("multiplier a register short", "multiplier.py", "output.eq(product)", "output.eq(a * b)", "tests/hw/test_array.py"),
+    Fault("bias never added", "column.py", "init.eq(fine + parameters.bias)", "init.eq(fine)", _COMPUTE),
+    Fault("residual shift loses its low bits", "column.py", "fine.eq(coarse << amount)", "fine.eq(coarse)", _COMPUTE),
+    Fault("average window never restarts", "column.py", "Mux(at_sum.sum_first, 0, total)", "Mux(0, 0, total)", _COMPUTE),
+    Fault("maximum takes the smaller", "column.py", "requantizer.out > self.out", "requantizer.out < self.out", _COMPUTE),
+    Fault("bias switched too early", "parameters.py", "bias_delay, shift_delay = 2, 6", "bias_delay, shift_delay = 1, 6", _COMPUTE),
+    Fault("shift switched too late", "parameters.py", "bias_delay, shift_delay = 2, 6", "bias_delay, shift_delay = 2, 8", _COMPUTE),
+    Fault("middle passes forgotten", "accumulator.py", "keeps.eq(self.flags.valid & ~self.flags.last_pass)", "keeps.eq(self.flags.valid & self.flags.first_pass)", _COMPUTE),
+    Fault("bank conflict ignored", "sequencer.py", "conflict.eq(active & due.valid & same)", "conflict.eq(0)", _COMPUTE),
+    Fault("padding reads the neighbour row", "sequencer.py", "& (loops.x.as_unsigned() < fields.in_width)", "& 1", _COMPUTE),
+    Fault("unsigned codes sign-extended", "operand.py", "sign.eq(about.signed & code[-1])", "sign.eq(code[-1])", "tests/hw/test_scratchpad.py"),
+    Fault("tile pushed before the switch", "tile_pusher.py", "switch_delay = 5", "switch_delay = 2", "tests/hw/test_tile_pusher.py"),
+    Fault("kernel rows forget the column", "pass_generator.py", "m.d.sync += [kx.eq(f.kx_last), self.x.eq(f.x0), ky.eq(ky - 1)]", "m.d.sync += [kx.eq(f.kx_last), ky.eq(ky - 1)]", _COMPUTE),
+    Fault("outputs of an instruction overlap", "writeback.py", "trace_addr.eq(self.tail.base + count)", "trace_addr.eq(self.tail.base)", _COMPUTE),
+    Fault("loops wrap one pixel early", "loop_nest.py", "ended[i].eq(left == 1)", "ended[i].eq(left == 2)", "tests/hw/test_loop_nest.py"),
+]  # fmt: skip
+
+
+def run(folder: Path, test: str) -> subprocess.CompletedProcess[str]:
+    """The named tests in the copy, first failure only."""
+    env = os.environ | {"PYTHONPATH": str(folder / ".types"), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+def main() -> int:
+    """Plant, test, report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help="names that contain this")
+    parser.add_argument("--list", action="store_true", help="list the faults and stop")
+    options = parser.parse_args()
+    faults = [f for f in FAULTS if not options.only or options.only in f.name]
+    if options.list:
+        for fault in faults:
+            print(f"{fault.file:20} {fault.name}: {fault.old!r} -> {fault.new!r}")
+        return 0
+    missed = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "copy"
+        shutil.copytree(ROOT, folder, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "*.egg-info"))
+        for test in sorted({fault.test for fault in faults}):
+            clean = run(folder, test)
+            if clean.returncode:
+                print(clean.stdout[-2000:], file=sys.stderr)
+                raise SystemExit(f"{test} fails without any fault")
+        for fault in faults:
+            path = folder / "hw" / fault.file
+            text = path.read_text()
+            if text.count(fault.old) != 1:
+                raise SystemExit(f"{fault.name}: {fault.old!r} must occur once in {fault.file}")
+            path.write_text(text.replace(fault.old, fault.new))
+            began = time.monotonic()
+            result = run(folder, fault.test)
+            path.write_text(text)
+            caught = result.returncode == 1
+            missed += not caught
+            verdict = "caught" if caught else f"MISSED (pytest exit {result.returncode})"
+            print(f"{verdict:8} {time.monotonic() - began:5.1f} s  {fault.file:20} {fault.name}", flush=True)
+    print(f"{len(faults) - missed} passed, {missed} failed")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
