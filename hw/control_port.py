@@ -1,0 +1,144 @@
+"""``ControlPort``: the registers of ``registers.MAP`` on AXI4-Lite, and the engine's state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib.wiring import Component, In, Out
+
+from .config import EngineConfig
+from .interfaces import AxiLite
+from .registers import ERRORS, IDENTITY, MAP
+
+__all__ = ["ControlPort"]
+
+_OWN = ("id", "hash", "status", "cycles", "geometry")
+_FAULTS = ("bad_opcode", "bad_config", "bad_weights", "bad_read", "bad_write")
+_GROUP = 8
+
+
+class ControlPort(Component):
+    """control.start: busy until all images are done, or until the first error, which is kept until reset.
+
+    ``cycles`` counts the cycles in which the engine is busy: from the one after ``start`` to the one in which
+    ``finished`` shows.
+
+    Latency: a write takes effect 2 cycles after both its address and its data are offered; a read answers 4
+    cycles after its address is. ``start`` is high 1 cycle after its write takes effect; ``busy`` 1 after that.
+
+    Parameters
+    ----------
+    config : the engine.
+
+    Members
+    -------
+    bus : AXI4-Lite, subordinate; one access of each direction at a time, never an error.
+    program_addr ... irq_enable : the rw registers of the map, by name.
+    pixels ... stores : the ro registers that the engine counts, by name.
+    start : one cycle. busy, done. halt : an error has been met.
+    finished : all is done; read while busy, from the cycle after ``start`` on.
+    bad_opcode, bad_config, bad_weights, bad_read, bad_write : errors 1 to 5; the lowest of the first cycle wins.
+    activity : something moved; error 6 shows 2 cycles after ``watchdog`` cycles without it; 0: never.
+    irq : done or error, if enabled.
+    """
+
+    def __init__(self, *, config: EngineConfig) -> None:
+        self.config = config
+        outputs = [r.name for r in MAP if r.access == "rw"]
+        inputs = [r.name for r in MAP if r.access == "ro" and r.name not in _OWN]
+        super().__init__(
+            {"bus": In(AxiLite()), "start": Out(1), "busy": Out(1), "done": Out(1), "halt": Out(1), "irq": Out(1)}
+            | {name: Out(32) for name in outputs}
+            | {name: In(32) for name in inputs}
+            | {name: In(1) for name in ("finished", "activity", *_FAULTS)}
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        config = self.config
+        error, cycles = Signal(8), Signal(32)
+        self._write(m)
+        sizes = (config.rows, config.cols, config.act_width, config.wgt_width)
+        values = {
+            "id": IDENTITY,
+            "hash": config.hash,
+            "status": Cat(self.busy, self.done, Signal(6), error),
+            "cycles": cycles,
+            "geometry": sum(size << 8 * i for i, size in enumerate(sizes)),
+        }
+        self._read(m, {r.address: values.get(r.name, getattr(self, r.name, 0)) for r in MAP})
+        expired = self._watchdog(m)
+        m.d.sync += self.irq.eq(self.irq_enable[0] & (self.done | self.halt))
+        with m.If(self.start):
+            m.d.sync += [self.busy.eq(1), self.done.eq(0), cycles.eq(0)]
+        with m.Elif(self.busy):
+            m.d.sync += cycles.eq(cycles + 1)
+            with m.If(self.finished):
+                m.d.sync += [self.busy.eq(0), self.done.eq(1)]
+            faults = [getattr(self, name) for name in _FAULTS] + [expired]
+            for code, fault in reversed(list(enumerate(faults, start=1))):
+                assert code in ERRORS
+                with m.If(fault):
+                    m.d.sync += [self.busy.eq(0), self.done.eq(0), self.halt.eq(1), error.eq(code)]
+        return m
+
+    def _write(self, m: Module) -> None:
+        """Address and data are taken together, the cycle after both are seen."""
+        bus, take = self.bus, Signal()
+        m.d.comb += [bus.awready.eq(take), bus.wready.eq(take)]
+        m.d.sync += [take.eq(bus.awvalid & bus.wvalid & ~bus.bvalid & ~take), self.start.eq(0)]
+        with m.If(take):
+            m.d.sync += bus.bvalid.eq(1)
+        with m.Elif(bus.bready):
+            m.d.sync += bus.bvalid.eq(0)
+        with m.If(take & ~self.busy & ~self.start):
+            with m.Switch(bus.awaddr[2:]):
+                for register in MAP:
+                    with m.Case(register.address >> 2):
+                        if register.access == "rw":
+                            value = getattr(self, register.name)
+                            for i in range(4):
+                                with m.If(bus.wstrb[i]):
+                                    m.d.sync += value.word_select(i, 8).eq(bus.wdata.word_select(i, 8))
+                        elif register.name == "control":
+                            m.d.sync += self.start.eq(bus.wdata[0] & bus.wstrb[0] & ~self.halt)
+
+    def _read(self, m: Module, values: dict[int, Any]) -> None:
+        """Address; a value of each group; the group's; on the bus."""
+        bus, take = self.bus, Signal()
+        m.d.comb += bus.arready.eq(take)
+        word, stages = Signal(10), Signal(2)
+        m.d.sync += [
+            take.eq(bus.arvalid & ~bus.rvalid & ~take & ~stages.any()),
+            stages.eq(Cat(take, stages)),
+        ]
+        with m.If(take):
+            m.d.sync += word.eq(bus.araddr[2:])
+        groups = max(values) // (4 * _GROUP) + 1
+        chosen = [Signal(32, name=f"group_{i}", reset_less=True) for i in range(groups)]
+        for group, value in enumerate(chosen):
+            m.d.sync += value.eq(0)
+            with m.Switch(word[: (_GROUP - 1).bit_length()]):
+                for i in range(_GROUP):
+                    with m.Case(i):
+                        m.d.sync += value.eq(values.get(4 * (group * _GROUP + i), 0))
+        with m.If(stages[-1]):
+            m.d.sync += [bus.rvalid.eq(1), bus.rdata.eq(0)]
+            with m.Switch(word[(_GROUP - 1).bit_length() :]):
+                for group, value in enumerate(chosen):
+                    with m.Case(group):
+                        m.d.sync += bus.rdata.eq(value)
+        with m.Elif(bus.rready):
+            m.d.sync += bus.rvalid.eq(0)
+
+    def _watchdog(self, m: Module) -> Signal:
+        """High once `watchdog` cycles passed without activity."""
+        left, active = Signal(32), Signal()
+        expired = Signal()
+        m.d.sync += [active.eq(self.activity | self.start | ~self.busy), expired.eq(0)]
+        with m.If(active):
+            m.d.sync += left.eq(self.watchdog)
+        with m.Elif(left.any()):
+            m.d.sync += [left.eq(left - 1), expired.eq(left == 1)]
+        return expired
