@@ -38,10 +38,10 @@ def differs(program: Program, network: QuantizedNetwork, seeds: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(10))
 def test_any_order_gives_the_same_codes(seed: int) -> None:
     network, config = make(seed)
-    assert not differs(compiler.compile_network(network, config), network, 4)
+    assert not differs(compiler.compile_network(network, config), network, 3)
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_missing_waits_are_noticed(waiting: str, unit: str, monkeypatch: pytest.
                 step.values[f"wait_{unit}"] = NO_WAIT
 
     monkeypatch.setattr(compiler, "add_waits", without)
-    made = [make(seed) for seed in range(8)]
-    assert any(differs(compiler.compile_network(network, config), network, 4) for network, config in made)
+    made = [make(seed) for seed in range(6)]
+    assert any(differs(compiler.compile_network(network, config), network, 3) for network, config in made)
 
 
 def test_deadlock_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
