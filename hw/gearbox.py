@@ -81,7 +81,7 @@ class Gearbox(Component):
         queued = self._request(m)
         request = queued.payload
         # The item ends `total` units after the start of word `after`.
-        total, after = Signal(range(2 * units)), Signal(range(2 * words + 1))
+        total, after = Signal(range(2 * units + 1)), Signal(range(2 * words + 1))
         enough, next_gone, next_start = Signal(), Signal.like(gone), Signal.like(start)
         m.d.comb += [
             total.eq(gone + request.rest),
@@ -117,19 +117,16 @@ class Gearbox(Component):
         split = {"n": range(self.max_take + 1), "whole": range(self.max_take // self.in_units + 1),
                  "rest": range(max(2, self.in_units)), "drop": 1, "flush": 1, "tag": self.tag_width}  # fmt: skip
         m.submodules.queued = queued = StreamBuffer(shape=data.StructLayout(split))
-        i = queued.i.payload
+        whole, rest = Signal(range(self.max_take // self.in_units + 1)), Signal(range(max(2, self.in_units)))
         m.d.comb += [
-            i.n.eq(taken.n),
-            i.drop.eq(taken.drop),
-            i.flush.eq(taken.flush),
-            i.tag.eq(taken.tag),
+            queued.i.payload.as_value().eq(Cat(taken.n, whole, rest, taken.drop, taken.flush, taken.tag)),
             queued.i.valid.eq(self.request.valid),
             self.request.ready.eq(queued.i.ready),
         ]
         with m.Switch(taken.n):
             for n in range(self.max_take + 1):
                 with m.Case(n):
-                    m.d.comb += [i.whole.eq(n // self.in_units), i.rest.eq(n % self.in_units)]
+                    m.d.comb += [whole.eq(n // self.in_units), rest.eq(n % self.in_units)]
         return queued.o
 
     def _pick(self, m: Module, window: Value, moves: Value, valid: Value, n: Value, tag: Value) -> None:
