@@ -88,18 +88,7 @@ def prepare(
     if real.kind == "maxpool":
         fl = np.full(channels, formats[real.inputs[0]].fl, np.int64)
         return Prepared(layer=_layer(real), fl_acc=fl, bound=magnitude[real.inputs[0]])
-    code, fl_w = average_weight(real.kernel[0] * real.kernel[1], wgt_width)
-    layer = _layer(
-        real,
-        wgt=np.full((1, 1, 1, 1), code, np.int64),
-        wgt_width=wgt_width,
-        wgt_fl=np.array([fl_w], np.int64),
-    )
-    bound = max(layer_bound(layer, magnitude))
-    _check(real.name, bound, acc_width)
-    return Prepared(
-        layer=layer, fl_acc=np.full(channels, formats[real.inputs[0]].fl + fl_w, np.int64), bound=bound
-    )
+    return _average(real, formats, magnitude, channels, wgt_width, acc_width)
 
 
 def _layer(
@@ -156,10 +145,30 @@ def _conv(
             break
         fl_w = fl_w - (too_large if per_channel else 1)
         if int(fl_w.min()) < -FL_LIMIT:
-            _check(real.name, max(bound), acc_width)
+            _check(real.name, limit + 1, acc_width)
     if res_shift is not None and int(res_shift.min()) < 0:
         raise TooFine(real.name, real.inputs[1], int(fl_acc.min()))
     return Prepared(layer=layer, fl_acc=fl_acc, bound=max(bound))
+
+
+def _average(
+    real: RealLayer,
+    formats: Mapping[str, QFormat],
+    magnitude: Mapping[str, int],
+    channels: int,
+    wgt_width: int,
+    acc_width: int,
+) -> Prepared:
+    for bits in range(wgt_width, 1, -1):  # a code of fewer bits where the sum would leave the accumulator
+        code, fl_w = average_weight(real.kernel[0] * real.kernel[1], bits)
+        wgt = np.full((1, 1, 1, 1), code, np.int64)
+        layer = _layer(real, wgt=wgt, wgt_width=wgt_width, wgt_fl=np.array([fl_w], np.int64))
+        bound = max(layer_bound(layer, magnitude))
+        if bound <= 2 ** (acc_width - 1) - 1:
+            break
+    _check(real.name, bound, acc_width)
+    fl_acc = np.full(channels, formats[real.inputs[0]].fl + fl_w, np.int64)
+    return Prepared(layer=layer, fl_acc=fl_acc, bound=bound)
 
 
 def _add(

@@ -76,9 +76,12 @@ def with_dynamic_batch(model: onnx.ModelProto, outputs: Sequence[str] | None = N
     del graph.value_info[:]
     if outputs is not None:
         del graph.output[:]
-        graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
+        graph.output.extend(
+            onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in outputs
+        )
     for value in graph.output:
-        value.CopyFrom(onnx.helper.make_tensor_value_info(value.name, onnx.TensorProto.FLOAT, None))
+        if value.type.tensor_type.shape.dim:
+            value.type.tensor_type.shape.dim[0].dim_param = "N"
     return copy
 
 

@@ -101,27 +101,32 @@ class Graph:
         return sum(layer.macs for layer in self.layers)
 
     def forward(self, layer: RealLayerProtocol, inputs: Sequence[Array]) -> Array:
-        """The real output of one layer on real inputs [N, H, W, C], in their type."""
-        act = np.asarray(inputs[0])
-        if layer.kind == "maxpool":
-            out = window_max(act, layer.kernel, layer.stride, layer.dilation, layer.pads)
-        elif layer.kind == "avgpool":
-            out = window_sum(act, layer.kernel, layer.stride, layer.dilation, layer.pads)
-            out /= act.dtype.type(layer.kernel[0] * layer.kernel[1])
-        elif layer.kind == "add":
-            out = act + inputs[1]
-        else:
-            if layer.weight is None:
-                raise ValueError(f"layer {layer.name!r} needs weights, not None")
-            out = conv_sum(act, layer.weight.astype(act.dtype), layer.stride, layer.dilation, layer.pads)
-            if layer.bias is not None:
-                out += layer.bias.astype(act.dtype)
-            if len(inputs) > 1:
-                out += inputs[1]
-        if layer.lo > -math.inf or layer.hi < math.inf:
-            np.clip(out, layer.lo, layer.hi, out=out)
-        return out
+        """The real output of one layer on real inputs [N, H, W, C], in their type; may overflow to infinity."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _forward(layer, inputs)
 
     def accumulate(self, layer: Layer, inputs: Sequence[Array], bound: int) -> Array:
         """``integer_reference.accumulate``."""
         return integer_reference.accumulate(layer, inputs, bound)
+
+
+def _forward(layer: RealLayerProtocol, inputs: Sequence[Array]) -> Array:
+    act = np.asarray(inputs[0])
+    if layer.kind == "maxpool":
+        out = window_max(act, layer.kernel, layer.stride, layer.dilation, layer.pads)
+    elif layer.kind == "avgpool":
+        out = window_sum(act, layer.kernel, layer.stride, layer.dilation, layer.pads)
+        out /= act.dtype.type(layer.kernel[0] * layer.kernel[1])
+    elif layer.kind == "add":
+        out = act + inputs[1]
+    else:
+        if layer.weight is None:
+            raise ValueError(f"layer {layer.name!r} needs weights, not None")
+        out = conv_sum(act, layer.weight.astype(act.dtype), layer.stride, layer.dilation, layer.pads)
+        if layer.bias is not None:
+            out += layer.bias.astype(act.dtype)
+        if len(inputs) > 1:
+            out += inputs[1]
+    if layer.lo > -math.inf or layer.hi < math.inf:
+        np.clip(out, layer.lo, layer.hi, out=out)
+    return out

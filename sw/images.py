@@ -133,8 +133,9 @@ def load_images(path: str | Path, shape: Sequence[int] | None = None) -> Images:
 
 def _read_npz(source: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
     try:
-        with np.load(source, allow_pickle=False) as archive:
-            if not hasattr(archive, "files"):
+        with source.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ImageError(f"images {str(source)!r} are no .npz archive: save them with numpy.savez")
             if "images" not in archive.files:
                 held = ", ".join(archive.files) or "nothing"

@@ -61,7 +61,9 @@ def window(ctx: Context, shape: tuple[int, int, int], kernel: tuple[int, int]) -
             reach = dilation[axis] * (kernel[axis] - 1) + 1
             count = -(-(shape[axis] + before + after - reach) // stride[axis]) + 1
             if (count - 1) * stride[axis] >= shape[axis] + before:
-                count -= 1  # the last window must begin inside of the map or the pads before it
+                raise Unsupported(
+                    "ceil_mode adds a window that begins outside of the map", "export without ceil_mode"
+                )
             pads[axis + 2] = max(after, (count - 1) * stride[axis] + reach - shape[axis] - before)
         output.append(count)
     return Window(

@@ -166,7 +166,8 @@ def load(directory: str | Path) -> QuantizedModel:
         )
     try:
         document = json.loads((source / "network.json").read_text())
-        with np.load(source / "codes.npz", allow_pickle=False) as archive:
+        with (source / "codes.npz").open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
             arrays = {name: archive[name] for name in archive.files}
         network = network_from_json(document, arrays)
         preprocessing = Preprocessing.from_json(json.loads((source / "preprocessing.json").read_text()))

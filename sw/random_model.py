@@ -40,7 +40,7 @@ class ModelBuilder:
 
     def constant(self, values: Array, name: str | None = None) -> str:
         """An initializer."""
-        name = name or f"constant{len(self.initializers)}"
+        name = name or f"values{len(self.initializers)}"
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
@@ -124,7 +124,6 @@ class ModelBuilder:
             count = output_size(size, kernel[axis], stride[axis], 1, pads[axis], pads[axis + 2])
             if ceil:
                 count = -(-(size + pads[axis] + pads[axis + 2] - kernel[axis]) // stride[axis]) + 1
-                count -= int((count - 1) * stride[axis] >= size + pads[axis])
             sizes.append(count)
         self.shapes[output] = (c, sizes[0], sizes[1])
         return output
@@ -201,7 +200,9 @@ def _block(
         kernel = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
         stride = (int(rng.integers(1, 3)), int(rng.integers(1, 3)))
         pads = tuple(int(rng.integers(0, (kernel[i % 2] + 1) // 2)) for i in range(4))
-        return build.pool(op, current, kernel, stride, pads, ceil=op == "MaxPool" and bool(rng.integers(2)))  # type: ignore[arg-type]
+        # ceil_mode only where its last window begins inside of the map, as programs differ beyond
+        ceil = op == "MaxPool" and all(kernel[i] >= pads[i + 2] + stride[i] for i in (0, 1))
+        return build.pool(op, current, kernel, stride, (pads[0], pads[1], pads[2], pads[3]), ceil)
     if choice == 1:
         other = build.conv(current, build.shapes[current][0], bias=False)
         other = build.batch_norm(other) if rng.integers(2) else other

@@ -83,16 +83,16 @@ def test_requantize_exact_at_extreme_shifts() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-@pytest.mark.parametrize("fmt", [QFormat(8, 5), QFormat(8, 6, False), QFormat(4, -2), QFormat(3, 9), QFormat(16, 12)])
+@pytest.mark.parametrize(
+    "fmt", [QFormat(8, 5), QFormat(8, 6, False), QFormat(4, -2), QFormat(3, 9), QFormat(16, 12)]
+)
 def test_quantize_real(fmt: QFormat, kind: type) -> None:
     rng = np.random.default_rng(3)
     real = (rng.normal(size=1000) * fmt.max * fmt.step).astype(kind)
     real[:4] = [0, fmt.max * fmt.step, 1e30, -1e30]
     halves = (np.arange(fmt.min, fmt.max + 1) + 0.5) * fmt.step
     real = np.concatenate([real, halves.astype(kind)])
-    expected = [
-        max(fmt.min, min(fmt.max, round(Fraction(float(v)) * Fraction(2) ** fmt.fl))) for v in real
-    ]
+    expected = [max(fmt.min, min(fmt.max, round(Fraction(float(v)) * Fraction(2) ** fmt.fl))) for v in real]
     assert quantize_real(real, fmt).tolist() == expected
 
 

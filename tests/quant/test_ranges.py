@@ -16,9 +16,7 @@ def fits(lo: float, hi: float, fmt: QFormat) -> bool:
     return fmt.min <= min(codes[0], 0) and codes[1] <= fmt.max
 
 
-@given(
-    st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.integers(2, 16), st.booleans()
-)
+@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.integers(2, 16), st.booleans())
 def test_is_the_largest_that_saturates_nothing(a: float, b: float, width: int, signed: bool) -> None:
     lo, hi = min(a, b), max(a, b)
     fl = overflow_free_fl(lo, hi, width, signed)

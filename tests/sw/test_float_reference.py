@@ -1,0 +1,46 @@
+"""The float references: layouts, batches, errors."""
+
+import numpy as np
+import onnx
+import pytest
+from systolith.sw.float_reference import FloatSession, flat_logits, run, with_dynamic_batch
+from systolith.sw.onnx_reader import read
+from systolith.sw.random_model import ModelBuilder, random_model
+
+
+def test_keep_all_matches_onnxruntime_on_every_tensor() -> None:
+    build = ModelBuilder((3, 6, 6))
+    hidden = build.same("Relu", build.batch_norm(build.conv("input", 5)))
+    output = build.dense(build.pool("MaxPool", hidden), 4)
+    model = build.model(output)
+    graph = read(model)
+    real = np.random.default_rng(0).normal(size=(20, 6, 6, 3)).astype(np.float32)
+    names = [layer.output for layer in graph.layers]
+    theirs = FloatSession(model, graph, names).run(real, batch=7)
+    ours = run(graph, real, "all", batch=6)
+    assert set(ours) == {"input", *names}
+    for name in names:
+        assert np.allclose(theirs[name].reshape(20, -1), flat_logits(ours[name]), atol=1e-5), name
+    precise = run(graph, real.astype(np.float64))[output]
+    assert precise.dtype == np.float64 and np.allclose(precise, ours[output], atol=1e-5)
+
+
+def test_flat_logits_are_in_the_order_of_the_file() -> None:
+    values = np.arange(2 * 2 * 3 * 4).reshape(2, 2, 3, 4)
+    assert np.array_equal(flat_logits(values), values.transpose(0, 3, 1, 2).reshape(2, -1))
+
+
+def test_dynamic_batch_leaves_the_original() -> None:
+    build = ModelBuilder((3, 4, 4), batch=1)
+    model = build.model(build.conv("input", 2))
+    before = model.SerializeToString()
+    patched = with_dynamic_batch(model)
+    assert model.SerializeToString() == before
+    assert patched.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "N"
+    onnx.checker.check_model(patched)
+
+
+def test_errors() -> None:
+    graph = read(random_model(0))
+    with pytest.raises(ValueError, match=r"input must be \[N"):
+        run(graph, np.zeros((1, 2, 2, 99), np.float32))

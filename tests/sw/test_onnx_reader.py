@@ -1,0 +1,413 @@
+"""The ONNX reader: operators in every spelling, folding against ONNX Runtime, refusals all at once."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from systolith.sw.float_reference import FloatSession, run
+from systolith.sw.graph import Graph
+from systolith.sw.onnx_reader import ModelError, UnsupportedModel, check, load_model, read
+from systolith.sw.random_model import ModelBuilder, random_model
+
+
+def same_as_onnxruntime(model: onnx.ModelProto, count: int = 3) -> Graph:
+    """Read the model and hold the fused graph against ONNX Runtime on the original."""
+    graph = read(model)
+    real = np.random.default_rng(0).normal(size=(count, *graph.shapes[graph.input])).astype(np.float32)
+    theirs = FloatSession(model, graph).run(real)
+    ours = run(graph, real)
+    for name in graph.outputs:
+        expected = theirs[name].reshape(count, -1)
+        got = ours[name].transpose(0, 3, 1, 2).reshape(count, -1)
+        assert np.abs(got - expected).max() <= 1e-4 * max(1.0, np.abs(expected).max()), name
+    return graph
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_random_models(seed: int) -> None:
+    same_as_onnxruntime(random_model(seed))
+
+
+def test_residual_block_fuses_into_two_layers() -> None:
+    build = ModelBuilder((4, 8, 8))
+    first = build.same("Relu", build.batch_norm(build.conv("input", 4, bias=False)))
+    second = build.batch_norm(build.conv(first, 4))
+    output = build.same("Relu", build.same("Add", "input", second))
+    graph = same_as_onnxruntime(build.model(output))
+    assert [(layer.kind, len(layer.inputs), layer.lo) for layer in graph.layers] == [
+        ("conv", 1, 0.0),
+        ("conv", 2, 0.0),
+    ]
+    assert graph.layers[1].inputs == (first, "input") and graph.layers[1].output == output
+    assert graph.macs == 2 * 64 * 4 * 4 * 9
+
+
+def test_the_larger_convolution_takes_the_residual() -> None:
+    build = ModelBuilder((4, 8, 8))
+    main = build.conv("input", 8, stride=(2, 2))
+    shortcut = build.conv("input", 8, (1, 1), (2, 2), (0, 0, 0, 0), bias=False)
+    for operands in ((main, shortcut), (shortcut, main)):
+        build.same("Add", *operands)
+    graph = same_as_onnxruntime(build.model(build.same("Add", main, shortcut)))
+    assert [layer.output for layer in graph.layers][0] == shortcut
+    assert graph.layers[1].inputs == ("input", shortcut)
+
+
+def test_tensors_read_twice_stay() -> None:
+    build = ModelBuilder((3, 6, 6))
+    conv = build.conv("input", 3)
+    relu = build.same("Relu", conv)
+    graph = same_as_onnxruntime(build.model(build.same("Add", conv, relu)))
+    assert [layer.kind for layer in graph.layers] == ["conv", "avgpool", "add"]
+    double = ModelBuilder((3, 6, 6))
+    conv = double.conv("input", 3)
+    same_as_onnxruntime(double.model(double.same("Add", conv, conv)))
+
+
+def test_batch_norm_without_convolution() -> None:
+    build = ModelBuilder((3, 6, 6))
+    graph = same_as_onnxruntime(build.model(build.conv(build.same("Relu", build.batch_norm("input")), 2)))
+    assert [(layer.kind, layer.macs > 0) for layer in graph.layers] == [("conv", False), ("conv", True)]
+
+
+def test_relu_behind_maxpool_moves_before_it() -> None:
+    build = ModelBuilder((3, 8, 8))
+    output = build.same("Relu", build.pool("MaxPool", build.conv("input", 4), (3, 3), (2, 2), (1, 1, 0, 0)))
+    graph = same_as_onnxruntime(build.model(output))
+    assert [(layer.kind, layer.lo) for layer in graph.layers] == [("conv", 0.0), ("maxpool", -np.inf)]
+
+
+@pytest.mark.parametrize("auto", ["SAME_UPPER", "SAME_LOWER", "VALID"])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_auto_pad(auto: str, stride: int) -> None:
+    build = ModelBuilder((2, 7, 8))
+    weight = build.weight(3, 2, 4, 3)
+    conv = build.node("Conv", "input", weight, auto_pad=auto, strides=[stride, stride])
+    build.shapes[conv] = (
+        3,
+        *(
+            (-(-7 // stride), -(-8 // stride))
+            if auto != "VALID"
+            else ((7 - 4) // stride + 1, (8 - 3) // stride + 1)
+        ),
+    )
+    graph = same_as_onnxruntime(build.model(conv))
+    assert graph.shapes[conv] == (build.shapes[conv][1], build.shapes[conv][2], 3)
+
+
+def test_ceil_mode_becomes_pads() -> None:
+    build = ModelBuilder((2, 8, 8))
+    graph = same_as_onnxruntime(
+        build.model(build.pool("MaxPool", build.conv("input", 2), (3, 3), (2, 2), ceil=True))
+    )
+    assert graph.layers[1].pads == (0, 0, 1, 1)
+
+
+def test_average_pool_with_pads_counted() -> None:
+    build = ModelBuilder((2, 8, 8))
+    same_as_onnxruntime(build.model(build.pool("AveragePool", "input", (3, 3), (1, 1), (1, 1, 1, 1))))
+
+
+@pytest.mark.parametrize("opset", [8, 11, 13, 17, 21])
+def test_clip_and_dropout_across_opsets(opset: int) -> None:
+    build = ModelBuilder((2, 5, 5), opset=opset)
+    conv = build.conv("input", 3)
+    if opset < 11:
+        clip = build.same("Clip", conv, min=0.0, max=1.0)
+    else:
+        clip = build.same(
+            "Clip", conv, build.constant(np.float32(0)), build.constant(np.ones(1, np.float32)[0])
+        )
+    graph = same_as_onnxruntime(build.model(build.same("Identity", build.same("Dropout", clip))))
+    assert (graph.layers[0].lo, graph.layers[0].hi) == (0.0, 1.0)
+    assert graph.outputs == (clip,)
+
+
+def test_clip_with_one_bound() -> None:
+    build = ModelBuilder((2, 5, 5))
+    graph = same_as_onnxruntime(
+        build.model(build.same("Clip", build.conv("input", 3), "", build.constant(np.float32(0.5))))
+    )
+    assert (graph.layers[0].lo, graph.layers[0].hi) == (-np.inf, 0.5)
+
+
+@pytest.mark.parametrize("op", ["Gemm", "MatMul"])
+def test_dense_over_a_map(op: str) -> None:
+    build = ModelBuilder((3, 4, 5))
+    graph = same_as_onnxruntime(build.model(build.dense(build.conv("input", 2), 7, op)))
+    assert graph.layers[1].kernel == (4, 5) and graph.shapes[graph.outputs[0]] == (1, 1, 7)
+    assert graph.flat == frozenset(graph.outputs)
+    assert graph.layers[1].macs == 2 * 4 * 5 * 7
+
+
+def test_gemm_with_alpha_beta() -> None:
+    build = ModelBuilder((3, 2, 2))
+    flat = build.node("Flatten", "input")
+    out = build.node("Gemm", flat, build.weight(12, 5), build.weight(1, 5), alpha=0.5, beta=2.0)
+    build.shapes[out] = (5,)
+    same_as_onnxruntime(build.model(out))
+
+
+@pytest.mark.parametrize("shape", [[0, -1], [-1, 16], [0, 16]])
+def test_reshape_that_flattens(shape: list[int]) -> None:
+    build = ModelBuilder((4, 2, 2))
+    out = build.node("Reshape", build.same("Relu", "input"), build.constant(np.array(shape)))
+    out = build.node("Gemm", out, build.weight(3, 16), transB=1)
+    build.shapes[out] = (3,)
+    same_as_onnxruntime(build.model(out))
+
+
+def test_static_batch_runs_in_batches() -> None:
+    build = ModelBuilder((4, 2, 2), batch=1)
+    out = build.node("Reshape", build.same("Relu", "input"), build.constant(np.array([1, -1])))
+    out = build.node("Gemm", out, build.weight(3, 16), transB=1)
+    build.shapes[out] = (3,)
+    same_as_onnxruntime(build.model(out), count=5)
+
+
+def test_reshape_by_a_computed_shape() -> None:
+    """x.view(x.size(0), -1) as older exporters write it."""
+    build = ModelBuilder((4, 2, 2))
+    relu = build.same("Relu", "input")
+    index = build.node("Constant", value=onnx.numpy_helper.from_array(np.array(0)))
+    size = build.node("Gather", build.node("Shape", relu), index, axis=0)
+    axes = build.constant(np.array([0]))
+    shape = build.node("Concat", build.node("Unsqueeze", size, axes), build.constant(np.array([-1])), axis=0)
+    out = build.node("Gemm", build.node("Reshape", relu, shape), build.weight(3, 16), transB=1)
+    build.shapes[out] = (3,)
+    same_as_onnxruntime(build.model(out))
+
+
+def test_weights_behind_constant_nodes() -> None:
+    build = ModelBuilder((4, 3, 3))
+    weight = build.node("Transpose", build.weight(4, 6), perm=[1, 0])
+    flat = build.node("Flatten", build.pool("GlobalAveragePool", "input"))
+    out = build.node("MatMul", flat, build.node("Transpose", weight, perm=[1, 0]))
+    build.shapes[out] = (6,)
+    same_as_onnxruntime(build.model(out))
+
+
+def test_channels_last_borders() -> None:
+    """As TensorFlow exporters write it: transposes at both ends."""
+    build = ModelBuilder((5, 6, 3))  # the file's input is [N, 5, 6, 3]: height 5, width 6
+    first = build.node("Transpose", "input", perm=[0, 3, 1, 2])
+    build.shapes[first] = (3, 5, 6)
+    conv = build.same("Relu", build.conv(first, 4))
+    back = build.node("Transpose", conv, perm=[0, 2, 3, 1])
+    out = build.node("MatMul", build.node("Flatten", back), build.weight(120, 2))
+    build.shapes[out] = (2,)
+    graph = same_as_onnxruntime(build.model(out))
+    assert graph.input_layout == "NHWC" and graph.shapes["input"] == (5, 6, 3)
+
+
+def test_arithmetic_with_constants() -> None:
+    build = ModelBuilder((3, 5, 5))
+    value = build.same("Mul", build.conv("input", 3), build.weight(1, 3, 1, 1))
+    value = build.same("Sub", value, build.weight(3, 1, 1))
+    value = build.same("Div", value, build.constant(np.array(2.0, np.float32)))
+    value = build.same("Add", value, build.weight(1, 3, 1, 1))
+    swapped = build.node("Sub", build.constant(np.array(1.0, np.float32)), value)
+    build.shapes[swapped] = build.shapes[value]
+    assert len(same_as_onnxruntime(build.model(swapped)).layers) == 1
+
+
+def test_reduce_mean_and_global_max() -> None:
+    build = ModelBuilder((3, 5, 5))
+    mean = build.node("ReduceMean", "input", axes=[2, 3], keepdims=0)
+    build.shapes[mean] = (3,)
+    graph = same_as_onnxruntime(build.model(mean))
+    assert graph.layers[0].kind == "avgpool" and graph.flat == {mean}
+    build = ModelBuilder((3, 5, 5))
+    same_as_onnxruntime(build.model(build.pool("GlobalMaxPool", "input")))
+
+
+def test_host_operations() -> None:
+    build = ModelBuilder((3, 5, 5))
+    logits = build.dense("input", 4)
+    softmax = build.same("Softmax", logits, axis=1)
+    graph = same_as_onnxruntime(build.model(softmax))
+    assert graph.outputs == (logits,) and graph.flat == {logits}
+    assert [(op.op, op.input, op.output) for op in graph.host] == [("Softmax", logits, softmax)]
+    assert [item.where for item in check(build.model(softmax))] == ["folded", "engine", "host"]
+
+
+def test_two_outputs() -> None:
+    build = ModelBuilder((3, 5, 5))
+    conv = build.same("Relu", build.conv("input", 4))
+    logits = build.dense(conv, 2)
+    assert same_as_onnxruntime(build.model(conv, logits)).outputs == (conv, logits)
+
+
+def test_initializers_listed_as_inputs() -> None:
+    build = ModelBuilder((3, 5, 5), opset=8)
+    model = build.model(build.conv("input", 4))
+    for tensor in model.graph.initializer:
+        model.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    same_as_onnxruntime(model)
+
+
+def test_check_reports_every_node() -> None:
+    build = ModelBuilder((4, 8, 8))
+    conv = build.conv("input", 6)
+    grouped = build.node(
+        "Conv", conv, build.weight(6, 1, 3, 3), group=6, kernel_shape=[3, 3], pads=[1, 1, 1, 1]
+    )
+    leaky = build.node("LeakyRelu", grouped)
+    joined = build.node("Concat", leaky, conv, axis=1)
+    build.shapes[joined] = (12, 8, 8)
+    last = build.conv(joined, 2)
+    model = build.model(last)
+    findings = check(model)
+    assert [(f.op, f.supported) for f in findings] == [
+        ("Conv", True), ("Conv", False), ("LeakyRelu", False), ("Concat", False), ("Conv", True),
+    ]  # fmt: skip
+    assert findings[0].macs == 64 * 6 * 4 * 9 and findings[0].params == 6 * 4 * 9 + 6
+    assert [f.output_shape for f in findings][-1] == ("N", 2, 8, 8)
+    assert "depthwise (group 6)" in findings[1].why and all(f.cure for f in findings if not f.supported)
+    with pytest.raises(UnsupportedModel, match="holds 3 nodes that cannot run") as caught:
+        read(model)
+    for finding in caught.value.findings:
+        assert f"{finding.name} ({finding.op})" in str(caught.value)
+
+
+def unsupported(build: ModelBuilder, output: str, message: str, shape: tuple[int, ...] = (1, 1, 1)) -> None:
+    build.shapes.setdefault(output, shape)
+    bad = [item for item in check(build.model(output)) if not item.supported]
+    assert bad and message in bad[0].why, bad
+    assert bad[0].cure
+
+
+def test_refusals() -> None:
+    b = ModelBuilder((4, 6, 6))
+    unsupported(
+        b,
+        b.node("Conv", "input", b.weight(4, 2, 3, 3), group=2, kernel_shape=[3, 3]),
+        "it is grouped (group 2)",
+    )
+    b = ModelBuilder((4, 6, 6))
+    pool = b.node("AveragePool", "input", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    unsupported(b, pool, "its border windows average fewer values")
+    b = ModelBuilder((4, 6, 6))
+    softmax = b.same("Softmax", "input", axis=1)
+    unsupported(b, b.conv(softmax, 2), "it takes the result of Softmax")
+    b = ModelBuilder((4, 6, 6))
+    unsupported(
+        b,
+        b.same("Add", "input", b.pool("GlobalAveragePool", "input")),
+        "it broadcasts [4, 6, 6] with [4, 1, 1]",
+    )
+    b = ModelBuilder((4, 6, 6))
+    unsupported(b, b.same("Mul", "input", "input"), "neither operand is a constant")
+    b = ModelBuilder((4, 6, 6))
+    unsupported(b, b.same("Add", "input", b.weight(1, 4, 6, 6)), "its constant differs within a channel")
+    b = ModelBuilder((4, 6, 6))
+    unsupported(b, b.node("Flatten", "input", axis=2), "it flattens from axis 2")
+    b = ModelBuilder((4, 6, 6))
+    reshaped = b.node("Reshape", "input", b.constant(np.array([0, 8, 18])))
+    unsupported(b, reshaped, "it reshapes [4, 6, 6] to [0, 8, 18]")
+    b = ModelBuilder((4, 6, 6))
+    unsupported(b, b.node("Transpose", "input", perm=[0, 2, 1, 3]), "it permutes [0, 2, 1, 3]")
+    b = ModelBuilder((4, 6, 6))
+    weight = b.weight(2, 4, 3, 3)
+    at_run_time = b.node("Conv", "input", b.node("Add", weight, b.node("ReduceMax", "input", keepdims=0)))
+    b.shapes[at_run_time] = (2, 4, 4)
+    bad = [item for item in check(b.model(at_run_time)) if not item.supported]
+    assert any("computed at run time" in item.why for item in bad)
+
+
+def test_nan_weights_are_named() -> None:
+    build = ModelBuilder((2, 4, 4))
+    weight = np.ones((3, 2, 1, 1), np.float32)
+    weight[1, 1] = np.nan
+    conv = build.node("Conv", "input", build.constant(weight, "layer.weight"))
+    build.shapes[conv] = (3, 4, 4)
+    with pytest.raises(UnsupportedModel, match=r"its weight 'layer.weight' is NaN at index \[1, 1, 0, 0\]"):
+        read(build.model(conv))
+
+
+def test_files(tmp_path: Path) -> None:
+    model = random_model(0)
+    good = tmp_path / "good.onnx"
+    onnx.save(model, good)
+    assert read(good).name == "good"
+    with pytest.raises(ModelError, match=r"model '.*absent.onnx' does not exist: give the path"):
+        load_model(tmp_path / "absent.onnx")
+    empty = tmp_path / "empty.onnx"
+    empty.touch()
+    with pytest.raises(ModelError, match="is empty: export it again"):
+        load_model(empty)
+    data = good.read_bytes()
+    for i, size in enumerate((1, 10, len(data) // 2, len(data) - 5)):
+        cut = tmp_path / f"cut{i}.onnx"
+        cut.write_bytes(data[:size])
+        with pytest.raises(ModelError, match="truncated or no ONNX file") as caught:
+            read(cut)
+        assert "\n" not in str(caught.value)
+
+
+def inputs(*dims: int | str, kind: int = TensorProto.FLOAT) -> onnx.ModelProto:
+    relu = helper.make_node("Relu", ["image"], ["y"])
+    graph = helper.make_graph(
+        [relu],
+        "g",
+        [helper.make_tensor_value_info("image", kind, dims)],
+        [helper.make_tensor_value_info("y", kind, None)],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+
+
+def test_inputs() -> None:
+    with pytest.raises(
+        ModelError, match=r"input 'image' has a dynamic height \('H'\): export it with a static height"
+    ):
+        read(inputs("N", 3, "H", 32))
+    with pytest.raises(ModelError, match="dynamic width"):
+        check(inputs("N", 3, 32, "W"))
+    with pytest.raises(ModelError, match="must be .N, C, H, W., not of rank 2"):
+        read(inputs("N", 10))
+    with pytest.raises(ModelError, match="must be float, not uint8"):
+        read(inputs("N", 3, 32, 32, kind=TensorProto.UINT8))
+    model = inputs("N", 3, 8, 8)
+    model.graph.input.append(helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1]))
+    with pytest.raises(ModelError, match="must have one input, not 2"):
+        read(model)
+    model = inputs("N", 3, 8, 8)
+    model.opset_import[0].version = 7
+    with pytest.raises(ModelError, match="opset must be 8 to 21, not 7"):
+        read(model)
+    model = inputs("N", 3, 8, 8)
+    model.graph.node[0].op_type = "Identity"
+    with pytest.raises(ModelError, match="returns its input"):
+        read(model)
+
+
+def shared(name: str) -> Path:
+    path = Path(__file__).parents[3] / "shared" / "data" / "models" / name
+    if not path.is_file():
+        pytest.skip(f"{name} is not beside the checkout")
+    return path
+
+
+@pytest.mark.parametrize(
+    "name, layers, macs",
+    [("cifar10_resnet20_folded_b1.onnx", 23, 40_813_184), ("mlperf_ic_resnet8_bn_dyn.onnx", 11, 12_501_632)],
+)
+def test_shared_models(name: str, layers: int, macs: int) -> None:
+    graph = same_as_onnxruntime(load_model(shared(name)))
+    assert (len(graph.layers), graph.macs) == (layers, macs)
+
+
+@pytest.mark.parametrize(
+    "name, operators",
+    [
+        ("cifar10_resnet56_bn_dyn.onnx", ["Pad", "Pad", "Slice", "Slice"]),
+        ("imagenet_squeezenet10_dyn.onnx", ["Concat"] * 8),
+        ("mlperf_vww_mobilenetv1_025_bn_dyn.onnx", ["Conv"] * 13),
+    ],
+)
+def test_shared_models_of_later_issues_are_refused(name: str, operators: list[str]) -> None:
+    with pytest.raises(UnsupportedModel) as caught:
+        read(shared(name))
+    assert sorted(item.op for item in caught.value.findings) == operators

@@ -1,0 +1,69 @@
+"""The passes on graphs by hand: what fuses, and what must not."""
+
+import math
+
+import numpy as np
+from systolith.sw.graph import Node
+from systolith.sw.passes import fuse, unique_names
+
+
+def conv(name: str, source: str, output: str, macs: int = 1) -> Node:
+    return Node(
+        name=name, kind="conv", inputs=(source,), output=output, weight=np.ones((2, 2, 1, 1)), macs=macs
+    )
+
+
+def affine(source: str, output: str, scale: float, offset: float) -> Node:
+    both = np.full(2, scale), np.full(2, offset)
+    return Node(name="a", kind="affine", inputs=(source,), output=output, scale=both[0], offset=both[1])
+
+
+def clip(source: str, output: str, lo: float, hi: float) -> Node:
+    return Node(name="r", kind="clip", inputs=(source,), output=output, lo=lo, hi=hi)
+
+
+def test_affines_and_clips_collapse_into_the_convolution() -> None:
+    nodes = [conv("c", "x", "1"), affine("1", "2", 2.0, 1.0), affine("2", "3", 3.0, -1.0), clip("3", "4", 0.0, 6.0),
+             clip("4", "5", -1.0, 2.0)]  # fmt: skip
+    (node,) = fuse(nodes, ["5"])
+    assert node.weight is not None and node.bias is not None
+    assert (node.weight == 6.0).all() and node.bias.tolist() == [2.0, 2.0]
+    assert (node.lo, node.hi, node.output) == (0.0, 2.0, "5")
+
+
+def test_clips_that_miss_each_other_give_one_value() -> None:
+    (node,) = fuse([conv("c", "x", "1"), clip("1", "2", 0.0, 1.0), clip("2", "3", 3.0, 4.0)], ["3"])
+    assert (node.lo, node.hi) == (3.0, 3.0)
+
+
+def test_outputs_and_shared_tensors_stay() -> None:
+    nodes = [conv("c", "x", "1"), clip("1", "2", 0.0, math.inf)]
+    assert [node.kind for node in fuse(nodes, ["1", "2"])] == ["conv", "avgpool"]
+    shared = [*nodes, conv("d", "1", "3"), Node(name="s", kind="add", inputs=("2", "3"), output="4")]
+    assert [node.kind for node in fuse(shared, ["4"])] == ["conv", "avgpool", "conv"]
+
+
+def test_nothing_folds_behind_an_activation() -> None:
+    nodes = [conv("c", "x", "1"), clip("1", "2", 0.0, math.inf), affine("2", "3", -1.0, 0.0)]
+    result = fuse(nodes, ["3"])
+    assert [node.kind for node in result] == ["conv", "conv"]
+    assert result[1].weight is not None and np.array_equal(result[1].weight[:, :, 0, 0], -np.eye(2))
+
+
+def test_the_residual_goes_to_the_convolution_with_most_products() -> None:
+    add = Node(name="s", kind="add", inputs=("1", "2"), output="3")
+    result = fuse([conv("big", "x", "1", 9), conv("small", "x", "2", 1), add], ["3"])
+    assert [(node.name, node.inputs) for node in result] == [("small", ("x",)), ("big", ("x", "2"))]
+    relu = clip("1", "1r", 0.0, math.inf)
+    add = Node(name="s", kind="add", inputs=("1r", "2"), output="3")
+    result = fuse([conv("big", "x", "1", 9), relu, conv("small", "x", "2", 1), add], ["3"])
+    assert [(node.name, node.inputs) for node in result] == [("big", ("x",)), ("small", ("x", "1r"))]
+
+
+def test_dead_nodes_go() -> None:
+    assert [node.name for node in fuse([conv("c", "x", "1"), conv("dead", "x", "2")], ["1"])] == ["c"]
+
+
+def test_unique_names() -> None:
+    nodes = unique_names([conv("c", "x", "1"), conv("c", "1", "2"), conv("d", "2", "3")])
+    assert [node.name for node in nodes] == ["c", "c:2", "d"]
