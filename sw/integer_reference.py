@@ -41,7 +41,7 @@ def accumulate(layer: Layer, inputs: Sequence[Array], bound: int) -> Array:
     if layer.kind == "maxpool":
         return window_max(act, layer.kernel, layer.stride, layer.dilation, layer.pads)
     if layer.kind == "add":
-        acc = np.ldexp(act, layer.in_shift)
+        acc: Array = np.ldexp(act, layer.in_shift)
     elif layer.wgt is None:
         raise ValueError(f"layer {layer.name!r} of kind {layer.kind} needs weight codes, not None")
     elif layer.kind == "avgpool":

@@ -15,85 +15,12 @@ import numpy.typing as npt
 
 from .graph import HostOp, Node
 from .onnx_reader_context import Context, Ref, Unsupported
-from .onnx_reader_windows import pool_window, window
+from .onnx_reader_linear import conv, gemm, matmul
+from .onnx_reader_windows import pool_window
 
 __all__ = ["CONVERTERS", "CURES"]
 
 Array = npt.NDArray[Any]
-
-
-def conv(ctx: Context) -> None:
-    """Conv: a conv."""
-    source = ctx.map()
-    if not ctx.is_constant(1):
-        raise Unsupported("its weights are computed at run time", "export them as constants")
-    weight = ctx.weight(1)
-    if weight.ndim != 4:
-        raise Unsupported(f"it is {weight.ndim - 2}-dimensional", "use two-dimensional convolutions")
-    group = ctx.attributes.get("group", 1)
-    if group != 1:
-        kind = "depthwise" if group == source.shape[2] and weight.shape[1] == 1 else "grouped"
-        raise Unsupported(f"it is {kind} (group {group})", "use an ordinary convolution (group 1)")
-    if weight.shape[1] != source.shape[2]:
-        raise Unsupported(
-            f"it expects {weight.shape[1]} channels, not {source.shape[2]}", "export the model again"
-        )
-    bias = ctx.weight(2) if ctx.has(2) else None
-    kernel = (int(weight.shape[2]), int(weight.shape[3]))
-    where = window(ctx, source.shape, kernel)
-    shape = (*where.output, int(weight.shape[0]))
-    node = Node(
-        name=ctx.name, kind="conv", inputs=(source.tensor,), output=ctx.node.output[0], kernel=kernel,
-        stride=where.stride, dilation=where.dilation, pads=where.pads, weight=weight, bias=bias,
-        macs=where.output[0] * where.output[1] * int(weight.size),
-    )  # fmt: skip
-    ctx.emit(node, shape)
-
-
-def _dense(ctx: Context, weight: Array, bias: Array | None) -> None:
-    """``out = in @ weight.T + bias`` with weight [K, features]: a conv whose kernel covers the map."""
-    source = ctx.ref()
-    if not source.flat:
-        raise Unsupported("its input is not flattened", "put a Flatten before it")
-    if weight.ndim != 2 or weight.shape[1] != source.features:
-        raise Unsupported(
-            f"its weights {list(weight.shape)} do not fit {source.features} features", "export it again"
-        )
-    h, w, c = source.shape
-    if source.layout == "CHW":
-        kernel = weight.reshape(-1, c, h, w)
-    else:
-        kernel = weight.reshape(-1, h, w, c).transpose(0, 3, 1, 2)
-    outputs = int(weight.shape[0])
-    node = Node(
-        name=ctx.name, kind="conv", inputs=(source.tensor,), output=ctx.node.output[0], kernel=(h, w),
-        weight=np.ascontiguousarray(kernel), bias=bias, macs=int(weight.size),
-    )  # fmt: skip
-    ctx.emit(node, (1, 1, outputs), replace(source, layout="CHW"))
-
-
-def gemm(ctx: Context) -> None:
-    """Gemm with constant weights: a conv whose kernel covers the map."""
-    if ctx.attributes.get("transA", 0):
-        raise Unsupported("it transposes its input (transA)", "export it as a linear layer")
-    weight = ctx.weight(1) * ctx.attributes.get("alpha", 1.0)
-    if not ctx.attributes.get("transB", 0):
-        weight = weight.T
-    bias = None
-    if ctx.has(2):
-        bias = ctx.weight(2) * ctx.attributes.get("beta", 1.0)
-        bias = np.broadcast_to(bias.reshape(-1), (weight.shape[0],)).copy()
-    _dense(ctx, weight, bias)
-
-
-def matmul(ctx: Context) -> None:
-    """MatMul by a constant on the right: a conv whose kernel covers the map."""
-    if ctx.is_constant(0):
-        raise Unsupported("its left operand is a constant", "put the constant on the right")
-    weight = ctx.weight(1)
-    if weight.ndim != 2:
-        raise Unsupported(f"its constant has {weight.ndim} dimensions", "multiply by a matrix")
-    _dense(ctx, weight.T, None)
 
 
 def _per_channel(values: Array, source: Ref) -> Array:

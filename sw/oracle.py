@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
+import onnxruntime  # type: ignore[import-untyped]
 
 from ..quant.arithmetic import quantize_real
 from ..quant.network import QuantizedNetwork

@@ -51,7 +51,7 @@ def test_the_larger_convolution_takes_the_residual() -> None:
     for operands in ((main, shortcut), (shortcut, main)):
         build.same("Add", *operands)
     graph = same_as_onnxruntime(build.model(build.same("Add", main, shortcut)))
-    assert [layer.output for layer in graph.layers][0] == shortcut
+    assert graph.layers[0].output == shortcut
     assert graph.layers[1].inputs == ("input", shortcut)
 
 
