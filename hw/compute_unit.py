@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import Module
-from amaranth.lib import data, stream
+from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
@@ -14,10 +14,10 @@ from .columns import Columns
 from .config import EngineConfig
 from .delay import delay
 from .interfaces import RowStream, ScratchpadRead, ScratchpadWrite, record_layout
-from .isa import COMPUTE, WAIT
+from .isa import COMPUTE
 from .operand import Operand
 from .scratchpad import Scratchpad
-from .sequencer import Sequencer
+from .sequencer import Events, Sequencer
 from .tile_pusher import TilePusher
 from .writeback import Writeback
 
@@ -41,11 +41,10 @@ class ComputeUnit(Component):
             {
                 "i": In(stream.Signature(record_layout(COMPUTE, config))),
                 "weights": In(RowStream(config)),
-                "start": In(1),
                 "load": In(ScratchpadWrite(config)),
                 "store": In(ScratchpadRead(config)),
-                "completed": Out(WAIT),
-                "events": Out(data.StructLayout({"pixel": 1, "wait": 1, "weight": 1, "bank": 1, "short": 1})),
+                "done": Out(1),
+                "events": Out(Events),
             }
         )
 
@@ -91,9 +90,8 @@ class ComputeUnit(Component):
             writeback.codes.eq(columns.codes),
             writeback.valid.eq(columns.valid),
             writeback.last.eq(columns.last),
-            writeback.start.eq(self.start),
             scratchpad.output.eq(writeback.output),
-            self.completed.eq(writeback.completed),
+            self.done.eq(writeback.done),
             self.events.eq(sequencer.events),
         ]
         self._tails(m, sequencer, columns, writeback)
@@ -104,7 +102,7 @@ class ComputeUnit(Component):
         bounds = m.submodules.bounds = SyncFIFO(width=len(sequencer.bounds.as_value()), depth=self.tails)
         tail = m.submodules.tail = SyncFIFO(width=len(sequencer.tail.as_value()), depth=self.tails)
         m.d.comb += [
-            sequencer.tail_room.eq(bounds.w_rdy & tail.w_rdy),
+            sequencer.tail_room.eq((bounds.w_rdy | columns.bounds_take) & (tail.w_rdy | writeback.tail_take)),
             bounds.w_en.eq(sequencer.started_instr),
             bounds.w_data.eq(sequencer.bounds),
             columns.bounds.eq(bounds.r_data),

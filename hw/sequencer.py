@@ -16,7 +16,18 @@ from .loop_nest import LoopNest
 from .pass_generator import PassGenerator
 from .pixel import Bounds, Flags, Read, Tail
 
-__all__ = ["Sequencer"]
+__all__ = ["Events", "Sequencer"]
+
+Events = data.StructLayout(
+    {
+        "pixel": 1,  # a pixel was issued
+        "wait": 1,  # no instruction, or it waits for other units
+        "weight": 1,  # no tile or no parameters
+        "bank": 1,  # the residual uses the pixel's bank
+        "short": 1,  # the pass before was too short to prepare this one
+    }
+)
+"""What the sequencer did in a cycle; exactly one bit is set."""
 
 
 class Sequencer(Component):
@@ -24,9 +35,9 @@ class Sequencer(Component):
 
     A pass starts at cycle s (``started``) when the one before it has issued its last pixel, its tile is on the way
     (``tile_ready`` counts up, a pass that takes a tile counts down), and, for an instruction's first pass, its record,
-    its parameters (``param_ready``) and room behind the pipeline (``tail_room``) are there. Pixels are on ``read``
-    from cycle s + 2 on, without gaps. Tiles come no faster than every 6 cycles (``TilePusher``), so an accumulator is
-    never read again before ``Accumulator.reuse`` cycles have gone by.
+    its parameters (``param_ready``) and room behind the pipeline (``tail_room``, said a cycle ahead) are there. Pixels
+    are on ``read`` from cycle s + 2 on, without gaps. Tiles come no faster than every 6 cycles (``TilePusher``), so an
+    accumulator is never read again before ``Accumulator.reuse`` cycles have gone by.
 
     The residual's word is read ``rows + 1`` cycles after its pixel, on ``residual``. If both would touch the same
     bank the pixel waits a cycle.
@@ -52,7 +63,7 @@ class Sequencer(Component):
                 "started_instr": Out(1),
                 "bounds": Out(Bounds(config)),
                 "tail": Out(Tail(config)),
-                "events": Out(data.StructLayout({"pixel": 1, "wait": 1, "weight": 1, "bank": 1, "short": 1})),
+                "events": Out(Events),
             }
         )
 
@@ -61,18 +72,14 @@ class Sequencer(Component):
         m.submodules.passes = passes = PassGenerator(config=self.config)
         m.submodules.loops = loops = LoopNest(config=self.config)
         fields = Signal(record_layout(COMPUTE, self.config))
-        counts = Signal.like(fields)
         active, conflict, first_pass, last_pass = Signal(), Signal(), Signal(), Signal()
-        m.d.comb += counts.eq(fields)
-        with m.If(passes.fresh):
-            m.d.comb += counts.eq(self.i.payload)
         m.d.comb += [
             passes.record.eq(self.i.payload),
             passes.record_valid.eq(self.i.valid),
             passes.fields.eq(fields),
             passes.take.eq(self.started),
             loops.fields.eq(fields),
-            loops.counts.eq(counts),
+            loops.counts.eq(passes.counts),
             loops.load.eq(self.started),
             loops.advance.eq(active & ~conflict),
             loops.start_y.eq(passes.y),
@@ -88,7 +95,7 @@ class Sequencer(Component):
         with m.Elif(~conflict & loops.last):
             m.d.sync += active.eq(0)
         takes_tile = Signal()
-        m.d.comb += takes_tile.eq(~(passes.fresh & counts.keep))
+        m.d.comb += takes_tile.eq(~(passes.fresh & self.i.payload.keep))
         may_start = self._may_start(m, passes, takes_tile)
         m.d.comb += [
             self.started.eq(may_start & (~active | (~conflict & loops.last))),
@@ -110,14 +117,20 @@ class Sequencer(Component):
         return m
 
     def _may_start(self, m: Module, passes: PassGenerator, takes_tile: Signal) -> Signal:
-        """Tiles and parameters, each counted in a register."""
+        """Tiles and parameters, each counted; their consent is computed a cycle ahead of its use."""
         tiles, params = Signal(2), Signal(2)
         m.d.sync += tiles.eq(tiles + self.tile_ready - self.started_tile)
         m.d.sync += params.eq(params + self.param_ready - self.started_instr)
         self._starved = Signal(name="starved")
         m.d.comb += self._starved.eq((takes_tile & (tiles == 0)) | (passes.fresh & (params == 0)))
+        # Nothing starts between a cycle and the next in which a pass may start: what is there stays.
+        tile, record = Signal(), Signal()
+        m.d.comb += [
+            tile.eq(~takes_tile | self.tile_ready | (tiles != 0)),
+            record.eq(~passes.fresh | (self.tail_room & (self.param_ready | (params != 0)))),
+        ]
         may_start = Signal()
-        m.d.comb += may_start.eq(passes.valid & ~self._starved & (~passes.fresh | self.tail_room))
+        m.d.sync += may_start.eq(passes.soon & tile & record)
         return may_start
 
     def _issue(self, m: Module, loops: LoopNest, fields: Any, valid: Any, first_pass: Signal, last_pass: Signal,

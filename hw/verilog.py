@@ -33,6 +33,7 @@ WAIVERS: Mapping[str, str] = {
 _MODULE = re.compile(r"^module (\\\S+|\w+) ?(.*?^endmodule$)", re.MULTILINE | re.DOTALL)
 _INSTANCE = re.compile(r"^  (\\\S+|\w+) +(?=(?:\\\S+|\w+) +\($)", re.MULTILINE)
 _INITIAL = re.compile(r"\\\$auto\$verilog_backend\.cc:\d+:dump_module\$\d+")
+_ZEROED = re.compile(r"  initial begin\n((?:    \w+\[\d+\] = \d+'[hd]0+;\n)+)  end\n")
 _WORD = re.compile(r"\w+\Z")
 
 
@@ -64,6 +65,15 @@ def _shared(modules: dict[str, str]) -> dict[str, list[str]]:
         modules.update(_renamed(modules, replaced))
 
 
+def _zero_loop(match: re.Match[str]) -> str:
+    """A memory that starts as zeros, in a loop instead of a line a word."""
+    memory, count = match[1].strip().split("[")[0], match[1].count("\n")
+    return (
+        f"  initial begin : {memory}_zero\n    integer i;\n"
+        f"    for (i = 0; i < {count}; i = i + 1) {memory}[i] = 0;\n  end\n"
+    )
+
+
 def _plain(members: list[str], taken: set[str]) -> str:
     """A module name without escapes: what the members' paths have in common, joined by ``_``."""
     paths = [name.removeprefix("\\") for name in members]
@@ -86,6 +96,7 @@ def to_verilog(component: Component, name: str, *, header: str = "") -> str:
         raise ValueError(f"name must be an identifier, not {name!r}")
     text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
     text = _INITIAL.sub(r"\\$initial", text)
+    text = _ZEROED.sub(_zero_loop, text)
     modules = {match[1]: match[2] for match in _MODULE.finditer(text)}
     groups = _shared(modules)
     taken: set[str] = set()

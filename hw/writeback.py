@@ -8,7 +8,6 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
-from .isa import WAIT
 from .pixel import Tail
 from .scratchpad import OutputWrite
 
@@ -18,8 +17,8 @@ __all__ = ["Writeback"]
 class Writeback(Component):
     """word[base + n][rot + c] = codes[c], n counting the outputs of an instruction
 
-    ``tail`` is that of the instruction whose outputs come; ``tail_take`` drops it with the last one, which also counts
-    up ``completed``. The ``trace_*`` signals show each write before its rotation; benches read them, nothing else.
+    ``tail`` is that of the instruction whose outputs come; ``tail_take`` drops it with the last one. ``done`` says a cycle
+    later that the instruction is complete: a read asked for after it sees all outputs. The ``trace_*`` signals show each write before its rotation; benches read them, nothing else.
 
     Latency: 2 cycles from ``codes`` to ``output``.
     """
@@ -35,9 +34,8 @@ class Writeback(Component):
                 "last": In(1),
                 "tail": In(Tail(config)),
                 "tail_take": Out(1),
-                "start": In(1),
                 "output": Out(OutputWrite(config)),
-                "completed": Out(WAIT),
+                "done": Out(1),
             }
         )
 
@@ -45,13 +43,13 @@ class Writeback(Component):
         m = Module()
         config = self.config
         count = Signal(config.addr_width)
-        trace_valid, trace_last = Signal(name="trace_valid"), Signal(name="trace_last")
+        trace_valid = Signal(name="trace_valid")
         trace_addr, after = Signal(config.addr_width, name="trace_addr"), Signal(config.addr_width)
         trace_codes = Signal(config.cols * config.act_width, name="trace_codes", reset_less=True)
         rot = Signal.like(self.tail.rot)
         m.d.sync += [
             trace_valid.eq(self.valid),
-            trace_last.eq(self.valid & self.last),
+            self.done.eq(self.valid & self.last),
             trace_addr.eq(self.tail.base + count),
             after.eq(self.tail.next + count),
             trace_codes.eq(self.codes),
@@ -68,10 +66,6 @@ class Writeback(Component):
             self.output.next.eq(after),
         ]
         self._rotate(m, trace_codes, rot)
-        with m.If(self.start):
-            m.d.sync += self.completed.eq(0)
-        with m.Elif(trace_last):
-            m.d.sync += self.completed.eq(self.completed + 1)
         return m
 
     def _rotate(self, m: Module, codes: Signal, rot: Signal) -> None:
