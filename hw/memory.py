@@ -15,7 +15,9 @@ class Memory1R1W(Component):
     """data(t+2) = word[addr(t)]; one read and one write a cycle.
 
     Latency: 2 cycles, the second in the block RAM's output register. A write at cycle t is seen by reads
-    presented at t+1 and later; a read of the word being written at the same cycle returns the old one.
+    presented at t+1 and later; what a read of the word being written in the same cycle returns is undefined.
+
+    A platform with ``lower_memory`` builds it from its primitives (see ``ecp5``), else it is inferred.
 
     Parameters
     ----------
@@ -45,6 +47,9 @@ class Memory1R1W(Component):
         )
 
     def elaborate(self, platform: Any) -> Module:
+        lower = getattr(platform, "lower_memory", None)
+        if lower is not None and (lowered := lower(self)) is not None:
+            return lowered
         m = Module()
         m.submodules.ram = ram = Memory(shape=self.width, depth=self.depth, init=[])
         write, read = ram.write_port(), ram.read_port(domain="sync")

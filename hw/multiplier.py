@@ -15,6 +15,8 @@ class Multiplier(Component):
 
     Latency: 3 cycles: input, pipeline and output register, the ones a DSP block has.
 
+    A platform with ``lower_multiplier`` builds it from its primitives (see ``ecp5``), else it is inferred.
+
     Parameters
     ----------
     a_width, b_width : bits of the operands; the product has their sum.
@@ -32,6 +34,9 @@ class Multiplier(Component):
         )
 
     def elaborate(self, platform: Any) -> Module:
+        lower = getattr(platform, "lower_multiplier", None)
+        if lower is not None and (lowered := lower(self)) is not None:
+            return lowered
         m = Module()
         a, b = Signal.like(self.a, reset_less=True), Signal.like(self.b, reset_less=True)
         product = Signal.like(self.p, reset_less=True)
