@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out
 
+from .block_fifo import BlockFifo
 from .config import EngineConfig
 from .delay import delay
 from .interfaces import RowStream
@@ -52,43 +52,54 @@ class TilePusher(Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         config, rows = self.config, self.config.rows
-        m.submodules.fifo = fifo = SyncFIFOBuffered(width=config.cols * config.wgt_width + 1, depth=self.depth)
+        m.submodules.fifo = fifo = BlockFifo(width=config.cols * config.wgt_width + 1, depth=self.depth)
+        row = fifo.o.payload
         m.d.comb += [
-            fifo.w_data.eq(self.i.stream.payload),
-            fifo.w_en.eq(self.i.stream.valid),
-            self.i.stream.ready.eq(fifo.w_rdy),
+            fifo.i.payload.eq(self.i.stream.payload),
+            fifo.i.valid.eq(self.i.stream.valid),
+            self.i.stream.ready.eq(fifo.i.ready),
         ]
-        begin, pushing, last = Signal(), Signal(), Signal()
-        param = fifo.r_data[-1]
+        begin, busy, pushing, last = Signal(), Signal(), Signal(), Signal()
+        param = row[-1]
         whole = self._whole_blocks(m, fifo, begin)
         shadow_free = self._credit(m, self.started_tile, self.switch_delay, begin & ~param, "shadow")
         params_free = self._credit(m, self.started_instr, self.param_delay, begin & param, "params")
         index = Signal(range(max(rows, config.param_rows) + 1))
         m.d.comb += [
-            begin.eq((index == 0) & whole & fifo.r_rdy & Mux(param, params_free, shadow_free)),
-            pushing.eq((index != 0) | begin),
+            begin.eq(~busy & whole & Mux(param, params_free, shadow_free)),
+            pushing.eq(busy | begin),
             last.eq(index == Mux(param, config.param_rows - 1, rows - 1)),
-            fifo.r_en.eq(pushing),
+            fifo.o.ready.eq(pushing),
             self.tile_ready.eq(pushing & ~param & (index == max(0, rows - 6))),
             self.param_ready.eq(pushing & param & last),
         ]
-        m.d.sync += [self.wgt.eq(fifo.r_data[:-1]), self.tag.eq(0)]
+        m.d.sync += [self.wgt.eq(row[:-1]), self.tag.eq(0)]
         with m.If(pushing):
-            m.d.sync += [self.tag.eq(Mux(param, rows + 1, 1) + index), index.eq(Mux(last, 0, index + 1))]
+            m.d.sync += [
+                self.tag.eq(Mux(param, rows + 1, 1) + index),
+                index.eq(Mux(last, 0, index + 1)),
+                busy.eq(~last),
+            ]
         return m
 
-    def _whole_blocks(self, m: Module, fifo: SyncFIFOBuffered, begin: Signal) -> Any:
-        """Is a whole block in the row memory?"""
+    def _whole_blocks(self, m: Module, fifo: BlockFifo, begin: Signal) -> Signal:
+        """Is a whole block in the row memory, all of its rows so far that they leave it without gaps?"""
         config = self.config
-        arrived, index = Signal(), Signal(range(max(config.rows, config.param_rows) + 1))
-        written = fifo.w_en & fifo.w_rdy
-        last = index == Mux(self.i.stream.payload.param, config.param_rows - 1, config.rows - 1)
+        index = Signal(range(max(config.rows, config.param_rows) + 1))
+        written, last = Signal(), Signal()
+        m.d.comb += [
+            written.eq(fifo.i.valid & fifo.i.ready),
+            last.eq(index == Mux(self.i.stream.payload.param, config.param_rows - 1, config.rows - 1)),
+        ]
         with m.If(written):
             m.d.sync += index.eq(Mux(last, 0, index + 1))
-        m.d.sync += arrived.eq(written & last)
-        blocks, some = Signal(range(self.depth + 1)), Signal()
+        arrived = delay(m, written & last, fifo.latency - 1, name="arrived")
+        blocks, some = Signal(range(self.depth + 18)), Signal()
         m.d.sync += blocks.eq(blocks + arrived - begin)
-        m.d.comb += some.eq(blocks != 0)
+        with m.If(arrived):
+            m.d.sync += some.eq(1)
+        with m.Elif(begin):
+            m.d.sync += some.eq(blocks != 1)
         return some
 
     def _credit(self, m: Module, returned: Signal, cycles: int, taken: Any, name: str) -> Signal:
