@@ -79,16 +79,17 @@ class LoopNest(Component):
         return m
 
     def _count(self, m: Module, i: int, loop: str, moves: Any, ended: Signal) -> None:
-        left = Signal(COORD - 1, name=f"{loop}_left")
-        fresh = self.counts[f"{loop}_last"]
-        count = self.fields[f"{loop}_last"]
+        """Turns left - 1: its sign says that the loop has ended."""
+        left, again = Signal(signed(COORD), name=f"{loop}_left"), Signal(signed(COORD), name=f"{loop}_again")
+        fresh = Signal.like(left, name=f"{loop}_fresh")
+        m.d.comb += [fresh.eq(self.counts[f"{loop}_last"] - 1), ended[i].eq(left[-1])]
         with m.If(self.load):
-            m.d.sync += [left.eq(fresh), ended[i].eq(fresh == 0)]
+            m.d.sync += [left.eq(fresh), again.eq(fresh)]
         with m.Elif(self.advance):
             with m.If(moves):
-                m.d.sync += [left.eq(left - 1), ended[i].eq(left == 1)]
+                m.d.sync += left.eq(left - 1)
             with m.Elif(ended[: i + 1].all()):
-                m.d.sync += [left.eq(count), ended[i].eq(count == 0)]
+                m.d.sync += left.eq(again)
 
     def _position(self, m: Module, position: Signal, step: str, start: Any, moves: list[Any]) -> None:
         shape = unsigned(len(position))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
 from .interfaces import record_layout
 from .isa import COMPUTE, COORD
+from .loop_nest import LOOPS
 from .pixel import rot_width
 
 __all__ = ["PassGenerator"]
@@ -20,7 +21,8 @@ class PassGenerator(Component):
 
     ``valid`` says that the next pass's start is known; ``take`` (only while valid) makes it the current one. After
     the last pass of an instruction the next is the first pass of ``record`` (``fresh``), once ``record_valid``.
-    ``fields`` are those of the instruction in execution.
+    ``fields`` are those of the instruction in execution. ``counts`` has the loop counts and residual addresses of the
+    next pass, its other fields are 0. ``soon`` is ``valid`` as it will be in the next cycle.
 
     Latency: 3 cycles from ``take`` to the next ``valid``, 2 from ``record_valid``.
     """
@@ -37,6 +39,8 @@ class PassGenerator(Component):
                 "fields": In(record),
                 "take": In(1),
                 "valid": Out(1),
+                "soon": Out(1),
+                "counts": Out(record),
                 "fresh": Out(1),
                 "last_pass": Out(1),
                 "y": Out(signed(COORD)),
@@ -81,9 +85,13 @@ class PassGenerator(Component):
                 with m.Else():
                     m.d.comb += step.eq(f.in_block_step)
                 m.d.sync += self.next.eq(self.addr + step)
+                m.d.comb += self.soon.eq(1)
+                for name in (*(f"{loop}_last" for loop in LOOPS), "res_base", "res_block_step"):
+                    m.d.sync += self.counts[name].eq(Mux(self.fresh, self.record[name], f[name]))
                 m.d.sync += [self.last_pass.eq((kx == 0) & (ky == 0) & (kb == 0)), self.valid.eq(1)]
                 m.next = "VALID"
             with m.State("VALID"):
+                m.d.comb += self.soon.eq(~self.take)
                 with m.If(self.take):
                     m.d.sync += [self.valid.eq(0), self.fresh.eq(0), over.eq(self.last_pass)]
                     m.next = "NEXT"
