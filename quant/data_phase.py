@@ -107,7 +107,7 @@ def run_data_phase(
     last_use = {name: i for i, layer in enumerate(network.layers) for name in layer.inputs}
     layers: list[Layer] = []
     rows: list[Row] = []
-    with ActivationStore() as store, ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+    with ActivationStore() as store, ThreadPoolExecutor(threads or _cores()) as pool:
 
         def remember(name: str, fmt: QFormat, get: Callable[[int], Batch], layer: Layer | None) -> None:
             def visit(b: int) -> None:
@@ -241,9 +241,10 @@ def _choose(
 
     def losses(real: FloatArray, acc: FloatArray) -> list[float]:
         result = []
+        real = np.ldexp(real, start)  # in units of the overflow-free format: squares stay in range
         for fl in candidates:
             error = requantize_exact(acc, fl_acc - fl, *code_bounds(lo, hi, replace(kind, fl=fl)))
-            error *= error.dtype.type(2.0**-fl)
+            error = np.ldexp(error, start - fl, out=error)
             error -= real
             result.append(float(method.loss(error)))
         return result
@@ -264,13 +265,17 @@ def _measure(pairs: Batches, shift: IntArray, fmt: QFormat, lo: float, hi: float
         if lo * 2.0**fmt.fl < fmt.min:
             cut += int(np.count_nonzero(code < fmt.min))
         error = np.clip(code, *bounds, out=code)
-        error *= error.dtype.type(fmt.step)
+        real = np.ldexp(real, fmt.fl)  # in units of one code: squares stay in range
         error -= real
         noise = float(np.sum(error * error, dtype=np.float64))
         return float(np.sum(real * real, dtype=np.float64)), noise, cut, code.size
 
     signal, noise, cut, count = (sum(column) for column in zip(*pairs.map(visit), strict=True))
     return sqnr_from_sums(signal, noise), 100.0 * cut / max(count, 1)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _code_type(fmt: QFormat) -> str:

@@ -52,14 +52,16 @@ class Finding:
 
 
 class UnsupportedModel(ModelError):
-    """The model holds nodes that cannot run; the text lists every one of them."""
+    """The model holds nodes that cannot run; the text lists every one of them, one a line if several."""
 
     def __init__(self, model: str, findings: Sequence[Finding]) -> None:
         self.findings = tuple(item for item in findings if not item.supported)
         count = len(self.findings)
         lines = [f"{item.name} ({item.op}): {item.why}; {item.cure}" for item in self.findings]
-        head = f"{model} holds {count} node{'s' if count != 1 else ''} that cannot run:"
-        super().__init__("\n  ".join([head, *lines]))
+        if count == 1:
+            super().__init__(f"{model} cannot run: node {lines[0]}")
+        else:
+            super().__init__("\n  ".join([f"{model} holds {count} nodes that cannot run:", *lines]))
 
 
 @dataclass(frozen=True, kw_only=True)

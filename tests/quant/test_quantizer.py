@@ -11,6 +11,7 @@ from systolith.quant.overflow import prove
 from systolith.quant.quantizer import Options, quantize
 from systolith.quant.ranges import overflow_free_fl
 from systolith.quant.search import METHODS
+from systolith.quant.store import ActivationStore
 from systolith.sw.graph import Graph, RealLayer
 
 
@@ -60,6 +61,23 @@ def test_result_does_not_depend_on_batches_or_threads() -> None:
     for other in results[1:]:
         assert other.tensors == results[0].tensors
         assert np.array_equal(other.layers[0].shift, results[0].layers[0].shift)
+
+
+def test_bounded_memory_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph, real = residual(1.0), images()
+    expected = quantize(graph, real)
+    monkeypatch.setattr("systolith.quant.data_phase.ActivationStore", lambda: ActivationStore(0))
+    assert quantize(graph, real, Options(batch=7)).report == expected.report
+
+
+@pytest.mark.parametrize("scale", [1e-15, 1e15])
+def test_extreme_scales(scale: float) -> None:
+    """Far from 1 in both directions the search works as it does near 1."""
+    near, far = (
+        quantize(one_layer(bias=None), images()),
+        quantize(one_layer(bias=None), images() * np.float32(scale)),
+    )
+    assert far.report.layers[0].sqnr_db > near.report.layers[0].sqnr_db - 6
 
 
 def test_relu_wins_a_bit_and_clip_is_a_bound() -> None:
