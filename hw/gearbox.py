@@ -34,7 +34,7 @@ class Gearbox(Component):
     in_units : units of a word, any number.
     max_out : units of an item at most; requests to drop may ask for up to in_units.
     tag_width : bits that go with the request to the item.
-    credits : items that the queue behind ``o`` has room for.
+    credits : items that the queue behind ``o`` has room for, at least 4; 16 sustain an item a cycle.
 
     Members
     -------
@@ -46,9 +46,11 @@ class Gearbox(Component):
 
     def __init__(self, *, unit_width: int, in_units: int, max_out: int, tag_width: int = 1, credits: int = 16) -> None:
         for name, value in (("unit_width", unit_width), ("in_units", in_units), ("max_out", max_out),
-                            ("tag_width", tag_width), ("credits", credits)):  # fmt: skip
+                            ("tag_width", tag_width)):  # fmt: skip
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be a positive integer, not {value!r}")
+        if credits < 4:
+            raise ValueError(f"credits must be at least 4, not {credits!r}")
         self.unit_width, self.in_units, self.max_out = unit_width, in_units, max_out
         self.tag_width, self.credits = tag_width, credits
         self.max_take = max(max_out, in_units)
@@ -57,7 +59,7 @@ class Gearbox(Component):
         fine = [1 << b for b in range((in_units - 1).bit_length())]
         distances = (fine + bits)[::-1]
         self._stages = [distances[i : i + 2] for i in range(0, len(distances), 2)]
-        self.latency = len(self._stages) + 2
+        self.latency = len(self._stages) + 3
         request = {"n": range(self.max_take + 1), "drop": 1, "flush": 1, "tag": tag_width}
         super().__init__(
             {
@@ -76,9 +78,9 @@ class Gearbox(Component):
         window = Signal(self.unit_width * units * words, reset_less=True)
         # The oldest word is number `start` of the window, `gone` of its units are gone.
         start, gone = Signal(range(words + 1), init=words), Signal(range(max(2, units)))
-        room = Signal(range(self.credits + 1), init=self.credits)
         shift, emit = Signal(), Signal()
         queued = self._request(m)
+        go = self._credits(m, emit & ~queued.payload.drop)
         request = queued.payload
         # The item ends `total` units after the start of word `after`.
         total, after = Signal(range(2 * units + 1)), Signal(range(2 * words + 1))
@@ -88,7 +90,7 @@ class Gearbox(Component):
             after.eq(start + request.whole),
             self.i.ready.eq(start != 0),
             shift.eq(self.i.valid & self.i.ready),
-            emit.eq(queued.valid & enough & room.any()),
+            emit.eq(queued.valid & enough & go),
             queued.ready.eq(emit),
         ]
         with m.If(total > units):
@@ -105,11 +107,20 @@ class Gearbox(Component):
             m.d.sync += window.eq(Cat(window, self.i.payload)[-len(window) :])
         with m.If(emit):
             m.d.sync += gone.eq(Mux(request.flush, 0, next_gone))
-        item = emit & ~request.drop
-        m.d.sync += [start.eq(Mux(emit, next_start, start) - shift), room.eq(room + self.credit - item)]
-        moves = Cat(gone[: (units - 1).bit_length()], start[: (words - 1).bit_length()])
-        self._pick(m, window, moves, item, request.n, request.tag)
+        m.d.sync += start.eq(Mux(emit, next_start, start) - shift)
+        # Registers between the loop and the multiplexers: the window may have shifted meanwhile.
+        word, unit = Signal.like(start), Signal.like(gone)
+        m.d.sync += [word.eq(start - shift), unit.eq(gone)]
+        moves = Cat(unit[: (units - 1).bit_length()], word[: (words - 1).bit_length()])
+        along = (emit & ~request.drop, request.n, request.tag)
+        self._pick(m, window, moves, *(delay(m, v, 1, name=f"item_{i}") for i, v in enumerate(along)))
         return m
+
+    def _credits(self, m: Module, item: Value) -> Signal:
+        """Whether the queue has room for an item, as of 3 items ago: registers all the way, so 3 are held back."""
+        room, go, used, back = Signal(range(self.credits + 1), init=self.credits), Signal(), Signal(), Signal()
+        m.d.sync += [used.eq(item), back.eq(self.credit), room.eq(room + back - used), go.eq(room >= 3)]
+        return go
 
     def _request(self, m: Module) -> Any:
         """The request at hand, its n split into whole words and the rest."""

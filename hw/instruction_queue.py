@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
@@ -27,7 +27,7 @@ class InstructionQueue(Component):
 
     Latency: where ``progress`` first shows a count at cycle t, ``o.valid`` rises at t+1. A record taken at t is
     followed by the next one at t+2 at the earliest. From the last word of a record, taken from ``i`` into an
-    empty queue, to ``o.valid``: 7 cycles. One record is assembled, ``record_words`` cycles, while the one
+    empty queue, to ``o.valid``: 8 cycles. One record is assembled, ``record_words`` cycles, while the one
     before waits on ``o``.
 
     Parameters
@@ -93,25 +93,26 @@ class InstructionQueue(Component):
         return m
 
     def _assemble(self, m: Module, assembled: Any, full: Signal, move: Signal) -> None:
-        """Words shifted in from the top; those past the instruction's own fields are dropped."""
+        """Every word into its place; those past the instruction's own fields are dropped."""
         width = self.config.port_width
         words, kept = record_words(self.config), ceil(record_bits(self.instruction, self.config) / width)
         m.submodules.fifo = fifo = BlockFifo(width=width, depth=self.depth)
         connect(m, flipped(self.i), fifo.i)
-        shifter = Signal(kept * width, reset_less=True)
-        index, own, last = Signal(range(words)), Signal(init=1), Signal(init=words == 1)
-        m.d.comb += [assembled.eq(shifter), fifo.o.ready.eq(~full)]
-        with m.If(fifo.o.ready & own):
-            with m.If(fifo.o.valid):
-                m.d.sync += shifter.eq(Cat(shifter, fifo.o.payload)[width:])
-        with m.If(fifo.o.valid & fifo.o.ready):
-            m.d.sync += [
-                index.eq(index + 1),
-                own.eq(own & (index != kept - 1)),
-                last.eq(index == words - 2),
-                full.eq(last),
-            ]
-            with m.If(last):
-                m.d.sync += [index.eq(0), own.eq(1), last.eq(words == 1)]
+        slots = [Signal(width, name=f"word_{i}", reset_less=True) for i in range(kept)]
+        word, here = Signal(width, reset_less=True), Signal(words)  # here[i]: word is number i of its record
+        index = Signal(words, init=1)  # one bit: the next word's number
+        taking = Signal(init=1)
+        taken = fifo.o.valid & fifo.o.ready
+        m.d.comb += [assembled.eq(Cat(slots)), fifo.o.ready.eq(taking)]
+        m.d.sync += [word.eq(fifo.o.payload), here.eq(Mux(taken, index, 0))]
+        with m.If(taken):
+            m.d.sync += index.eq(index.rotate_left(1))
+        with m.If(taken & index[-1]):
+            m.d.sync += taking.eq(0)
+        for i, slot in enumerate(slots):
+            with m.If(here[i]):
+                m.d.sync += slot.eq(word)
+        with m.If(here[words - 1]):
+            m.d.sync += full.eq(1)
         with m.If(move):
-            m.d.sync += full.eq(0)
+            m.d.sync += [full.eq(0), taking.eq(1)]

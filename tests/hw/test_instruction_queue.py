@@ -120,7 +120,7 @@ def test_latencies(bench):
         await ctx.tick()
         taken = b.cycle
         await ctx.tick().until(b.dut.o.valid)
-        assert first - seen[record_words(config) - 1] == 7
+        assert first - seen[record_words(config) - 1] == 8
         assert b.cycle - taken == 2
 
     b.add(process)
