@@ -28,6 +28,7 @@ __all__ = ["Options", "Quantization", "quantize"]
 
 _WIDTHS = (2, 3, 4, 5, 6, 7, 8, 16)
 _RESTARTS = 64
+_BATCH_VALUES = 1 << 23  # of one tensor in one batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +48,8 @@ class Options:
     """by tensor name."""
     wgt_widths: Mapping[str, int] = field(default_factory=dict)
     """by layer name."""
-    batch: int = 16
-    """calibration images run at a time, in each thread."""
+    batch: int = 0
+    """calibration images run at a time, in each thread; 0: 16, fewer for large maps. No result depends on it."""
     threads: int = 0
     """batches run at a time; 0: one a core. No result depends on it."""
 
@@ -62,8 +63,9 @@ class Options:
                 raise ValueError(f"{name} must be 2 to 8 or 16 bits, not {width!r}")
         if not isinstance(self.acc_width, int) or not 8 <= self.acc_width <= 53:
             raise ValueError(f"acc_width must be 8 to 53 bits, not {self.acc_width!r}")
-        if not isinstance(self.batch, int) or self.batch < 1:
-            raise ValueError(f"batch must be a positive integer, not {self.batch!r}")
+        for name, value in (("batch", self.batch), ("threads", self.threads)):
+            if not isinstance(value, int) or value < 0:
+                raise ValueError(f"{name} must be 0 or a positive integer, not {value!r}")
         method_named(self.method)
 
 
@@ -100,6 +102,7 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
         if layer.weight is not None and layer.kind == "conv":
             width = chosen.wgt_widths.get(layer.name, chosen.wgt_width)
             wgt_fl[layer.name] = search_weights(layer.weight, width, method, chosen.per_channel)
+    largest = max(h * w * c for h, w, c in network.shapes.values())
     signed = chosen.input_range is None or chosen.input_range[0] < 0.0
     input_width = chosen.act_widths.get(network.input, chosen.act_width)
     caps: dict[str, int] = {}
@@ -116,7 +119,7 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
                 wgt_width=lambda name: chosen.wgt_widths.get(name, chosen.wgt_width),
                 acc_width=chosen.acc_width,
                 per_channel=chosen.per_channel,
-                batch=chosen.batch,
+                batch=chosen.batch or max(1, min(16, _BATCH_VALUES // largest)),
                 threads=chosen.threads,
             )
             break

@@ -10,14 +10,14 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["one_blas_thread", "workers"]
+__all__ = ["batch_size", "one_blas_thread", "workers"]
 
 _lock = threading.Lock()
 _depth = 0
@@ -28,6 +28,12 @@ def workers() -> int:
     """Threads to run batches in: the cores this process may use, 8 at most."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, 8)
+
+
+def batch_size(shapes: Iterable[tuple[int, int, int]]) -> int:
+    """Images to run at a time in one thread: 16, fewer where a map (height, width, channels) is large."""
+    largest = max(h * w * c for h, w, c in shapes)
+    return max(1, min(16, (1 << 23) // largest))
 
 
 @cache

@@ -67,8 +67,9 @@ def evaluate(
     logits = _flat(FloatSession(model.model, graph, [output]).run(real)[output])
     fmt = network.tensors[output].format
     codes = quantize_real(real, network.tensors[network.input].format)
-    result = flat_logits(integer_reference.run(network, codes)[output])
-    checked = oracle.compare(network, real, "outputs", model=model.qdq)
+    expected = integer_reference.run(network, codes)
+    result = flat_logits(expected[output])
+    checked = oracle.compare(network, real, "outputs", model=model.qdq, expected=expected)
     quality = sqnr_db(logits, result.astype(np.float64) * fmt.step)
     return Evaluation(
         images=len(images),

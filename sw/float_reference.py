@@ -14,7 +14,7 @@ import numpy.typing as npt
 import onnx
 import onnxruntime  # type: ignore[import-untyped]
 
-from .blas_threads import workers
+from .blas_threads import batch_size, workers
 from .graph import Graph
 
 __all__ = ["FloatSession", "flat_logits", "run", "with_dynamic_batch"]
@@ -26,15 +26,16 @@ def run(
     graph: Graph,
     real: Array,
     keep: Literal["all", "outputs"] = "outputs",
-    batch: int = 16,
+    batch: int = 0,
 ) -> dict[str, Array]:
     """Real tensors [N, H, W, C] by name, in the type of ``real`` (float32 or float64).
 
-    ``real``: normalized images [N, H, W, C]. Raises ValueError for another shape.
+    ``real``: normalized images [N, H, W, C]; ``batch`` at a time in each thread (0: as many as are fast). Raises ValueError for another shape.
     """
     shape = graph.shapes[graph.input]
     if real.ndim != 4 or real.shape[1:] != shape:
         raise ValueError(f"input must be [N, {shape[0]}, {shape[1]}, {shape[2]}], not {list(real.shape)}")
+    batch = batch or batch_size(graph.shapes.values())
     names = tuple(graph.shapes) if keep == "all" else graph.outputs
     result = {name: np.empty((real.shape[0], *graph.shapes[name]), real.dtype) for name in names}
 

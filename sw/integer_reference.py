@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ..quant.arithmetic import requantize_exact
 from ..quant.network import Layer, QuantizedNetwork
 from ..quant.overflow import code_magnitudes, layer_bound
-from .blas_threads import workers
+from .blas_threads import batch_size, workers
 from .windows import conv_sum, window_max, window_sum
 
 __all__ = ["accumulate", "run", "run_layer"]
@@ -69,12 +69,13 @@ def run(
     network: QuantizedNetwork,
     codes: Array,
     keep: Literal["all", "outputs"] | Sequence[str] = "outputs",
-    batch: int = 16,
+    batch: int = 0,
 ) -> dict[str, Array]:
     """The codes of the network's outputs, of all tensors, or of those named in ``keep``, by tensor name.
 
     ``codes``: the input's codes, integers [N, H, W, C]. Results are N H W C in the smallest of int8, uint8,
-    int16, uint16 that holds the tensor's format. ``batch`` images run at a time. Raises ValueError for
+    int16, uint16 that holds the tensor's format. ``batch`` images run at a time in each thread (0:
+    as many as are fast). Raises ValueError for
     codes of another shape or outside of the input's format, and for names the network does not have.
     """
     tensor = network.tensors[network.input]
@@ -93,6 +94,7 @@ def run(
         for name in names:
             if name not in network.tensors:
                 raise ValueError(f"network {network.name!r} has no tensor {name!r}")
+    batch = batch or batch_size(tensor.shape for tensor in network.tensors.values())
     bounds = _bounds(network)
     last_use = {name: i for i, layer in enumerate(network.layers) for name in layer.inputs}
     result = {name: _empty(network, name, codes.shape[0]) for name in names}

@@ -7,6 +7,7 @@ An independent program computes the same integers, so a mismatch is a bug of our
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -122,11 +123,12 @@ def compare(
     keep: Literal["all", "outputs"] = "outputs",
     batch: int = 32,
     model: onnx.ModelProto | None = None,
+    expected: Mapping[str, Array] | None = None,
 ) -> Comparison:
     """Integer reference against ONNX Runtime on normalized images [N, H, W, C] (float32).
 
     ``keep``: every tensor, the input's codes included, or the network's outputs. ``model``: a QDQ model
-    from disk instead of a fresh export.
+    from disk instead of a fresh export. ``expected``: the reference's codes, where they are known already.
     """
     oracle = Oracle(network, keep, model)
     fmt = network.tensors[network.input].format
@@ -135,9 +137,12 @@ def compare(
     compared = 0
     for start in range(0, real.shape[0], batch):
         part = np.asarray(real[start : start + batch], np.float32)
-        expected = integer_reference.run(network, quantize_real(part, fmt), keep)
+        if expected is None:
+            wanted = integer_reference.run(network, quantize_real(part, fmt), keep)
+        else:
+            wanted = {name: codes[start : start + batch] for name, codes in expected.items()}
         got = oracle.run(part)
-        for name, codes in expected.items():
+        for name, codes in wanted.items():
             count, place = first_difference(name, codes, got[name], start)
             compared += codes.size
             counts[name] = counts.get(name, 0) + count

@@ -226,7 +226,7 @@ def test_errors() -> None:
         ({"wgt_width": 1}, "wgt_width must be"),
         ({"wgt_widths": {"c": 12}}, r"wgt_widths\['c'\] must be"),
         ({"acc_width": 64}, "acc_width must be 8 to 53 bits"),
-        ({"batch": 0}, "batch must be a positive integer"),
+        ({"batch": -1}, "batch must be 0 or a positive integer"),
         ({"method": "kmeans"}, "method must be one of"),
     ):
         with pytest.raises(ValueError, match=message):
