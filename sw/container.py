@@ -46,8 +46,11 @@ def to_bytes(program: Program) -> bytes:
     return _PREFIX.pack(MAGIC, VERSION, len(text), hashlib.sha256(body).digest()) + body
 
 
-def from_bytes(content: bytes, name: str = "program file") -> Program:
-    """The program in a file's content. Raises ``ValueError`` saying what is wrong with ``name``."""
+def from_bytes(content: bytes, name: str = "program file", *, checked: bool = True) -> Program:
+    """The program in a file's content. Raises ``ValueError`` saying what is wrong with ``name``.
+
+    ``checked=False`` takes a program whose checksum does not match as it is, as far as it can be read at all.
+    """
     if len(content) < _PREFIX.size or not content.startswith(MAGIC):
         raise ValueError(f"{name} is not a Systolith program")
     _, version, size, digest = _PREFIX.unpack_from(content)
@@ -56,13 +59,23 @@ def from_bytes(content: bytes, name: str = "program file") -> Program:
             f"{name} has version {version} of the program format, this reads {VERSION}: compile it again"
         )
     body = content[_PREFIX.size :]
-    if hashlib.sha256(body).digest() != digest:
+    if checked and hashlib.sha256(body).digest() != digest:
         raise ValueError(f"{name} is truncated or corrupt: its checksum does not match")
+    try:
+        return _parse(body, size, name)
+    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{name} is corrupt: its header cannot be read ({error})") from None
+
+
+def _parse(body: bytes, size: int, name: str) -> Program:
     header = json.loads(body[:size])
     config = EngineConfig(**header["config"])
     if config.hash != header["hash"]:
         raise ValueError(f"{name} was compiled for another version of the instruction set: compile it again")
     n_records, n_weights = header["sizes"]
+    if len(body) != size + n_records + n_weights:
+        raise ValueError(f"{name} is truncated or corrupt: it must have {size + n_records + n_weights} bytes "
+                         f"behind its first {_PREFIX.size}, not {len(body)}")  # fmt: skip
     fields = ComputeInfo.__dataclass_fields__
     return Program(
         config=config,

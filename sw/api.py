@@ -1,0 +1,229 @@
+"""The documented Python API: one function a command; the command line is a thin layer over it.
+
+    check -> quantize -> evaluate -> compile -> verify        demo: all of them on the network of the package
+                                     disassemble, verilog
+
+Every function raises ``ValueError`` (or ``OSError``, ``ToolchainError``) with one sentence that names what is
+wrong and the cure; files are written whole or not at all. ``progress`` is called with a line of text now and
+then.
+
+    >>> from systolith.sw import api
+    >>> api.quantize("net.onnx", "calibration.npz", "net.q", preprocessing=api.Preprocessing(255.0))
+    >>> result = api.verify("net.q", "test.npz", count=2, config=api.EngineConfig(rows=8, cols=8))
+    >>> result.ok, result.cycles, result.first_mismatch
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..hw.config import EngineConfig
+from ..quant import quantizer
+from ..quant.quantizer import Options
+from ..quant.search import DEFAULT_METHOD, METHODS
+from . import compiler, disassembler, onnx_reader, quantized_io
+from . import evaluate as evaluation
+from .api_files import file_target, write_whole
+from .api_models import runtime_errors
+from .api_results import Check, Compilation, Quantized, VerilogFiles
+from .api_testbench import write_testbench
+from .api_verify import Progress, quiet, verify
+from .container import load_program, to_bytes
+from .evaluate import Evaluation
+from .graph import Graph
+from .images import Images, Preprocessing, load_images
+from .program import Program
+from .quantized_io import QuantizedModel
+from .verify import Divergence, LayerResult, Verification
+
+if TYPE_CHECKING:
+    from .demo.run import DemoResult
+
+__all__ = [
+    "DEFAULT_METHOD", "METHODS", "RAW_PIXELS", "Check", "Compilation", "Divergence", "EngineConfig",
+    "Evaluation", "Images", "LayerResult", "Preprocessing", "Program", "Progress", "Quantized", "QuantizedModel", "Verification",
+    "VerilogFiles", "check", "compile", "demo", "disassemble", "evaluate", "load_images", "load_quantized",
+    "quantize", "read_model", "read_program", "verify", "verilog",
+]  # fmt: skip
+
+RAW_PIXELS = Preprocessing(scale=255.0)
+"""real = images / 255, unless told otherwise."""
+
+CALIBRATION_IMAGES = 256
+
+
+def read_model(path: str | Path) -> Graph:
+    """The fused graph of an ONNX file; raises ModelError, listing every node that cannot run."""
+    return onnx_reader.read(path)
+
+
+def load_quantized(directory: str | Path) -> QuantizedModel:
+    """A directory that ``quantize`` wrote: network, preprocessing, report, float model, QDQ export."""
+    return quantized_io.load(directory)
+
+
+def check(path: str | Path) -> Check:
+    """Every operator of an ONNX file with supported / not and why, shapes, MACs, parameters.
+
+    Operators that are not supported are findings, not errors. Raises ModelError for what concerns the whole
+    file (absent, empty, truncated, a dynamic height), ValueError for weights that are no numbers.
+    """
+    model = onnx_reader.load_model(path)
+    findings = tuple(onnx_reader.check(model))
+    if not all(finding.supported for finding in findings):
+        return Check(model=str(path), findings=findings, input_shape=None, outputs={})
+    graph = onnx_reader.read(model)
+    for layer in graph.layers:
+        for what, values in (("weight", layer.weight), ("bias", layer.bias)):
+            if values is not None and not np.all(np.isfinite(values)):
+                raise ValueError(
+                    f"{layer.name} {what} holds NaN or infinite values: "
+                    f"the file is damaged or the training diverged, export the model again"
+                )
+    return Check(
+        model=str(path),
+        findings=findings,
+        input_shape=graph.shapes[graph.input],
+        outputs={name: graph.shapes[name] for name in graph.outputs},
+    )
+
+
+def quantize(
+    path: str | Path,
+    calibration: str | Path,
+    output: str | Path,
+    *,
+    count: int | None = None,
+    preprocessing: Preprocessing = RAW_PIXELS,
+    act_width: int = 8,
+    wgt_width: int = 8,
+    acc_width: int = 32,
+    method: str = DEFAULT_METHOD,
+    per_channel: bool = False,
+    progress: Progress = quiet,
+) -> Quantized:
+    """Quantize an ONNX file on calibration images and write the directory ``output``.
+
+    Parameters
+    ----------
+    calibration : an .npz file with ``images`` uint8 [N, H, W, C], or a folder of PNG or JPEG files.
+    count : how many of them to use; None: the first 256, or all where there are fewer.
+    preprocessing : real = (images / scale - mean) / std; stored in the directory, later commands reuse it.
+    act_width, wgt_width, acc_width : bits; 2..8 or 16 for the first two.
+    method : one of ``METHODS``.
+    per_channel : one fractional length of the weights an output channel instead of one a layer.
+    """
+    options = Options(
+        act_width=act_width, wgt_width=wgt_width, acc_width=acc_width, method=method, per_channel=per_channel,
+        input_range=preprocessing.real_range(),
+    )  # fmt: skip
+    model = onnx_reader.load_model(path)
+    graph = onnx_reader.read(path)
+    shape = graph.shapes[graph.input]
+    preprocessing.check_channels(shape[2])
+    images = load_images(calibration, shape)
+    images = images.first(min(CALIBRATION_IMAGES, len(images)) if count is None else count)
+    progress(f"quantizing {graph.name}: {len(graph.layers)} layers, {len(images)} calibration images")
+    result = quantizer.quantize(graph, preprocessing.apply(images.images), options)
+    progress(f"writing {output}")
+    quantized_io.save(output, result.network, preprocessing, result.report, model, graph.flat)
+    return Quantized(directory=Path(output), report=result.report)
+
+
+def evaluate(
+    source: QuantizedModel | str | Path,
+    images: Images | str | Path,
+    *,
+    count: int | None = None,
+    preprocessing: Preprocessing | None = None,
+    progress: Progress = quiet,
+) -> Evaluation:
+    """Accuracy on labelled images: float against integers, integers against ONNX Runtime.
+
+    ``source``: a quantized model or its directory, or an ONNX file (then the float network alone, with
+    ``preprocessing``, by default images / 255). ``count``: how many images; None: all.
+    """
+    if isinstance(source, (str, Path)) and Path(source).is_dir():
+        source = quantized_io.load(source)
+    if isinstance(source, QuantizedModel):
+        if preprocessing is not None:
+            raise ValueError("a quantized model holds its preprocessing: give none")
+        network = source.network
+        shape = network.tensors[network.input].shape
+    else:
+        graph = onnx_reader.read(source)
+        shape = graph.shapes[graph.input]
+        preprocessing = preprocessing or RAW_PIXELS
+        preprocessing.check_channels(shape[2])
+    loaded = images if isinstance(images, Images) else load_images(images, shape)
+    if count is not None:
+        loaded = loaded.first(count)
+    progress(f"evaluating {len(loaded)} images")
+    with runtime_errors("the model"):
+        return evaluation.evaluate(source, loaded, preprocessing)
+
+
+def compile(
+    source: QuantizedModel | str | Path, config: EngineConfig, output: str | Path | None = None
+) -> Compilation:
+    """The program that computes a quantized model on an engine; written to ``output`` if it is given.
+
+    Raises ValueError naming the layer or tensor that the engine cannot compute, and the cure.
+    """
+    if output is not None:
+        file_target(output)
+    model = source if isinstance(source, QuantizedModel) else quantized_io.load(source)
+    program = compiler.compile_network(model.network, config)
+    path = None if output is None else write_whole(output, to_bytes(program))
+    return Compilation(program=program, path=path)
+
+
+def disassemble(program: Program | str | Path) -> Iterator[str]:
+    """The lines of a program's listing."""
+    return disassembler.disassemble(program if isinstance(program, Program) else read_program(program))
+
+
+def read_program(path: str | Path) -> Program:
+    """The program in a file; raises ValueError where there is none."""
+    if not Path(path).is_file():
+        raise ValueError(f"program {str(path)!r} does not exist: compile one first")
+    return load_program(path)
+
+
+def verilog(
+    config: EngineConfig,
+    output: str | Path | None = None,
+    *,
+    testbench: bool = False,
+    progress: Progress = quiet,
+) -> VerilogFiles:
+    """The engine of a configuration as Verilog, top module ``engine``; written to ``output`` if it is given.
+
+    ``testbench``: write a self-checking bench too, into the folder ``<output without suffix>_bench``.
+    """
+    from ..hw.verilog import engine_verilog
+
+    if output is not None:
+        file_target(output)
+    elif testbench:
+        raise ValueError("a test bench needs an output: name the Verilog file")
+    progress(f"generating an engine: {config.describe()}")
+    text = engine_verilog(config)
+    path = folder = None
+    if output is not None:
+        target = Path(output)
+        if testbench:
+            folder = write_testbench(config, target.with_name(f"{target.stem}_bench"), f"../{target.name}")
+        path = write_whole(output, text)
+    return VerilogFiles(config=config, verilog=text, path=path, testbench=folder)
+
+
+def demo(output: str | Path = "systolith-demo", *, progress: Progress = quiet) -> DemoResult:
+    """The whole path on the network and the images of the package; see ``sw.demo.run``."""
+    from .demo.run import run
+
+    return run(output, progress=progress)

@@ -1,0 +1,143 @@
+"""One function a command: arguments to ``sw.api``, its result to text, JSON and exit status."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from . import api
+from .cli_options import engine_config, mem_latency, named, preprocessing
+
+__all__ = ["COMMANDS", "Outcome"]
+
+OK, FAILED, BAD_INPUT = 0, 1, 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a command leaves: a JSON document, lines for people, the exit status and its reason."""
+
+    document: dict[str, Any]
+    lines: Iterable[str]
+    status: int = OK
+    error: str = ""
+
+
+def _check(arguments: Namespace, progress: api.Progress) -> Outcome:
+    result = api.check(arguments.model)
+    missing = result.unsupported
+    error = ""
+    if missing:
+        listed = " | ".join(f"{item.name} ({item.op}): {item.why}; {item.cure}" for item in missing)
+        nodes = f"{len(missing)} node{'s' * (len(missing) > 1)}"
+        error = f"model {arguments.model!r} holds {nodes} that cannot run: {listed}"
+    return Outcome(
+        document=result.to_json(),
+        lines=[result.to_text()],
+        status=BAD_INPUT if missing else OK,
+        error=error,
+    )
+
+
+def _quantize(arguments: Namespace, progress: api.Progress) -> Outcome:
+    chosen = preprocessing(arguments)
+    try:
+        result = api.quantize(
+            arguments.model, arguments.calib, arguments.output,
+            count=arguments.calib_count, act_width=arguments.act_width, wgt_width=arguments.wgt_width,
+            acc_width=arguments.acc_width, method=arguments.method, per_channel=arguments.per_channel,
+            progress=progress, preprocessing=chosen or api.RAW_PIXELS,
+        )  # fmt: skip
+    except ValueError as error:
+        raise named(error) from None
+    return Outcome(document=result.to_json(), lines=[result.to_text()])
+
+
+def _evaluate(arguments: Namespace, progress: api.Progress) -> Outcome:
+    result = api.evaluate(
+        arguments.source, arguments.images, count=arguments.count, preprocessing=preprocessing(arguments),
+        progress=progress,
+    )  # fmt: skip
+    rows = [
+        ("images", str(result.images)),
+        ("top-1 float", _percent(result.top1_float)),
+        ("top-1 integer", _percent(result.top1_int)),
+        ("agreement", _percent(result.agreement)),
+        ("SQNR of the logits", "-" if result.sqnr_db is None else f"{result.sqnr_db:.2f} dB"),
+        ("ONNX Runtime", _equal(result.onnxruntime_mismatches)),
+    ]
+    failed = bool(result.onnxruntime_mismatches)
+    return Outcome(
+        document=result.to_json(),
+        lines=[f"{name:20}{value}" for name, value in rows],
+        status=FAILED if failed else OK,
+        error=f"ONNX Runtime differs: {result.first_mismatch}" if failed else "",
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f} %"
+
+
+def _equal(mismatches: int | None) -> str:
+    return "-" if mismatches is None else f"{mismatches} mismatches in the network's outputs"
+
+
+def _compile(arguments: Namespace, progress: api.Progress) -> Outcome:
+    config = engine_config(arguments)
+    mem_latency(arguments)
+    result = api.compile(arguments.directory, config, arguments.output)
+    return Outcome(document=result.to_json(), lines=[result.to_text()])
+
+
+def _disasm(arguments: Namespace, progress: api.Progress) -> Outcome:
+    program = api.read_program(arguments.program)
+    if not arguments.json:
+        return Outcome(document={}, lines=api.disassemble(program))
+    document = api.Compilation(program=program, path=None).to_json()
+    return Outcome(document={**document, "listing": list(api.disassemble(program))}, lines=[])
+
+
+def _verilog(arguments: Namespace, progress: api.Progress) -> Outcome:
+    config = engine_config(arguments)
+    mem_latency(arguments)
+    result = api.verilog(config, arguments.output, testbench=arguments.testbench, progress=progress)
+    return Outcome(document=result.to_json(), lines=[result.to_text()])
+
+
+def _verify(arguments: Namespace, progress: api.Progress) -> Outcome:
+    result = api.verify(
+        arguments.directory, arguments.images, count=arguments.count, config=engine_config(arguments),
+        mem_latency=mem_latency(arguments), layers=arguments.layers, program=arguments.program,
+        verilog=arguments.verilog, waves=arguments.waves, progress=progress,
+    )  # fmt: skip
+    return Outcome(
+        document=result.to_json(),
+        lines=[result.to_text()],
+        status=OK if result.ok else FAILED,
+        error="" if result.ok else result.verdict(),
+    )
+
+
+def _demo(arguments: Namespace, progress: api.Progress) -> Outcome:
+    result = api.demo(arguments.output, progress=progress)
+    return Outcome(
+        document=result.to_json(),
+        lines=[result.to_text()],
+        status=OK if result.ok else FAILED,
+        error="" if result.ok else result.verdict(),
+    )
+
+
+COMMANDS: dict[str, Callable[[Namespace, api.Progress], Outcome]] = {
+    "check": _check,
+    "quantize": _quantize,
+    "evaluate": _evaluate,
+    "compile": _compile,
+    "disasm": _disasm,
+    "verilog": _verilog,
+    "verify": _verify,
+    "demo": _demo,
+}

@@ -1,0 +1,66 @@
+"""What `systolith COMMAND --help` says above the options; the first sentence also in `systolith --help`."""
+
+__all__ = ["IMAGES", "TEXTS"]
+
+IMAGES = "an .npz file with `images` uint8 [N,H,W,C] (and `labels`), or a folder of PNG or JPEG files"
+
+TEXTS = {
+    "check": """\
+Every operator of an ONNX file: supported or not and why, where it runs, shapes, MACs, parameters.
+
+example:
+  systolith check net.onnx""",
+    "quantize": """\
+Quantize a network to dynamic fixed point. Writes a directory: the integer network, DIR/qdq.onnx for
+ONNX Runtime, the report, and the preprocessing, which later commands reuse. An existing DIR is
+replaced whole or kept whole.
+
+example:
+  systolith quantize net.onnx --calib calib.npz --mean 0.2860 --std 0.3530 -o net.q""",
+    "evaluate": """\
+Accuracy on labelled images: float, integers, how often they agree. Integers are compared with ONNX
+Runtime's: exit status 1 if one differs. Of an ONNX file: the float network alone.
+
+example:
+  systolith evaluate net.q --images test.npz""",
+    "compile": """\
+Compile a quantized network for an engine. The program holds the engine's configuration and runs on
+no other.
+
+example:
+  systolith compile net.q --rows 8 --cols 8 -o net.program""",
+    "disasm": """\
+The listing of a program, one line an instruction.
+
+example:
+  systolith disasm net.program | less""",
+    "verilog": """\
+Generate the engine as Verilog. Top module `engine`: memory port AXI4 (axi__*), control port
+AXI4-Lite (ctl__*), clk, rst (synchronous, active high), irq.
+
+example:
+  systolith verilog --rows 8 --cols 8 -o engine.v
+
+--testbench also writes the folder engine_bench/: memory, control port, a small program and the
+results it must give. To run it, all you need is Verilator >= 5.036:
+  systolith verilog --rows 4 --cols 4 -o engine.v --testbench
+  cd engine_bench
+  make                 (or: verilator --binary --timing -f files.f && ./obj_dir/Vtestbench)
+It prints PASS, or FAIL and what differs, and then ends with a status other than 0.""",
+    "verify": """\
+Compare every layer's output codes in all models: integer reference, ONNX Runtime on DIR/qdq.onnx,
+instruction-set simulator, and the engine's RTL in Verilator. Each image runs alone, then all of
+them back to back. Exit status 1 on any mismatch or engine error, and the first place is named.
+The first run for an engine builds its simulation, which takes about a minute.
+
+examples:
+  systolith verify net.q --images test.npz --count 2 --rows 8 --cols 8
+  systolith verify net.q --images test.npz --program net.program --verilog engine.v --json""",
+    "demo": """\
+The whole path on the network and images of the package (Fashion-MNIST). Quantizes to 8 bits,
+evaluates, compiles for an 8x8 array, runs two images in RTL, compares every layer, and draws
+DIR/demo.png.
+
+example:
+  systolith demo -o demo-out""",
+}
