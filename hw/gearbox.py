@@ -103,14 +103,15 @@ class Gearbox(Component):
             m.d.comb += [next_gone.eq(total - units), next_start.eq(after + 1 + (request.flush & (total != units)))]
         with m.Else():
             m.d.comb += [next_gone.eq(total), next_start.eq(after + (request.flush & total.any()))]
-        with m.If(shift):
-            m.d.sync += window.eq(Cat(window, self.i.payload)[-len(window) :])
         with m.If(emit):
             m.d.sync += gone.eq(Mux(request.flush, 0, next_gone))
         m.d.sync += start.eq(Mux(emit, next_start, start) - shift)
-        # Registers between the loop and the multiplexers: the window may have shifted meanwhile.
+        # Registers between the loop and all that is wide: window and multiplexers follow one cycle behind.
+        shifted, newest = Signal(), Signal.like(self.i.payload, reset_less=True)
         word, unit = Signal.like(start), Signal.like(gone)
-        m.d.sync += [word.eq(start - shift), unit.eq(gone)]
+        m.d.sync += [shifted.eq(shift), newest.eq(self.i.payload), word.eq(start), unit.eq(gone)]
+        with m.If(shifted):
+            m.d.sync += window.eq(Cat(window, newest)[-len(window) :])
         moves = Cat(unit[: (units - 1).bit_length()], word[: (words - 1).bit_length()])
         along = (emit & ~request.drop, request.n, request.tag)
         self._pick(m, window, moves, *(delay(m, v, 1, name=f"item_{i}") for i, v in enumerate(along)))

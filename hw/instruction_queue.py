@@ -76,7 +76,7 @@ class InstructionQueue(Component):
             held.eq(move | (held & ~taken)),
             self.iteration_end.eq(taken & self.o.payload.last),
         ]
-        with m.If(move):
+        with m.If(~held):  # a register alone enables so many
             m.d.sync += self.o.payload.eq(assembled)
         for index, unit in enumerate(_UNITS):
             base, threshold = Signal(WAIT, name=f"base_{unit}"), Signal(WAIT, name=f"threshold_{unit}")

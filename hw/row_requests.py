@@ -75,7 +75,12 @@ class RowRequests(Component):
                 with m.If(self.o.ready):
                     m.d.sync += [index.eq(index + 1), last.eq(none & (index == config.param_rows - 2))]
                     with m.If(index == config.param_rows - 1):
-                        m.d.sync += [param.eq(0), last.eq(one), request.n.eq(width), top.eq(Cat(width == i + 1 for i in range(config.wgt_width)))]
+                        m.d.sync += [
+                            param.eq(0),
+                            last.eq(one),
+                            request.n.eq(width),
+                            top.eq(Cat(width == i + 1 for i in range(config.wgt_width))),
+                        ]
                         m.next = "ROWS"
                         with m.If(none):
                             m.next = "IDLE"

@@ -62,7 +62,7 @@ CONFIGS = [dict(rows=8, cols=8), dict(rows=5, cols=12, port_width=32), dict(rows
 def test_loads(bench, sizes, paces):
     config, rng = EngineConfig(**sizes), random.Random(str(sizes))
     content = rng.randbytes(1 << 16)
-    loads = [load(config, rng, content) for _ in range(20)]
+    loads = [load(config, rng, content) for _ in range(10)]
     b, got, done = bench_of(bench, config, content, loads, paces)
     b.run(40000)
     ends, n = [], 0
@@ -77,7 +77,7 @@ def test_full_rate(bench, sizes):
     """Whichever binds, beats or words; instructions follow each other without a gap."""
     config, rng = EngineConfig(**sizes), random.Random(1)
     content = rng.randbytes(1 << 16)
-    pixels = 120 * config.port_bytes // config.word_bytes + 20
+    pixels = 60 * config.port_bytes // config.word_bytes + 20
     loads = [load(config, rng, content, pixels=pixels, blocks=1, tail=config.lanes, skip=0) for _ in range(4)]
     b, got, _ = bench_of(bench, config, content, loads)
     b.run(40000)

@@ -148,7 +148,7 @@ CONFIGS = [{"rows": 8, "cols": 8}, {"rows": 5, "cols": 12, "port_width": 32}, {"
 @pytest.mark.parametrize("pace", [1, 0.5])
 def test_stores(bench, sizes, pace):
     config = EngineConfig(**sizes, scratchpad=64 * 64 * 4)
-    memory, done = run(bench, config, pace, 5)
+    memory, done = run(bench, config, pace, 3)
     assert done[-1] == memory.responses[-1] + 1
 
 
