@@ -65,8 +65,8 @@ class ComputeUnit(Component):
         connect(m, flipped(self.store), scratchpad.store)
         m.d.comb += [
             # Weights to the array, a tile ahead of the pixels.
-            pusher.started_tile.eq(sequencer.started_tile),
-            pusher.started_instr.eq(sequencer.started_instr),
+            pusher.entered_tile.eq(sequencer.entered_tile),
+            pusher.entered_instr.eq(sequencer.entered_instr),
             sequencer.tile_ready.eq(pusher.tile_ready),
             sequencer.param_ready.eq(pusher.param_ready),
             array.wgt.eq(pusher.wgt),
@@ -103,11 +103,11 @@ class ComputeUnit(Component):
         tail = m.submodules.tail = SyncFIFO(width=len(sequencer.tail.as_value()), depth=self.tails)
         m.d.comb += [
             sequencer.tail_room.eq((bounds.w_rdy | columns.bounds_take) & (tail.w_rdy | writeback.tail_take)),
-            bounds.w_en.eq(sequencer.started_instr),
+            bounds.w_en.eq(sequencer.popped),
             bounds.w_data.eq(sequencer.bounds),
             columns.bounds.eq(bounds.r_data),
             bounds.r_en.eq(columns.bounds_take),
-            tail.w_en.eq(sequencer.started_instr),
+            tail.w_en.eq(sequencer.popped),
             tail.w_data.eq(sequencer.tail),
             writeback.tail.eq(tail.r_data),
             tail.r_en.eq(writeback.tail_take),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
@@ -20,11 +20,11 @@ LOOPS = ("wx", "wy", "ox", "oy")
 class LoopNest(Component):
     """for oy, ox, wy, wx in 0..*_last: position(y, x, addr, res)
 
-    ``load`` starts a pass at ``start_*`` with the loop counts of ``counts``; ``advance`` goes to the next pixel:
-    every position adds the step of the outermost loop that moves (``fields``), see ``isa.steps``. The residual
-    position restarts at ``res_base`` with each load. The ``*_next`` addresses are those of the next block.
+    ``advance`` goes to the next pixel: every position adds the step of the outermost loop that moves (``fields``), see
+    ``isa.steps``. With ``load`` it starts a pass at ``start_*`` instead, with the loop counts of ``counts`` and the
+    residual position at ``res_base``. The ``*_next`` addresses are those of the next block.
 
-    Latency: a position is valid one cycle after load or advance.
+    Latency: a position is valid one cycle after advance.
 
     Members
     -------
@@ -65,10 +65,8 @@ class LoopNest(Component):
         for i, loop in enumerate(LOOPS):
             self._count(m, i, loop, moves[i], ended)
         m.d.comb += [self.last.eq(ended.all()), self.window_last.eq(ended[:2].all())]
-        with m.If(self.load):
-            m.d.sync += self.window_first.eq(1)
-        with m.Elif(self.advance):
-            m.d.sync += self.window_first.eq(self.window_last)
+        with m.If(self.advance):
+            m.d.sync += self.window_first.eq(self.load | self.window_last)
         positions = [("y", "y_step", self.start_y), ("x", "x_step", self.start_x)]
         positions += [("addr", "addr_step", self.start_addr), ("res_addr", "res_step", self.counts.res_base)]
         if self.config.groups > 1:
@@ -83,10 +81,10 @@ class LoopNest(Component):
         left, again = Signal(signed(COORD), name=f"{loop}_left"), Signal(signed(COORD), name=f"{loop}_again")
         fresh = Signal.like(left, name=f"{loop}_fresh")
         m.d.comb += [fresh.eq(self.counts[f"{loop}_last"] - 1), ended[i].eq(left[-1])]
-        with m.If(self.load):
-            m.d.sync += [left.eq(fresh), again.eq(fresh)]
-        with m.Elif(self.advance):
-            with m.If(moves):
+        with m.If(self.advance):
+            with m.If(self.load):
+                m.d.sync += [left.eq(fresh), again.eq(fresh)]
+            with m.Elif(moves):
                 m.d.sync += left.eq(left - 1)
             with m.Elif(ended[: i + 1].all()):
                 m.d.sync += left.eq(again)
@@ -98,7 +96,5 @@ class LoopNest(Component):
             for i, loop in enumerate(LOOPS):
                 with m.Case("-" * (3 - i) + "1" + "-" * i):
                     m.d.comb += amount.eq(self.fields[f"{step}_{loop}"])
-        with m.If(self.load):
-            m.d.sync += position.eq(start)
-        with m.Elif(self.advance):
-            m.d.sync += position.eq(position + amount)
+        with m.If(self.advance):
+            m.d.sync += position.eq(Mux(self.load, start, position + amount))

@@ -39,7 +39,8 @@ class Sequencer(Component):
     are on ``read`` from cycle s + 2 on, without gaps. Tiles come no faster than every 6 cycles (``TilePusher``), so an
     accumulator is never read again before ``Accumulator.reuse`` cycles have gone by.
 
-    The residual's word is read ``rows + 1`` cycles after its pixel, on ``residual``. If both would touch the same
+    An instruction's record leaves the stream one cycle after ``started_instr``, with ``popped``; ``bounds`` and ``tail``
+    belong to that cycle. The residual's word is read ``rows + 1`` cycles after its pixel, on ``residual``. If both would touch the same
     bank the pixel waits a cycle.
     """
 
@@ -61,6 +62,9 @@ class Sequencer(Component):
                 "started": Out(1),
                 "started_tile": Out(1),
                 "started_instr": Out(1),
+                "entered_tile": Out(1),
+                "entered_instr": Out(1),
+                "popped": Out(1),
                 "bounds": Out(Bounds(config)),
                 "tail": Out(Tail(config)),
                 "events": Out(Events),
@@ -73,32 +77,34 @@ class Sequencer(Component):
         m.submodules.loops = loops = LoopNest(config=self.config)
         fields = Signal(record_layout(COMPUTE, self.config))
         active, conflict, first_pass, last_pass = Signal(), Signal(), Signal(), Signal()
+        free, takes_tile = Signal(), Signal()  # no pixel, or the last one, is at the loops
+        may_start = self._may_start(m, passes, takes_tile)
         m.d.comb += [
             passes.record.eq(self.i.payload),
-            passes.record_valid.eq(self.i.valid),
+            passes.record_valid.eq(self.i.valid & ~self.popped),
             passes.fields.eq(fields),
             passes.take.eq(self.started),
             loops.fields.eq(fields),
             loops.counts.eq(passes.counts),
-            loops.load.eq(self.started),
-            loops.advance.eq(active & ~conflict),
+            loops.load.eq(may_start & free),
+            loops.advance.eq((active | may_start) & ~conflict),
             loops.start_y.eq(passes.y),
             loops.start_x.eq(passes.x),
             loops.start_addr.eq(passes.addr),
             loops.start_next.eq(passes.next),
-            self.i.ready.eq(self.started_instr),
+            self.i.ready.eq(self.popped),
         ]
+        m.d.sync += self.popped.eq(self.started_instr)
         with m.If(self.started_instr):
             m.d.sync += fields.eq(self.i.payload)
+        with m.If(free & ~conflict):
+            m.d.sync += active.eq(may_start)
         with m.If(self.started):
-            m.d.sync += [active.eq(1), first_pass.eq(passes.fresh), last_pass.eq(passes.last_pass)]
-        with m.Elif(~conflict & loops.last):
-            m.d.sync += active.eq(0)
-        takes_tile = Signal()
-        m.d.comb += takes_tile.eq(~(passes.fresh & self.i.payload.keep))
-        may_start = self._may_start(m, passes, takes_tile)
+            m.d.sync += [first_pass.eq(passes.fresh), last_pass.eq(passes.last_pass)]
         m.d.comb += [
-            self.started.eq(may_start & (~active | (~conflict & loops.last))),
+            takes_tile.eq(~(passes.fresh & self.i.payload.keep)),
+            free.eq(~active | loops.last),
+            self.started.eq(may_start & free & ~conflict),
             self.started_tile.eq(self.started & takes_tile),
             self.started_instr.eq(self.started & passes.fresh),
         ]
@@ -141,6 +147,11 @@ class Sequencer(Component):
             m.d.sync += [rot.eq(passes.rot), pass_first.eq(1), switch.eq(takes_tile)]
         with m.Elif(valid):
             m.d.sync += pass_first.eq(0)
+        # A conflict may hold the first pixel of a pass back: tile and parameters are in use until it goes.
+        m.d.comb += [
+            self.entered_tile.eq(valid & pass_first & switch),
+            self.entered_instr.eq(valid & pass_first & first_pass),
+        ]
         inside = Signal()
         is_sum, is_max = Signal(), Signal()
         m.d.comb += [
@@ -154,7 +165,7 @@ class Sequencer(Component):
             self.read.next.eq(loops.next),
             self.read.rot.eq(rot),
             self.read.signed.eq(fields.in_signed),
-            self.switch.eq(valid & pass_first & switch),
+            self.switch.eq(self.entered_tile),
             self.flags.valid.eq(valid),
             self.flags.pass_first.eq(pass_first),
             self.flags.first_pass.eq(first_pass),
@@ -164,7 +175,7 @@ class Sequencer(Component):
             self.flags.max_first.eq(loops.window_first | ~is_max),
             self.flags.max_last.eq(loops.window_last | ~is_max),
             self.flags.skip.eq(~inside & fields.skip & is_max),
-            self.flags.instr_first.eq(valid & pass_first & first_pass),
+            self.flags.instr_first.eq(self.entered_instr),
             self.flags.instr_last.eq(valid & loops.last & last_pass),
         ]
         self._residual(m, loops, fields, valid & first_pass & fields.res)

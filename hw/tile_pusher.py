@@ -19,19 +19,20 @@ class TilePusher(Component):
     """for each block of the stream (param_rows parameter rows or a tile of rows rows): tag 1, 2, ... with each row
 
     A block is pushed without gaps, once it is whole in the row memory: a tile as soon as the tile before it has been
-    switched to (``started_tile``), parameters as soon as the instruction before has taken its own
-    (``started_instr``). Both announce themselves in time for the sequencer to start at the earliest cycle that
+    switched to (``entered_tile``), parameters as soon as the instruction before has taken its own
+    (``entered_instr``). Both announce themselves in time for the sequencer to start at the earliest cycle that
     is correct (``tile_ready``, ``param_ready``); see SystolicArray for the bound.
 
-    Latency: started_tile at s: the next tile's first row is on ``wgt`` at s + 6; tile_ready is counted at
-    s + 6 + max(0, rows - 6). So short passes follow each other every max(rows, 6) cycles.
+    Latency: entered_tile at s + 1, the first pixel of a pass that started at s (later if a bank conflict holds it
+    back): the next tile's first row is on ``wgt`` at s + 6, tile_ready is counted at s + 6 + max(0, rows - 6). So
+    short passes follow each other every max(rows, 6) cycles.
     """
 
-    switch_delay = 5
-    """Cycles from started_tile to the push of the next tile's first row."""
+    switch_delay = 4
+    """Cycles from entered_tile to the push of the next tile's first row."""
 
-    param_delay = 13
-    """Cycles from started_instr, when column 0 has its parameters, to the push of the next ones."""
+    param_delay = 12
+    """Cycles from entered_instr, when column 0 has its parameters, to the push of the next ones."""
 
     def __init__(self, *, config: EngineConfig) -> None:
         self.config = config
@@ -40,8 +41,8 @@ class TilePusher(Component):
         super().__init__(
             {
                 "i": In(RowStream(config)),
-                "started_tile": In(1),
-                "started_instr": In(1),
+                "entered_tile": In(1),
+                "entered_instr": In(1),
                 "tile_ready": Out(1),
                 "param_ready": Out(1),
                 "wgt": Out(config.cols * config.wgt_width),
@@ -59,31 +60,32 @@ class TilePusher(Component):
             fifo.i.valid.eq(self.i.stream.valid),
             self.i.stream.ready.eq(fifo.i.ready),
         ]
-        begin, busy, pushing, last = Signal(), Signal(), Signal(), Signal()
+        # A decision in two steps: whether either kind of block may begin, and which kind comes.
+        begin_tile, begin_params, begin, pushing = Signal(), Signal(), Signal(), Signal()
+        busy, still_busy, last = Signal(), Signal(), Signal()
         param = row[-1]
-        whole = self._whole_blocks(m, fifo, begin)
-        shadow_free = self._credit(m, self.started_tile, self.switch_delay, begin & ~param, "shadow")
-        params_free = self._credit(m, self.started_instr, self.param_delay, begin & param, "params")
         index = Signal(range(max(rows, config.param_rows) + 1))
         m.d.comb += [
-            begin.eq(~busy & whole & Mux(param, params_free, shadow_free)),
-            pushing.eq(busy | begin),
+            begin.eq(Mux(param, begin_params, begin_tile)),
+            pushing.eq(Mux(param, begin_params, begin_tile) | busy),
             last.eq(index == Mux(param, config.param_rows - 1, rows - 1)),
+            still_busy.eq(pushing & ~last),
             fifo.o.ready.eq(pushing),
             self.tile_ready.eq(pushing & ~param & (index == max(0, rows - 6))),
             self.param_ready.eq(pushing & param & last),
         ]
-        m.d.sync += [self.wgt.eq(row[:-1]), self.tag.eq(0)]
+        m.d.sync += [busy.eq(still_busy), self.wgt.eq(row[:-1]), self.tag.eq(0)]
         with m.If(pushing):
-            m.d.sync += [
-                self.tag.eq(Mux(param, rows + 1, 1) + index),
-                index.eq(Mux(last, 0, index + 1)),
-                busy.eq(~last),
-            ]
+            m.d.sync += [self.tag.eq(Mux(param, rows + 1, 1) + index), index.eq(Mux(last, 0, index + 1))]
+        whole = self._whole_blocks(m, fifo, begin)
+        shadow_free = self._credit(m, self.entered_tile, self.switch_delay, begin & ~param, "shadow")
+        params_free = self._credit(m, self.entered_instr, self.param_delay, begin & param, "params")
+        m.d.sync += begin_tile.eq(~still_busy & whole & shadow_free)
+        m.d.sync += begin_params.eq(~still_busy & whole & params_free)
         return m
 
     def _whole_blocks(self, m: Module, fifo: BlockFifo, begin: Signal) -> Signal:
-        """Is a whole block in the row memory, all of its rows so far that they leave it without gaps?"""
+        """Will a whole block be in the row memory, all of its rows so far that they leave it without gaps?"""
         config = self.config
         index = Signal(range(max(config.rows, config.param_rows) + 1))
         written, last = Signal(), Signal()
@@ -94,19 +96,14 @@ class TilePusher(Component):
         with m.If(written):
             m.d.sync += index.eq(Mux(last, 0, index + 1))
         arrived = delay(m, written & last, fifo.latency - 1, name="arrived")
-        blocks, some = Signal(range(self.depth + 18)), Signal()
-        m.d.sync += blocks.eq(blocks + arrived - begin)
-        with m.If(arrived):
-            m.d.sync += some.eq(1)
-        with m.Elif(begin):
-            m.d.sync += some.eq(blocks != 1)
-        return some
+        blocks, some, will = Signal(range(self.depth + 18)), Signal(), Signal()
+        m.d.sync += [blocks.eq(blocks + arrived - begin), some.eq(will)]
+        m.d.comb += will.eq(arrived | Mux(begin, blocks[1:].any(), some))
+        return will
 
     def _credit(self, m: Module, returned: Signal, cycles: int, taken: Any, name: str) -> Signal:
-        """One credit, back ``cycles`` cycles after ``returned``."""
-        free = Signal(init=1, name=f"{name}_free")
-        with m.If(delay(m, returned, cycles - 1, name=f"{name}_returned")):
-            m.d.sync += free.eq(1)
-        with m.Elif(taken):
-            m.d.sync += free.eq(0)
-        return free
+        """One credit, back ``cycles`` cycles after ``returned``: will it be there?"""
+        free, will = Signal(init=1, name=f"{name}_free"), Signal(name=f"{name}_will_be_free")
+        m.d.comb += will.eq(delay(m, returned, cycles - 1, name=f"{name}_returned") | (free & ~taken))
+        m.d.sync += free.eq(will)
+        return will

@@ -42,6 +42,7 @@ def test_rtl_equals_model(rows, cols, pauses):
                 ctx.set(getattr(dut, f"start_{name}"), starts[name])
             ctx.set(dut.start_next, (starts["addr"] + 5) % modulo)
             ctx.set(dut.load, 1)
+            ctx.set(dut.advance, 1)
             await ctx.tick()
             ctx.set(dut.load, 0)
             want = list(model(counts, strides, starts))
