@@ -74,6 +74,13 @@ def test_single_passes_back_to_back(rows, cols):
     compare(config, short(config, rows), rows, "full")
 
 
+@pytest.mark.parametrize(("rows", "cols", "seed"), [(4, 4, 1), (4, 4, 2), (2, 3, 3), (6, 6, 4), (6, 6, 5)])
+def test_residuals_in_the_way(rows, cols, seed):
+    """Two banks: residuals hold pixels back, the first ones of a pass too."""
+    config = EngineConfig(rows=rows, cols=cols, scratchpad=1 << 14, acc_depth=64, banks=2)
+    compare(config, random_network(seed, 4, size=8, kinds=("conv", "add")), seed, "full")
+
+
 def compare(config, network, seed, feed):
     """Every output of every COMPUTE, in order."""
     loads, records, weights, traces = prepare(config, network, seed)

@@ -24,7 +24,7 @@ def test_short_passes_follow_each_other_every_rows_cycles(rows):
         ctx.set(stream.valid, 0)
 
     async def bench(ctx):
-        available = 0
+        available, start = 0, False
         for t in range(60 + 8 * max(rows, 6)):
             tag = ctx.get(dut.tag)
             if tag:
@@ -32,8 +32,8 @@ def test_short_passes_follow_each_other_every_rows_cycles(rows):
                 assert ctx.get(dut.wgt) == (tag - 1 if tag <= rows else tag - 1 - rows)
             if tag == 1:
                 first_rows.append(t)
+            ctx.set(dut.entered_tile, start)
             start = available > 0 and t > 40
-            ctx.set(dut.started_tile, start)
             await ctx.delay(1e-9)
             available += ctx.get(dut.tile_ready) - start
             if start:
@@ -70,13 +70,13 @@ def test_parameters_wait_for_the_instruction_before():
                 ctx.set(stream.payload, {"data": queue[0], "param": 1})
             if ctx.get(dut.tag) == 3:
                 seen.append(t)
-            ctx.set(dut.started_instr, t == 50)
+            ctx.set(dut.entered_instr, t == 51)
             started = 50
             taken = queue and ctx.get(stream.ready)
             await ctx.tick()
             if taken:
                 queue.pop(0)
-        assert len(seen) == 2 and seen[0] < started and seen[1] == started + dut.param_delay + 1
+        assert len(seen) == 2 and seen[0] < started and seen[1] == started + dut.param_delay + 2
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
