@@ -45,9 +45,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_METHOD", "METHODS", "RAW_PIXELS", "Check", "Compilation", "Divergence", "EngineConfig",
-    "Evaluation", "Images", "LayerResult", "Preprocessing", "Program", "Progress", "Quantized", "QuantizedModel", "Verification",
-    "VerilogFiles", "check", "compile", "demo", "disassemble", "evaluate", "load_images", "load_quantized",
-    "quantize", "read_model", "read_program", "verify", "verilog",
+    "Evaluation", "Images", "LayerResult", "Preprocessing", "Program", "Progress", "Quantized",
+    "QuantizedModel", "Verification", "VerilogFiles", "check", "compile", "demo", "disassemble",
+    "evaluate", "load_images", "load_quantized", "quantize", "read_model", "read_program", "verify",
+    "verilog",
 ]  # fmt: skip
 
 RAW_PIXELS = Preprocessing(scale=255.0)

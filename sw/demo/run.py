@@ -164,8 +164,8 @@ def _draw(
         title=f"Fashion-MNIST on a {config['rows']}x{config['cols']} systolic array, 8 bits: "
         f"{'every integer equal' if verification.ok else f'{differ:,} integers differ'}",
         subtitle=f"top-1 float {evaluation.top1_float:.2f} %, 8 bit {evaluation.top1_int:.2f} % of "
-        f"{evaluation.images} test images   |   {compared:,} codes, every layer's, compared in RTL, ONNX Runtime "
-        f"and simulator: {differ} differ   |   {_cycles(verification)}",
+        f"{evaluation.images} test images   |   {compared:,} codes, every layer's, compared in RTL, ONNX "
+        f"Runtime and simulator: {differ} differ   |   {_cycles(verification)}",
         images=[_thumbnail(shown, n, logits[n]) for n in range(len(shown))],
         layers=[
             Bar(

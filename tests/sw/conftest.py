@@ -1,0 +1,87 @@
+"""A tiny trained network on disk, quantized: what the front door's tests share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from systolith.sim import rtl
+from systolith.sim.iss import InstructionSetSimulator
+from systolith.sim.memory_image import Trace
+from systolith.sim.rtl import RtlJob, RtlResult
+from systolith.sw import api
+from systolith.sw.program import Program
+from systolith.sw.random_model import ModelBuilder
+
+CONFIG = api.EngineConfig(rows=4, cols=4)
+PREPROCESSING = api.Preprocessing(255.0, (0.5,), (0.25,))
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """Paths, and the engine's options: one for every test, so that one simulation is built."""
+
+    model: Path
+    images: Path
+    quantized: Path
+    engine: tuple[str, ...] = ("--rows", "4", "--cols", "4")
+    config: api.EngineConfig = CONFIG
+    preprocessing: api.Preprocessing = PREPROCESSING
+
+
+def tiny_model() -> onnx.ModelProto:
+    """Convolutions with stride 1 and 2, a residual, BatchNorm, a fused pool, an average, a dense layer."""
+    build = ModelBuilder((3, 8, 8), seed=7)
+    first = build.same("Relu", build.batch_norm(build.conv("input", 6)))
+    second = build.same("Relu", build.same("Add", build.conv(first, 6), first))
+    third = build.same("Relu", build.conv(second, 8, stride=(2, 2)))
+    fourth = build.pool("MaxPool", build.same("Relu", build.conv(third, 8)))
+    return build.model(build.dense(build.pool("GlobalAveragePool", fourth), 5))
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    folder = tmp_path_factory.mktemp("tiny")
+    rng = np.random.default_rng(3)
+    smooth = rng.integers(0, 256, (24, 8, 8, 3)).astype(np.uint8)
+    np.savez(folder / "images.npz", images=smooth, labels=rng.integers(0, 5, 24))
+    onnx.save(tiny_model(), folder / "tiny.onnx")
+    api.quantize(folder / "tiny.onnx", folder / "images.npz", folder / "q", preprocessing=PREPROCESSING)
+    return Tiny(folder / "tiny.onnx", folder / "images.npz", folder / "q")
+
+
+# An engine of Python --------------------------------------------------------------------------------
+
+
+def perfect(program: Program, codes: np.ndarray[Any, Any]) -> RtlResult:
+    """What an engine leaves that agrees with the instruction-set simulator, one write a cycle."""
+    memory, registers = program.image(codes)
+    traces = list(InstructionSetSimulator(program.config, memory).run(registers))
+    addr = np.concatenate([trace.addr for trace in traces])
+    written = np.concatenate([trace.codes for trace in traces])
+    outputs = program.results(memory, registers["images"])
+    trace = Trace(np.arange(1, len(addr) + 1), addr, written)
+    return RtlResult({"cycles": len(addr) + 10}, outputs, trace)
+
+
+class FakeRtl:
+    """Stands for ``run_jobs``; ``spoil`` changes the result of each job."""
+
+    def __init__(self) -> None:
+        self.jobs: list[RtlJob] = []
+
+    def spoil(self, number: int, result: RtlResult) -> RtlResult:
+        return result
+
+    def __call__(self, program: Program, jobs: list[RtlJob], **_: Any) -> list[RtlResult]:
+        self.jobs = jobs
+        return [self.spoil(n, perfect(program, np.asarray(job.codes))) for n, job in enumerate(jobs)]
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRtl:
+    engine = FakeRtl()
+    monkeypatch.setattr(rtl, "run_jobs", engine)
+    return engine
