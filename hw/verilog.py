@@ -8,16 +8,17 @@ joined by ``_``, an instance's is the submodule's.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping
 from importlib import metadata
 from os.path import commonprefix
 
-from amaranth.back import verilog
+from amaranth.back import rtlil, verilog
 from amaranth.lib.wiring import Component
 
 from .config import EngineConfig
 
-__all__ = ["WAIVERS", "engine_verilog", "to_verilog"]
+__all__ = ["WAIVERS", "engine_verilog", "to_rtlil", "to_verilog"]
 
 WAIVERS: Mapping[str, str] = {
     "CASEINCOMPLETE": "a case assigns a default before it, so no value is a latch",
@@ -32,8 +33,11 @@ WAIVERS: Mapping[str, str] = {
 
 _MODULE = re.compile(r"^module (\\\S+|\w+) ?(.*?^endmodule$)", re.MULTILINE | re.DOTALL)
 _INSTANCE = re.compile(r"^  (\\\S+|\w+) +(?=(?:\\\S+|\w+) +\($)", re.MULTILINE)
+_BODY = re.compile(r"^  (\\\S+|\w+) +(?:\\\S+|\w+) +\($.*?^  \);$", re.MULTILINE | re.DOTALL)
+_PORT = re.compile(r"\\port\$\d+\$\d+ ")
 _INITIAL = re.compile(r"\\\$auto\$verilog_backend\.cc:\d+:dump_module\$\d+")
 _ZEROED = re.compile(r"  initial begin\n((?:    \w+\[\d+\] = \d+'[hd]0+;\n)+)  end\n")
+_CLOCK = ("clk", "rst")
 _WORD = re.compile(r"\w+\Z")
 
 
@@ -42,6 +46,31 @@ def _renamed(modules: Mapping[str, str], names: Mapping[str, str]) -> dict[str, 
     return {
         name: _INSTANCE.sub(lambda m: f"  {names.get(m[1], m[1])} ", body) for name, body in modules.items()
     }
+
+
+def _with_ports(modules: Mapping[str, str]) -> dict[str, str]:
+    """The bodies with sorted ports; those that Amaranth numbered over the whole design are numbered in each module."""
+    ports: dict[str, dict[str, str]] = {}
+    for name, body in modules.items():
+        found = sorted(set(_PORT.findall(body.split(";", 1)[0])), key=lambda port: (len(port), port))
+        ports[name] = {port: f"port_{number} " for number, port in enumerate(found)}
+
+    def instance(match: re.Match[str]) -> str:
+        inside = ports.get(match[1], {})
+        return re.sub(r"(?<=^    \.)" + _PORT.pattern, lambda m: inside[m[0]], match[0], flags=re.MULTILINE)
+
+    def own(name: str, body: str) -> str:
+        heading, rest = _PORT.sub(lambda m: ports[name].get(m[0], m[0]), body).split(");", 1)
+        listed = sorted((port.strip() for port in heading[1:].split(",")), key=lambda p: (p not in _CLOCK, p))
+        lines = textwrap.wrap(
+            ", ".join(f"{p} " if p[0] == "\\" else p for p in listed),
+            100,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        return "(" + "\n    ".join(lines) + " );" + rest
+
+    return {name: _BODY.sub(instance, own(name, body)) for name, body in modules.items()}
 
 
 def _shared(modules: dict[str, str]) -> dict[str, list[str]]:
@@ -75,10 +104,12 @@ def _zero_loop(match: re.Match[str]) -> str:
 
 
 def _plain(members: list[str], taken: set[str]) -> str:
-    """A module name without escapes: what the members' paths have in common, joined by ``_``."""
-    paths = [name.removeprefix("\\") for name in members]
-    prefix = paths[0] if len(paths) == 1 else commonprefix(paths).rstrip("_.")
-    name = base = re.sub(r"\W", "_", prefix)
+    """A module name without escapes: the parents that all members share, then what their own names share."""
+    paths = [name.removeprefix("\\").split(".") for name in members]
+    parents = commonprefix([path[:-1] for path in paths])
+    own = commonprefix([path[-1] for path in paths]) if len(paths) > 1 else paths[0][-1]
+    own = own.rstrip("_") or paths[0][-1]
+    name = base = re.sub(r"\W", "_", "_".join((*parents, own)))
     number = 1
     while name in taken:
         number += 1
@@ -98,6 +129,7 @@ def to_verilog(component: Component, name: str, *, header: str = "") -> str:
     text = _INITIAL.sub(r"\\$initial", text)
     text = _ZEROED.sub(_zero_loop, text)
     modules = {match[1]: match[2] for match in _MODULE.finditer(text)}
+    modules = _with_ports(modules)
     groups = _shared(modules)
     taken: set[str] = set()
     names = {first: _plain(groups[first], taken) for first in sorted(modules, key=lambda n: (n != name, n))}
@@ -105,6 +137,12 @@ def to_verilog(component: Component, name: str, *, header: str = "") -> str:
     lines = [f"// {line}".rstrip() for line in header.splitlines()]
     lines += [f"/* verilator lint_off {waiver} */  // {reason}" for waiver, reason in WAIVERS.items()]
     return "\n".join(lines) + "\n\n" + "\n\n".join(parts) + "\n"
+
+
+def to_rtlil(component: Component, name: str, *, platform: object = None) -> str:
+    """The component as yosys's own language, for synthesis; ``platform`` chooses a family's primitives."""
+    text: str = rtlil.convert(component, name=name, platform=platform, emit_src=False)
+    return text
 
 
 def engine_verilog(config: EngineConfig) -> str:
