@@ -6,7 +6,7 @@ only that the stub knows one image. It reads in bursts of at most ``weight_beats
 bursts of the same size. Each beat read is an output write of its trace: addr = beat, codes = its low bits.
 ``pixels`` reads the cycles from the first AR handshake to the first R transfer, ``stall_weight`` the idle R cycles
 between first and last beat, ``stall_bank`` the cycles from the last W transfer to its response. A program for another
-configuration is what ``watchdog`` = 0xBAD says: error 2. A read answered by an error is error 4, a write 5.
+configuration is what ``watchdog`` = 0xBAD says: error 2; 0xAE lets bursts cross 4096 bytes. A read answered by an error is error 4, a write 5.
 """
 
 from typing import Any
@@ -74,7 +74,7 @@ class StubEngine(Component):
             valid, ready = getattr(axi, f"{channel}valid"), getattr(axi, f"{channel}ready")
             m.d.comb += [
                 address.eq(base + (done_so_far << size)),
-                left.eq((4096 - address[:12]) >> size),
+                left.eq((4096 + (reg["watchdog"] == 0xAE) * config.port_bytes - address[:12]) >> size),
                 limit.eq(Mux(reg["weight_beats"] < left, reg["weight_beats"], left)),
                 getattr(axi, f"{channel}size").eq(size),
                 getattr(axi, f"{channel}burst").eq(1),
