@@ -28,7 +28,7 @@ class LoopNest(Component):
 
     Members
     -------
-    last : all loops are at their end.
+    last : all loops are at their end; ``last_next``: so they will be if ``advance`` is high.
     window_first, window_last : wx and wy are at their start, their end.
     """
 
@@ -52,6 +52,7 @@ class LoopNest(Component):
                 "res_addr": Out(addr),
                 "res_next": Out(addr),
                 "last": Out(1),
+                "last_next": Out(1),
                 "window_first": Out(1),
                 "window_last": Out(1),
             }
@@ -59,14 +60,14 @@ class LoopNest(Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        ended = Signal(4)
+        ended, will_end = Signal(4), Signal(4)
         # Loops inside the one that moves have ended and start again.
         moves = [~ended[i] & ended[:i].all() if i else ~ended[0] for i in range(4)]
         for i, loop in enumerate(LOOPS):
-            self._count(m, i, loop, moves[i], ended)
-        m.d.comb += [self.last.eq(ended.all()), self.window_last.eq(ended[:2].all())]
+            self._count(m, i, loop, moves[i], ended, will_end)
+        m.d.comb += [self.last_next.eq(will_end.all()), self.window_last.eq(ended[:2].all())]
         with m.If(self.advance):
-            m.d.sync += self.window_first.eq(self.load | self.window_last)
+            m.d.sync += [self.window_first.eq(self.load | self.window_last), self.last.eq(self.last_next)]
         positions = [("y", "y_step", self.start_y), ("x", "x_step", self.start_x)]
         positions += [("addr", "addr_step", self.start_addr), ("res_addr", "res_step", self.counts.res_base)]
         if self.config.groups > 1:
@@ -76,18 +77,23 @@ class LoopNest(Component):
             self._position(m, getattr(self, name), step, start, moves)
         return m
 
-    def _count(self, m: Module, i: int, loop: str, moves: Any, ended: Signal) -> None:
+    def _count(self, m: Module, i: int, loop: str, moves: Any, ended: Signal, will_end: Signal) -> None:
         """Turns left - 1: its sign says that the loop has ended."""
         left, again = Signal(signed(COORD), name=f"{loop}_left"), Signal(signed(COORD), name=f"{loop}_again")
-        fresh = Signal.like(left, name=f"{loop}_fresh")
-        m.d.comb += [fresh.eq(self.counts[f"{loop}_last"] - 1), ended[i].eq(left[-1])]
+        fresh, following = (
+            Signal.like(left, name=f"{loop}_fresh"),
+            Signal.like(left, name=f"{loop}_following"),
+        )
+        m.d.comb += [
+            fresh.eq(self.counts[f"{loop}_last"] - 1),
+            following.eq(Mux(moves, left - 1, Mux(ended[: i + 1].all(), again, left))),
+            ended[i].eq(left[-1]),
+            will_end[i].eq(Mux(self.load, fresh, following)[-1]),
+        ]
         with m.If(self.advance):
+            m.d.sync += left.eq(Mux(self.load, fresh, following))
             with m.If(self.load):
-                m.d.sync += [left.eq(fresh), again.eq(fresh)]
-            with m.Elif(moves):
-                m.d.sync += left.eq(left - 1)
-            with m.Elif(ended[: i + 1].all()):
-                m.d.sync += left.eq(again)
+                m.d.sync += again.eq(fresh)
 
     def _position(self, m: Module, position: Signal, step: str, start: Any, moves: list[Any]) -> None:
         shape = unsigned(len(position))

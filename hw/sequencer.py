@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -77,8 +77,9 @@ class Sequencer(Component):
         m.submodules.loops = loops = LoopNest(config=self.config)
         fields = Signal(record_layout(COMPUTE, self.config))
         active, conflict, first_pass, last_pass = Signal(), Signal(), Signal(), Signal()
-        free, takes_tile = Signal(), Signal()  # no pixel, or the last one, is at the loops
-        may_start = self._may_start(m, passes, takes_tile)
+        free = Signal(init=1)  # no pixel, or the last one, is at the loops
+        free_next, takes_tile = Signal(), Signal()
+        may_start, begins, begins_instr = self._begins(m, passes, takes_tile, free_next)
         m.d.comb += [
             passes.record.eq(self.i.payload),
             passes.record_valid.eq(self.i.valid & ~self.popped),
@@ -86,7 +87,7 @@ class Sequencer(Component):
             passes.take.eq(self.started),
             loops.fields.eq(fields),
             loops.counts.eq(passes.counts),
-            loops.load.eq(may_start & free),
+            loops.load.eq(begins),
             loops.advance.eq((active | may_start) & ~conflict),
             loops.start_y.eq(passes.y),
             loops.start_x.eq(passes.x),
@@ -99,14 +100,15 @@ class Sequencer(Component):
             m.d.sync += fields.eq(self.i.payload)
         with m.If(free & ~conflict):
             m.d.sync += active.eq(may_start)
+        m.d.sync += free.eq(free_next)
         with m.If(self.started):
             m.d.sync += [first_pass.eq(passes.fresh), last_pass.eq(passes.last_pass)]
         m.d.comb += [
             takes_tile.eq(~(passes.fresh & self.i.payload.keep)),
-            free.eq(~active | loops.last),
-            self.started.eq(may_start & free & ~conflict),
+            free_next.eq(Mux(conflict, free, (free & ~may_start) | loops.last_next)),
+            self.started.eq(begins & ~conflict),
             self.started_tile.eq(self.started & takes_tile),
-            self.started_instr.eq(self.started & passes.fresh),
+            self.started_instr.eq(begins_instr & ~conflict),
         ]
         self._issue(m, loops, fields, active & ~conflict, first_pass, last_pass, passes, takes_tile)
         self._conflict(m, loops, active, conflict)
@@ -122,8 +124,13 @@ class Sequencer(Component):
         ]
         return m
 
-    def _may_start(self, m: Module, passes: PassGenerator, takes_tile: Signal) -> Signal:
-        """Tiles and parameters, each counted; their consent is computed a cycle ahead of its use."""
+    def _begins(
+        self, m: Module, passes: PassGenerator, takes_tile: Signal, free_next: Signal
+    ) -> list[Signal]:
+        """May a pass start; does one unless a bank conflict holds it; is it an instruction's first?
+
+        Registers: tiles and parameters are counted, and what they allow is decided a cycle ahead of its use.
+        """
         tiles, params = Signal(2), Signal(2)
         m.d.sync += tiles.eq(tiles + self.tile_ready - self.started_tile)
         m.d.sync += params.eq(params + self.param_ready - self.started_instr)
@@ -135,9 +142,14 @@ class Sequencer(Component):
             tile.eq(~takes_tile | self.tile_ready | (tiles != 0)),
             record.eq(~passes.fresh | (self.tail_room & (self.param_ready | (params != 0)))),
         ]
-        may_start = Signal()
-        m.d.sync += may_start.eq(passes.soon & tile & record)
-        return may_start
+        may_start, begins, begins_instr, allowed = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += allowed.eq(passes.soon & tile & record)
+        m.d.sync += [
+            may_start.eq(allowed),
+            begins.eq(allowed & free_next),
+            begins_instr.eq(allowed & free_next & passes.fresh),
+        ]
+        return [may_start, begins, begins_instr]
 
     def _issue(self, m: Module, loops: LoopNest, fields: Any, valid: Any, first_pass: Signal, last_pass: Signal,
                passes: PassGenerator, takes_tile: Signal) -> None:  # fmt: skip
