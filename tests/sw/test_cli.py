@@ -397,9 +397,9 @@ def _flip_a_weight(program: Path) -> None:
 
 def _flip_an_operator(verilog: Path) -> None:
     """psum + product becomes psum - product in one PE."""
-    text = verilog.read_text()
-    at = text.index(" + ", text.index("$signed(psum_i)", text.index("module engine_compute_array_pe_1_0")))
-    verilog.write_text(text[:at] + " - " + text[at + 3 :])
+    text, changed = re.subn(r"(= .*\bpsum_i\b.*) \+ ", r"\1 - ", verilog.read_text(), count=1)
+    assert changed == 1
+    verilog.write_text(text)
 
 
 @pytest.fixture(scope="module")
