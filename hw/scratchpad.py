@@ -112,16 +112,18 @@ class Scratchpad(Component):
         return output.valid & output.enable[group], _named(m, address, f"output_addr_{group}")
 
     def _port(self, m: Module, memory: Memory1R1W, bank: int, low: int, reads: Any, writes: Any, lanes: slice) -> None:
-        """Register the bank's address and write data."""
+        """Register the bank's address and write data: compute's, else those of load and store, wanted or not."""
         raddr, waddr = Signal.like(memory.raddr), Signal.like(memory.waddr)
         wdata, wen = Signal.like(memory.wdata), Signal()
-        m.d.sync += wen.eq(0)
-        for valid, addr in reads:
+        *computed, (_, other) = reads
+        m.d.sync += raddr.eq(other)
+        for valid, addr in computed:
             with m.If(valid & (addr[low:] == bank)):
                 m.d.sync += raddr.eq(addr)
-        for valid, addr, word in writes:
-            with m.If(valid & (addr[low:] == bank)):
-                m.d.sync += [waddr.eq(addr), wdata.eq(word[lanes]), wen.eq(1)]
+        (valid, addr, word), (loads, load_addr, load_word) = writes
+        m.d.sync += [waddr.eq(load_addr), wdata.eq(load_word[lanes]), wen.eq(loads & (load_addr[low:] == bank))]
+        with m.If(valid & (addr[low:] == bank)):
+            m.d.sync += [waddr.eq(addr), wdata.eq(word[lanes]), wen.eq(1)]
         m.d.comb += [memory.raddr.eq(raddr), memory.waddr.eq(waddr), memory.wdata.eq(wdata), memory.wen.eq(wen)]
 
 
