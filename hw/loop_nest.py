@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
@@ -61,46 +61,44 @@ class LoopNest(Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         ended, will_end = Signal(4), Signal(4)
-        # Loops inside the one that moves have ended and start again.
-        moves = [~ended[i] & ended[:i].all() if i else ~ended[0] for i in range(4)]
+        # The loop that moves next: those inside have ended and start again.
+        moving = Signal(2)
         for i, loop in enumerate(LOOPS):
-            self._count(m, i, loop, moves[i], ended, will_end)
+            self._count(m, i, loop, moving, ended, will_end)
         m.d.comb += [self.last_next.eq(will_end.all()), self.window_last.eq(ended[:2].all())]
         with m.If(self.advance):
             m.d.sync += [self.window_first.eq(self.load | self.window_last), self.last.eq(self.last_next)]
+            m.d.sync += moving.eq(Mux(~will_end[0], 0, Mux(~will_end[1], 1, Mux(~will_end[2], 2, 3))))
         positions = [("y", "y_step", self.start_y), ("x", "x_step", self.start_x)]
         positions += [("addr", "addr_step", self.start_addr), ("res_addr", "res_step", self.counts.res_base)]
         if self.config.groups > 1:
             after = (self.counts.res_base + self.counts.res_block_step)[: self.config.addr_width]
             positions += [("next", "addr_step", self.start_next), ("res_next", "res_step", after)]
         for name, step, start in positions:
-            self._position(m, getattr(self, name), step, start, moves)
+            self._position(m, getattr(self, name), step, start, moving)
         return m
 
-    def _count(self, m: Module, i: int, loop: str, moves: Any, ended: Signal, will_end: Signal) -> None:
+    def _count(self, m: Module, i: int, loop: str, moving: Signal, ended: Signal, will_end: Signal) -> None:
         """Turns left - 1: its sign says that the loop has ended."""
         left, again = Signal(signed(COORD), name=f"{loop}_left"), Signal(signed(COORD), name=f"{loop}_again")
-        fresh, following = (
-            Signal.like(left, name=f"{loop}_fresh"),
-            Signal.like(left, name=f"{loop}_following"),
-        )
+        fresh, following = Signal.like(left, name=f"{loop}_fresh"), Signal.like(left, name=f"{loop}_following")
         m.d.comb += [
             fresh.eq(self.counts[f"{loop}_last"] - 1),
-            following.eq(Mux(moves, left - 1, Mux(ended[: i + 1].all(), again, left))),
+            following.eq(Mux(moving == i, left - 1, Mux(moving > i, again, left))),
             ended[i].eq(left[-1]),
             will_end[i].eq(Mux(self.load, fresh, following)[-1]),
         ]
         with m.If(self.advance):
             m.d.sync += left.eq(Mux(self.load, fresh, following))
-            with m.If(self.load):
-                m.d.sync += again.eq(fresh)
+        # A start that is held back changes nothing: the last pixel of a pass needs no count again.
+        with m.If(self.load):
+            m.d.sync += again.eq(fresh)
 
-    def _position(self, m: Module, position: Signal, step: str, start: Any, moves: list[Any]) -> None:
-        shape = unsigned(len(position))
-        amount = Signal(shape, name=f"{position.name}_step")
-        with m.Switch(Cat(*moves)):
+    def _position(self, m: Module, position: Signal, step: str, start: Any, moving: Signal) -> None:
+        amount = Signal(unsigned(len(position)), name=f"{position.name}_step")
+        with m.Switch(moving):
             for i, loop in enumerate(LOOPS):
-                with m.Case("-" * (3 - i) + "1" + "-" * i):
+                with m.Case(i):
                     m.d.comb += amount.eq(self.fields[f"{step}_{loop}"])
         with m.If(self.advance):
             m.d.sync += position.eq(Mux(self.load, start, position + amount))
