@@ -118,14 +118,15 @@ def _plain(members: list[str], taken: set[str]) -> str:
     return name
 
 
-def to_verilog(component: Component, name: str, *, header: str = "") -> str:
+def to_verilog(component: Component, name: str, *, header: str = "", platform: object = None) -> str:
     """The component as Verilog: one file of text, its top module called ``name``, ``header`` as a comment.
 
-    ``name`` must be a plain identifier. Ports are the members of the signature joined by ``__``, ``clk`` and ``rst``.
+    ``name`` must be a plain identifier; ``platform`` chooses a family's primitives. Ports are the members of the
+    signature joined by ``__``, ``clk`` and ``rst``.
     """
     if not _WORD.match(name) or name[0].isdigit():
         raise ValueError(f"name must be an identifier, not {name!r}")
-    text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+    text = verilog.convert(component, name=name, platform=platform, emit_src=False, strip_internal_attrs=True)
     text = _INITIAL.sub(r"\\$initial", text)
     text = _ZEROED.sub(_zero_loop, text)
     modules = {match[1]: match[2] for match in _MODULE.finditer(text)}

@@ -1,0 +1,100 @@
+// Behaviour of the ECP5 cells that hw/ecp5.py uses, in the modes it uses; any other mode stops the elaboration.
+// After Lattice's memory and sysDSP usage guides and yosys' maps of the same cells.
+
+/* verilator lint_off DECLFILENAME */
+/* verilator lint_off WIDTHEXPAND */
+/* verilator lint_off WIDTHTRUNC */
+/* verilator lint_off UNUSEDSIGNAL */
+/* verilator lint_off MULTITOP */
+
+// Port A writes, port B reads; an output register on the way out. In words of 36 bits DIB carries the upper half of
+// what is written, DOA the lower half of what is read. The address ends at pin 13; the lowest pins of port A enable
+// bytes of 9 bits in words of 18 and 36. A read of the word being written gives the inverse of both: nobody may use it.
+module DP16KD #(
+    parameter DATA_WIDTH_A = 18,
+    parameter DATA_WIDTH_B = 18,
+    parameter REGMODE_A = "NOREG",
+    parameter REGMODE_B = "NOREG",
+    parameter RESETMODE = "SYNC",
+    parameter GSR = "ENABLED"
+) (
+    input DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5, DIA4, DIA3, DIA2, DIA1, DIA0,
+    input DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4, DIB3, DIB2, DIB1, DIB0,
+    input ADA13, ADA12, ADA11, ADA10, ADA9, ADA8, ADA7, ADA6, ADA5, ADA4, ADA3, ADA2, ADA1, ADA0,
+    input ADB13, ADB12, ADB11, ADB10, ADB9, ADB8, ADB7, ADB6, ADB5, ADB4, ADB3, ADB2, ADB1, ADB0,
+    input CEA, OCEA, CLKA, WEA, RSTA, CSA2, CSA1, CSA0,
+    input CEB, OCEB, CLKB, WEB, RSTB, CSB2, CSB1, CSB0,
+    output DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0,
+    output DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0
+);
+    localparam W = DATA_WIDTH_A;
+    localparam LOW = W == 36 ? 5 : W == 18 ? 4 : W == 9 ? 3 : W == 4 ? 2 : W == 2 ? 1 : 0;
+    initial begin
+        if (DATA_WIDTH_A != DATA_WIDTH_B || REGMODE_A != "OUTREG" || REGMODE_B != "OUTREG") $fatal(1, "mode not modelled");
+    end
+    wire [35:0] di = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4, DIB3, DIB2, DIB1, DIB0,
+                      DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5, DIA4, DIA3, DIA2, DIA1, DIA0};
+    wire [13:0] ada = {ADA13, ADA12, ADA11, ADA10, ADA9, ADA8, ADA7, ADA6, ADA5, ADA4, ADA3, ADA2, ADA1, ADA0};
+    wire [13:0] adb = {ADB13, ADB12, ADB11, ADB10, ADB9, ADB8, ADB7, ADB6, ADB5, ADB4, ADB3, ADB2, ADB1, ADB0};
+    wire [3:0] enable = W == 36 ? ada[3:0] : W == 18 ? {2'b00, ada[1:0]} : 4'b0001;
+    wire write = CEA & WEA & ~CSA2 & ~CSA1 & ~CSA0;
+    wire [13:0] wa = ada >> LOW, ra = adb >> LOW;
+    reg [W-1:0] ram [(16384 >> LOW) - 1:0];
+    reg [35:0] fetched = 0, out = 0;
+    integer i;
+    initial for (i = 0; i < 16384 >> LOW; i = i + 1) ram[i] = 0;
+    always @(posedge CLKA)
+        if (write)
+            for (i = 0; i < W; i = i + 1)
+                if (enable[i / 9]) ram[wa][i] <= di[i];
+    always @(posedge CLKB) begin
+        if (CEB & ~WEB & ~CSB2 & ~CSB1 & ~CSB0) fetched <= write && |enable && wa == ra ? ~ram[ra] : {{36 - W{1'b0}}, ram[ra]};
+        if (RSTB) out <= 0;
+        else if (OCEB) out <= fetched;
+    end
+    wire [35:0] half = W == 36 ? out : {out[17:0], 18'b0};
+    assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0,
+            DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} = half;
+endmodule
+
+// Registers at the inputs, after the partial products and at the output, all on CLK0 and CE0; each one bypassed if its
+// clock is NONE.
+module MULT18X18D #(
+    parameter REG_INPUTA_CLK = "NONE",
+    parameter REG_INPUTB_CLK = "NONE",
+    parameter REG_PIPELINE_CLK = "NONE",
+    parameter REG_OUTPUT_CLK = "NONE",
+    parameter GSR = "ENABLED"
+) (
+    input A17, A16, A15, A14, A13, A12, A11, A10, A9, A8, A7, A6, A5, A4, A3, A2, A1, A0,
+    input B17, B16, B15, B14, B13, B12, B11, B10, B9, B8, B7, B6, B5, B4, B3, B2, B1, B0,
+    input C17, C16, C15, C14, C13, C12, C11, C10, C9, C8, C7, C6, C5, C4, C3, C2, C1, C0,
+    input SIGNEDA, SIGNEDB, SOURCEA, SOURCEB, CLK0, CE0, RST0,
+    output P35, P34, P33, P32, P31, P30, P29, P28, P27, P26, P25, P24, P23, P22, P21, P20, P19, P18,
+    output P17, P16, P15, P14, P13, P12, P11, P10, P9, P8, P7, P6, P5, P4, P3, P2, P1, P0
+);
+    wire [17:0] a = {A17, A16, A15, A14, A13, A12, A11, A10, A9, A8, A7, A6, A5, A4, A3, A2, A1, A0};
+    wire [17:0] b = {B17, B16, B15, B14, B13, B12, B11, B10, B9, B8, B7, B6, B5, B4, B3, B2, B1, B0};
+    reg [18:0] a_reg = 0, b_reg = 0;
+    reg [35:0] product_reg = 0, out_reg = 0;
+    wire [18:0] a_in = REG_INPUTA_CLK == "NONE" ? {SIGNEDA & a[17], a} : a_reg;
+    wire [18:0] b_in = REG_INPUTB_CLK == "NONE" ? {SIGNEDB & b[17], b} : b_reg;
+    wire signed [37:0] product = $signed(a_in) * $signed(b_in);
+    wire [35:0] product_in = REG_PIPELINE_CLK == "NONE" ? product[35:0] : product_reg;
+    initial if (SOURCEA || SOURCEB) $fatal(1, "mode not modelled");
+    always @(posedge CLK0)
+        if (RST0) begin
+            a_reg <= 0;
+            b_reg <= 0;
+            product_reg <= 0;
+            out_reg <= 0;
+        end else if (CE0) begin
+            a_reg <= {SIGNEDA & a[17], a};
+            b_reg <= {SIGNEDB & b[17], b};
+            product_reg <= product[35:0];
+            out_reg <= product_in;
+        end
+    assign {P35, P34, P33, P32, P31, P30, P29, P28, P27, P26, P25, P24, P23, P22, P21, P20, P19, P18,
+            P17, P16, P15, P14, P13, P12, P11, P10, P9, P8, P7, P6, P5, P4, P3, P2, P1, P0}
+        = REG_OUTPUT_CLK == "NONE" ? product_in : out_reg;
+endmodule

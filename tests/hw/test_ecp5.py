@@ -1,0 +1,115 @@
+"""The ECP5 lowerings == the generic components, cycle by cycle, on models of the cells."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from systolith.hw.ecp5 import Ecp5, block_geometry
+from systolith.hw.memory import Memory1R1W
+from systolith.hw.multiplier import Multiplier
+from systolith.hw.verilog import to_rtlil, to_verilog
+from systolith.sim.toolchain import find_toolchain
+
+CELLS = Path(__file__).parent / "ecp5_cells.v"
+
+MEMORIES = [(36, 512), (33, 64), (32, 1024), (7, 600), (20, 2048), (9, 1100), (32, 4096), (3, 4000), (5, 8192), (2, 16384)]
+MULTIPLIERS = [(9, 8), (17, 16), (18, 18), (3, 2)]
+
+
+@pytest.mark.parametrize(
+    ("width", "depth", "blocks"),
+    [(36, 512, 1), (37, 512, 2), (32, 1024, 2), (32, 2048, 4), (64, 4096, 16), (32, 8192, 16), (8, 16384, 8)],
+)
+def test_block_rams_are_counted_exactly(width, depth, blocks):
+    text = to_rtlil(Memory1R1W(width=width, depth=depth), "dut", platform=Ecp5())
+    assert block_geometry(width=width, depth=depth)[0] == blocks == text.count("cell \\DP16KD ")
+
+
+def test_what_no_block_holds_stays_generic():
+    assert block_geometry(width=1, depth=16385) is None
+    assert "DP16KD" not in to_rtlil(Memory1R1W(width=4, depth=20000), "dut", platform=Ecp5())
+    assert "MULT18X18D" not in to_rtlil(Multiplier(a_width=19, b_width=8), "dut", platform=Ecp5())
+    assert "MULT18X18D" in to_rtlil(Multiplier(a_width=18, b_width=18), "dut", platform=Ecp5())
+
+
+def memory_check(number, width, depth):
+    """Random traffic; what is read while it is written does not count."""
+    addr = (depth - 1).bit_length()
+    return f"""
+  reg [{addr - 1}:0] raddr_{number} = 0, waddr_{number} = 0;
+  reg [{width - 1}:0] wdata_{number} = 0;
+  reg wen_{number} = 0;
+  reg [2:0] hit_{number} = 0;
+  wire [{width - 1}:0] want_{number}, got_{number};
+  memory_{number}_generic generic_{number} (.clk(clk), .rst(1'b0), .raddr(raddr_{number}), .waddr(waddr_{number}),
+    .wdata(wdata_{number}), .wen(wen_{number}), .rdata(want_{number}));
+  memory_{number}_ecp5 ecp5_{number} (.clk(clk), .rst(1'b0), .raddr(raddr_{number}), .waddr(waddr_{number}),
+    .wdata(wdata_{number}), .wen(wen_{number}), .rdata(got_{number}));
+  always @(posedge clk) begin
+    // Half of the time within 16 words at the end, so that words are read again soon.
+    raddr_{number} <= {addr}'(random() % (random() % 2 == 1 ? {depth} : 16) + (random() % 4 == 1 ? {depth - 16} : 0)) % {addr}'({depth - 1});
+    waddr_{number} <= {addr}'(random() % (random() % 2 == 1 ? {depth} : 16) + (random() % 4 == 1 ? {depth - 16} : 0)) % {addr}'({depth - 1});
+    wdata_{number} <= {width}'({{random(), random()}});
+    wen_{number} <= random() % 4 != 0;
+    hit_{number} <= {{hit_{number}[1:0], wen_{number} && raddr_{number} == waddr_{number}}};
+    if (cycle > 2 && !hit_{number}[1]) compare("memory {width}x{depth}", got_{number} === want_{number});
+  end"""
+
+
+def multiplier_check(number, a, b):
+    """Random operands, a quarter of them the least and the greatest."""
+    return f"""
+  reg signed [{a - 1}:0] a_{number} = 0;
+  reg signed [{b - 1}:0] b_{number} = 0;
+  wire signed [{a + b - 1}:0] want_p_{number}, got_p_{number};
+  multiplier_{number}_generic generic_p_{number} (.clk(clk), .rst(1'b0), .a(a_{number}), .b(b_{number}), .p(want_p_{number}));
+  multiplier_{number}_ecp5 ecp5_p_{number} (.clk(clk), .rst(1'b0), .a(a_{number}), .b(b_{number}), .p(got_p_{number}));
+  always @(posedge clk) begin
+    a_{number} <= random() % 4 != 0 ? {a}'(random()) : {{random() % 2 == 1, {{{a - 1}{{random() % 2 == 1}}}}}};
+    b_{number} <= random() % 4 != 0 ? {b}'(random()) : {{random() % 2 == 1, {{{b - 1}{{random() % 2 == 1}}}}}};
+    if (cycle > 3) compare("multiplier {a}x{b}", got_p_{number} === want_p_{number});
+  end"""
+
+
+@pytest.mark.slow
+def test_lowerings_equal_the_generic_components(tmp_path):
+    """20,000 cycles of all sizes at once, under Verilator."""
+    parts, checks = [], []
+    for kind, cases, make, check in (
+        ("memory", MEMORIES, lambda w, d: Memory1R1W(width=w, depth=d), memory_check),
+        ("multiplier", MULTIPLIERS, lambda a, b: Multiplier(a_width=a, b_width=b), multiplier_check),
+    ):
+        for number, case in enumerate(cases):
+            for name, platform in (("generic", None), ("ecp5", Ecp5())):
+                parts.append(to_verilog(make(*case), f"{kind}_{number}_{name}", platform=platform))
+            checks.append(check(number, *case))
+    bench = f"""
+module bench;
+  reg clk = 0;
+  integer cycle = 0, compared = 0;
+  function automatic int unsigned random(); return $urandom; endfunction
+  task compare(input string what, input logic same);
+    compared = compared + 1;
+    if (!same) $fatal(1, "%s differs at cycle %0d", what, cycle);
+  endtask
+  always #5 clk = ~clk;
+  always @(posedge clk) begin
+    cycle <= cycle + 1;
+    if (cycle == 20000) begin $display("compared %0d", compared); $finish; end
+  end
+{"".join(checks)}
+endmodule
+"""
+    (tmp_path / "dut.v").write_text("\n".join(parts))
+    (tmp_path / "bench.sv").write_text(bench)
+    tools = find_toolchain()
+    command = [str(tools.verilator), "--binary", "--timing", "-j", "1", "-Wno-fatal", "--top-module", "bench", "--Mdir", "obj"]
+    command += ["--timescale", "1ns/1ns", "-MAKEFLAGS", " ".join(tools.make_variables)]
+    command += [str(CELLS), "dut.v", "bench.sv"]
+    environment = os.environ | tools.environment
+    built = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
+    run = subprocess.run([tmp_path / "obj" / "Vbench"], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout[-500:]
+    assert int(run.stdout.split("compared ")[1].split()[0]) > 200_000
