@@ -1,0 +1,70 @@
+# Systolith. On a fresh machine two commands do everything: `make demo` and `make test`.
+#
+# Needs python3 >= 3.11 with venv, a C++ compiler and make; everything else comes from PyPI into .venv.
+# `make PYTHON=python3.12 install` takes another Python.
+
+PYTHON  = python3
+VENV    = .venv
+BIN     = $(VENV)/bin
+STAMP   = $(VENV)/installed
+SYNTH   = $(VENV)/installed-synth
+WORKERS = 2
+TYPED   = -p systolith.hw -p systolith.quant -p systolith.sw -p systolith.sim
+
+.PHONY: help install demo test test-slow lint fmax clean check-system
+
+help:
+	@echo 'make install    make .venv and install everything into it, pinned by constraints.txt'
+	@echo 'make demo       the whole path on the network of the package; leaves demo-out/demo.png'
+	@echo 'make test       the tests; under 15 minutes on 2 cores, most of it Verilator builds'
+	@echo 'make test-slow  the long tests and the planted faults (the accuracy test needs dataset-fashion-mnist)'
+	@echo 'make lint       ruff and mypy'
+	@echo 'make fmax       place and route a 4x4 engine for ECP5; fails below 150 MHz'
+	@echo 'make clean      remove .venv, demo-out and what the tools left'
+
+install: $(STAMP)
+
+check-system:
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo 'make: python3 is not installed: apt install python3 python3-venv' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: $(PYTHON) is $$($(PYTHON) --version 2>&1), but 3.11 is the oldest that works:" \
+	    'apt install python3.11 python3.11-venv, then make PYTHON=python3.11 ...' >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo 'make: the venv module of Python is not installed: apt install python3-venv' >&2; exit 1; }
+	@command -v g++ >/dev/null || command -v clang++ >/dev/null || command -v c++ >/dev/null || \
+	  { echo 'make: a C++ compiler is not installed: apt install g++' >&2; exit 1; }
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory check-system
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $(STAMP)
+
+$(SYNTH): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[synth]'
+	@touch $(SYNTH)
+
+demo: $(STAMP)
+	$(BIN)/systolith demo -o demo-out
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow'
+
+test-slow: $(STAMP)
+	@test -d /usr/share/datasets/fashion-mnist || \
+	  echo 'make: the test of the accuracy is left out, for it needs: apt install dataset-fashion-mnist' >&2
+	$(BIN)/python -m pytest -m slow
+	$(BIN)/python tests/plant_faults.py
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	MYPYPATH=.types $(BIN)/mypy $(TYPED)
+
+fmax: $(SYNTH)
+	$(BIN)/python -m systolith.sw.synthesis --rows 4 --cols 4 --min-mhz 150
+
+clean:
+	rm -rf $(VENV) demo-out build dist systolith.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find hw sw quant sim tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,152 @@
+"""The import arrows (docs/architecture.md), the size of files, and tests that mirror the folders."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("hw", "quant", "sim", "sw")
+SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+TESTS = sorted(path for folder in FOLDERS for path in (ROOT / "tests" / folder).glob("test_*.py"))
+
+LINES = 350
+"""At most so many lines a file: one unit a file."""
+
+PLAIN = {"hw.config", "hw.isa", "hw.registers"}
+"""Contracts that software reads: no Amaranth."""
+
+FRONT = ("sw.api", "sw.cli", "sw.demo", "sw.synthesis")
+"""The front door, by the beginning of the module's name: may import everything, and nobody imports it."""
+
+PACKAGES = {
+    "hw": {"amaranth"},
+    "quant": {"numpy"},
+    "sw": {"numpy", "onnx", "onnxruntime", "matplotlib", "PIL"},
+    "sim": {"numpy", "cocotb", "cocotb_tools"},
+}
+"""Packages from outside that a folder may import."""
+
+WHERE = {
+    "onnxruntime": {"sw.float_reference", "sw.oracle"},
+    "matplotlib": {"sw.picture"},
+    "PIL": {"sw.images"},
+    "amaranth.back": {"hw.verilog"},
+    "torch": set(),  # the training of the demo network alone
+}
+"""Packages with one purpose, and the modules that have it."""
+
+ARROWS = {
+    "hw": {"hw"},
+    "quant": {"quant"},
+    "sw": {"sw", "quant", *PLAIN},
+    "sim": {"sim", "hw", "sw", "quant"},
+}
+"""Folders or modules of the project that a folder may import."""
+
+COMPONENTS = {
+    "tests/hw/test_queues.py",  # hw.small_fifo, hw.block_fifo, hw.stream_buffer
+}
+"""Tests of several modules at once, which bear no module's name."""
+
+
+def module_name(path: Path) -> str:
+    """``sw.demo.run`` of sw/demo/run.py; ``sw`` of sw/__init__.py."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path) for path in SOURCES}
+
+
+def within(name: str, allowed: set[str]) -> bool:
+    """Whether a module is one of ``allowed`` or inside of one."""
+    return any(name == item or name.startswith(f"{item}.") for item in allowed)
+
+
+def is_front(name: str) -> bool:
+    """The front door, its files sw.api_*, sw.cli_* and the folder sw/demo."""
+    return name.startswith(FRONT)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Modules a file imports: those of the project without ``systolith.``, those of packages whole.
+
+    Imports inside functions count; those for the type checker alone do not.
+    """
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    package = module_name(path).split(".")
+    if path.name != "__init__.py":
+        package = package[:-1]
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name.removeprefix("systolith.")
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])]).removeprefix("systolith.")
+            for alias in node.names:
+                name = f"{base}.{alias.name}"
+                yield name if name in MODULES else base
+
+
+def place(path: Path) -> str:
+    """The path inside the project."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def outside(name: str) -> bool:
+    """Not of the project and not of the standard library."""
+    top = name.split(".")[0]
+    return top not in FOLDERS and top not in sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_import_arrows(path: Path) -> None:
+    name = module_name(path)
+    folder = name.split(".")[0]
+    for imported in imports(path):
+        if is_front(name):
+            continue
+        assert not is_front(imported), f"{name} imports {imported}, which belongs to the front door"
+        if outside(imported):
+            allowed = set() if name in PLAIN else PACKAGES[folder]
+            assert imported.split(".")[0] in allowed, f"{name} imports {imported}"
+        elif imported.split(".")[0] in FOLDERS:
+            assert within(imported, PLAIN if name in PLAIN else ARROWS[folder]), f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize("package", WHERE)
+def test_packages_with_one_user(package: str) -> None:
+    users = {module_name(path) for path in SOURCES if any(within(i, {package}) for i in imports(path))}
+    assert {name for name in users if not is_front(name)} <= WHERE[package]
+
+
+def test_hw_package_imports_nothing() -> None:
+    assert (ROOT / "hw" / "__init__.py").read_text().strip() == ""
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))], ids=place)
+def test_files_are_short(path: Path) -> None:
+    lines = len(path.read_text().splitlines())
+    assert lines <= LINES, f"{place(path)} has {lines} lines"
+
+
+def test_tests_are_no_packages() -> None:
+    assert not list((ROOT / "tests").rglob("__init__.py"))
+
+
+@pytest.mark.parametrize("path", TESTS, ids=place)
+def test_tests_mirror_modules(path: Path) -> None:
+    module = f"{path.parent.name}.{path.stem.removeprefix('test_')}"
+    assert module in MODULES or place(path) in COMPONENTS
