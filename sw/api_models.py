@@ -140,10 +140,13 @@ def rtl_codes(program: Program, trace: Trace, addresses: list[IntArray] | None) 
 
 @dataclass(frozen=True)
 class RtlRun:
-    """Each image alone, then all of them back to back (None for one image); or why there is no result."""
+    """Each image alone, then images back to back; or why there is no result."""
 
     alone: tuple[RtlResult, ...] = ()
     stream: RtlResult | None = None
+    """None for one image and an engine of our own."""
+    order: tuple[int, ...] = ()
+    """the images of ``stream``."""
     error: str | None = None
 
 
@@ -157,7 +160,10 @@ def run_rtl(
     given: str | None = None,
     waves: Path | None = None,
 ) -> RtlRun:
-    """Images [N, H, W, C] in the engine; ``limit`` cycles an image. ``given``: the file the Verilog is from.
+    """Images [N, H, W, C] in the engine, each alone, then back to back; ``limit`` cycles an image.
+
+    ``given``: the file the Verilog is from. On such an engine one image runs twice back to back: faults in
+    what counts across images would not show otherwise.
 
     Raises ValueError where Verilog from a file does not build, ToolchainError where a tool is missing.
     """
@@ -165,9 +171,12 @@ def run_rtl(
     from ..sim.rtl import RtlJob, SimulationError, run_jobs
 
     jobs = [RtlJob(codes=image, mem_latency=mem_latency, timeout=limit) for image in codes]
-    if len(codes) > 1:
-        timeout = min(limit * len(codes), (1 << 32) - 1)
-        jobs.append(RtlJob(codes=codes, mem_latency=mem_latency, timeout=timeout))
+    order = tuple(range(len(codes)))
+    if len(codes) == 1:
+        order = () if given is None else (0, 0)
+    if order:
+        timeout = min(limit * len(order), (1 << 32) - 1)
+        jobs.append(RtlJob(codes=codes[list(order)], mem_latency=mem_latency, timeout=timeout))
     try:
         results = run_jobs(program, jobs, verilog=verilog, waves=waves)
     except BuildError as error:
@@ -176,8 +185,7 @@ def run_rtl(
         raise ValueError(f"Verilog {given!r} does not build: {reason(error)}") from None
     except SimulationError as error:
         return RtlRun(error=f"rtl: {reason(error)}")
-    stream = results[len(codes)] if len(codes) > 1 else None
-    return RtlRun(tuple(results[: len(codes)]), stream)
+    return RtlRun(tuple(results[: len(codes)]), results[len(codes)] if order else None, order)
 
 
 _TELLING = re.compile(r"(%Error[^:]*: .*|\b[\w.]*(?:Error|Exception): .*|%Fatal.*|.*\$fatal.*)")

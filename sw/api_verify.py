@@ -208,7 +208,7 @@ def _enter_rtl(
     writes = sum(info.count for info in program.computes)
     runs = [(f"image {n}", [n], result) for n, result in enumerate(rtl.alone)]
     if rtl.stream is not None:
-        runs.append(("back to back", list(range(len(rtl.alone))), rtl.stream))
+        runs.append(("back to back", list(rtl.order), rtl.stream))
     for what, images, result in runs:
         if result.error is not None:
             errors.append(f"rtl, {what}: {result.error}")
@@ -259,7 +259,7 @@ def _result(
     rows = layer_results(network, chosen, ledger, fused, spans, macs, pes)
     cycles = tuple(result.cycles if result.error is None else None for result in rtl.alone)
     done = [value for value in cycles if value]
-    stream = rtl.stream if rtl.stream is not None else (rtl.alone[0] if rtl.alone else None)
+    stream = rtl.stream if count > 1 else (rtl.alone[0] if rtl.alone else None)
     total = stream.cycles if stream is not None and stream.error is None else None
     return Verification(
         network=network.name,

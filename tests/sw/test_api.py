@@ -93,6 +93,21 @@ def test_wrong_back_to_back(tiny: Any, model: api.QuantizedModel, fake: Any, tmp
     assert first.tensor == model.network.outputs[0]
 
 
+def test_one_image_runs_twice(tiny: Any, model: api.QuantizedModel, fake: Any, tmp_path: Path) -> None:
+    result = verify(tiny, model, tmp_path)
+    assert result.ok and [np.asarray(job.codes).ndim for job in fake.jobs] == [3, 4]
+    assert result.cycles_total == result.cycles[0] and result.utilization == result.utilization_stream
+
+    def spoil(number: int, result: RtlResult) -> RtlResult:
+        if number == 1:
+            result.trace.codes[-1, 0] ^= 1
+        return result
+
+    fake.spoil = spoil
+    first = verify(tiny, model, tmp_path).first_mismatch
+    assert first is not None and (first.n, first.run) == (0, "back to back")
+
+
 def test_wrong_address(tiny: Any, model: api.QuantizedModel, fake: Any, tmp_path: Path) -> None:
     def spoil(number: int, result: RtlResult) -> RtlResult:
         result.trace.addr[5] += 1
@@ -141,7 +156,7 @@ def test_corrupt_instruction(
     path.write_bytes(content)
     nothing = Trace(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 4), np.int64))
     stopped = RtlResult({}, [], nothing, EngineError("the engine stopped: unknown opcode", 1))
-    monkeypatch.setattr(rtl, "run_jobs", lambda *_, **__: [stopped])
+    monkeypatch.setattr(rtl, "run_jobs", lambda program, jobs, **_: [stopped] * len(jobs))
     result = verify(tiny, model, tmp_path, program=path)
     assert not result.ok and any(error.startswith("iss: ") for error in result.errors)
     assert any("records differ from byte" in error for error in result.errors)
