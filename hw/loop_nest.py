@@ -82,9 +82,10 @@ class LoopNest(Component):
         """Turns left - 1: its sign says that the loop has ended."""
         left, again = Signal(signed(COORD), name=f"{loop}_left"), Signal(signed(COORD), name=f"{loop}_again")
         fresh, following = Signal.like(left, name=f"{loop}_fresh"), Signal.like(left, name=f"{loop}_following")
+        inside = moving > i if i < len(LOOPS) - 1 else 0  # of the loop that moves
         m.d.comb += [
             fresh.eq(self.counts[f"{loop}_last"] - 1),
-            following.eq(Mux(moving == i, left - 1, Mux(moving > i, again, left))),
+            following.eq(Mux(moving == i, left - 1, Mux(inside, again, left))),
             ended[i].eq(left[-1]),
             will_end[i].eq(Mux(self.load, fresh, following)[-1]),
         ]
