@@ -126,7 +126,7 @@ class Engine(Component):
         unit = getattr(self, name)
         connect(m, getattr(self.fetch, name), queue.i)
         connect(m, queue.o, unit.i)
-        m.d.comb += queue.start.eq(self.control.start)
+        m.d.comb += [queue.start.eq(self.control.start), queue.halt.eq(self.control.halt)]
         for other in _UNITS:
             m.d.comb += [
                 getattr(queue, f"n_{other}").eq(getattr(self.fetch, f"n_{other}")),

@@ -39,6 +39,7 @@ class InstructionQueue(Component):
     Members
     -------
     start : one cycle, the queue being empty.
+    halt : no further record becomes valid; one that is valid stays.
     i : the records' words. o : the records, ``record_layout(instruction, config)``.
     progress : instructions completed. n_load, n_compute, n_store : those of one iteration.
     iteration_end : one cycle, the one after a record with ``last`` was taken.
@@ -49,6 +50,7 @@ class InstructionQueue(Component):
         super().__init__(
             {
                 "start": In(1),
+                "halt": In(1),
                 "i": In(stream.Signature(config.port_width)),
                 "o": Out(stream.Signature(record_layout(instruction, config))),
                 "progress": In(Progress()),
@@ -89,7 +91,7 @@ class InstructionQueue(Component):
             with m.If(arm):
                 m.d.sync += [threshold.eq(base + assembled[f"wait_{unit}"]), met[index].eq(0)]
             with m.Else():
-                m.d.sync += met[index].eq(met[index] | ~ahead[-1])
+                m.d.sync += met[index].eq(met[index] | ~(ahead[-1] | self.halt))
         return m
 
     def _assemble(self, m: Module, assembled: Any, full: Signal, move: Signal) -> None:

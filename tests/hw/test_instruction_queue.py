@@ -152,3 +152,28 @@ def test_start(bench):
     b.feed(b.dut.i, records[0][0])
     b.add(process, needed=True)
     b.run(500)
+
+
+def test_halt(bench):
+    """A record that is valid stays so; none becomes valid after it."""
+    config, rng = EngineConfig(), random.Random(2)
+    b = bench(InstructionQueue(config=config, instruction=STORE, depth=64))
+    dut = b.dut
+    records = [record(STORE, config, rng, **waits()) for _ in range(3)]
+    b.feed(dut.i, [w for words, _ in records for w in words])
+
+    async def process(ctx):
+        while not ctx.get(dut.o.valid):
+            await ctx.tick()
+        ctx.set(dut.halt, 1)
+        for _ in range(40):
+            assert ctx.get(dut.o.valid)
+            await ctx.tick()
+        ctx.set(dut.o.ready, 1)
+        await ctx.tick()
+        for _ in range(40):
+            assert not ctx.get(dut.o.valid), "a record after the halt"
+            await ctx.tick()
+
+    b.add(process, needed=True)
+    b.run()
