@@ -110,6 +110,9 @@ def verify(
         if not future.done():
             progress("waiting for the RTL")
         rtl = future.result()
+    for suffix in (".fst", ".vcd"):
+        if target is not None and target.with_suffix(suffix).exists():
+            progress(f"waveform: {target.with_suffix(suffix)}")
     spans = _enter_rtl(ledger, used, rtl, addresses, errors)
     progress("comparing")
     return _result(network, used, engine, mem_latency, chosen, count, ledger, rtl, spans, errors)

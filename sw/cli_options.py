@@ -207,7 +207,9 @@ def parser() -> ArgumentParser:
     verify.add_argument("--program", metavar="FILE", help="take this program as it is instead of compiling")
     verify.add_argument("--verilog", metavar="FILE", help="take this engine as it is instead of generating")
     verify.add_argument(
-        "--waves", metavar="FILE", help="write a waveform of the whole simulation (.fst; slow, large)"
+        "--waves",
+        metavar="FILE",
+        help="write a waveform of the whole simulation (.fst, or .vcd without zlib and lz4; slow, large)",
     )
     _engine_options(verify)
 
