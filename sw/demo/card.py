@@ -18,7 +18,7 @@ OPERATORS = frozenset(
 
 @dataclass(frozen=True)
 class Results:
-    """What one training run measured; accuracies 0..1, time rounded up to minutes."""
+    """What one training run measured; accuracies 0..1; ``minutes`` is epochs times the median epoch."""
 
     epochs: int
     seed: int
