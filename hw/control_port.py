@@ -40,7 +40,7 @@ class ControlPort(Component):
     finished : all is done; read while busy, from the cycle after ``start`` on.
     bad_opcode, bad_config, bad_weights, bad_read, bad_write : errors 1 to 5; the lowest of the first cycle wins.
     activity : something moved; error 6 shows 2 cycles after ``watchdog`` cycles without it; 0: never.
-    irq : done or error, if enabled.
+    irq : done or error, if enabled; low 1 cycle after ``start``, before the write that caused it can be known.
     """
 
     def __init__(self, *, config: EngineConfig) -> None:
@@ -69,7 +69,7 @@ class ControlPort(Component):
         }
         self._read(m, {r.address: values.get(r.name, getattr(self, r.name, 0)) for r in MAP})
         expired = self._watchdog(m)
-        m.d.sync += self.irq.eq(self.irq_enable[0] & (self.done | self.halt))
+        m.d.sync += self.irq.eq(self.irq_enable[0] & (self.done | self.halt) & ~self.start)
         with m.If(self.start):
             m.d.sync += [self.busy.eq(1), self.done.eq(0), cycles.eq(0)]
         with m.Elif(self.busy):

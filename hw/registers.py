@@ -53,7 +53,7 @@ MAP = (
     Register("stall_wait", 0x48, "ro", "cycles compute had no instruction, or waited for load, compute or store"),
     Register("stall_weight", 0x4C, "ro", "cycles compute waited for a weight tile"),
     Register("stall_bank", 0x50, "ro", "cycles lost to a scratchpad bank read twice"),
-    Register("stall_pass", 0x54, "ro", "cycles a short pass waited for its accumulators"),
+    Register("stall_pass", 0x54, "ro", "cycles a pass took to prepare, the one before it being too short"),
     Register("loads", 0x58, "ro", "LOADs completed since start"),
     Register("computes", 0x5C, "ro", "COMPUTEs completed since start"),
     Register("stores", 0x60, "ro", "STOREs completed since start"),

@@ -24,7 +24,7 @@ Events = data.StructLayout(
         "wait": 1,  # no instruction, or it waits for other units
         "weight": 1,  # no tile or no parameters
         "bank": 1,  # the residual uses the pixel's bank
-        "short": 1,  # the pass before was too short to prepare this one
+        "short": 1,  # no pixel yet: the pass before was too short to prepare this one, or there was none
     }
 )
 """What the sequencer did in a cycle; exactly one bit is set."""
@@ -119,8 +119,8 @@ class Sequencer(Component):
             self.events.pixel.eq(active & ~conflict),
             self.events.bank.eq(conflict),
             self.events.wait.eq(idle & passes.waiting),
-            self.events.weight.eq(idle & passes.valid & ~self.started & self._starved),
-            self.events.short.eq(idle & ~passes.waiting & ~(passes.valid & self._starved) & ~self.started),
+            self.events.weight.eq(idle & passes.valid & self._starved),
+            self.events.short.eq(idle & ~passes.waiting & ~(passes.valid & self._starved)),
         ]
         return m
 
