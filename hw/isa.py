@@ -17,8 +17,9 @@ from math import ceil
 
 from .config import EngineConfig
 
-__all__ = ["COMPUTE", "CONFIG", "COORD", "HEADER", "INSTRUCTIONS", "LOAD", "MAGIC", "NO_WAIT", "POOL_MAX",
-           "POOL_NONE", "POOL_SUM", "REGIONS", "SEGMENT", "STORE", "WAIT", "Field", "Instruction", "decode", "encode", "layout", "record_bits", "record_words", "steps"]  # fmt: skip
+__all__ = ["COMPUTE", "CONFIG", "COORD", "FOLD_CHANNELS", "HEADER", "INSTRUCTIONS", "LOAD", "MAGIC", "NO_WAIT",
+           "POOL_MAX", "POOL_NONE", "POOL_SUM", "REGIONS", "SEGMENT", "STORE", "WAIT", "Field", "Instruction",
+           "decode", "encode", "layout", "record_bits", "record_words", "steps"]  # fmt: skip
 
 Width = int | Callable[[EngineConfig], int]
 
@@ -27,6 +28,9 @@ COORD = 12
 
 REGIONS = ("program", "input", "output", "spill")
 """What a memory offset counts from: input and output advance by their stride register each iteration."""
+
+FOLD_CHANNELS = 4
+"""Channels a pixel may have for LOAD to fold its neighbours into its word."""
 
 POOL_NONE, POOL_SUM, POOL_MAX = 0, 1, 2
 
@@ -122,7 +126,14 @@ LOAD = Instruction(
         word[base + p + b*block_step] = next n elements (the other lanes 0)
 
 The elements lie densely (N H W C) from `offset` of the region on, `beats` port words are read, the first
-`skip` elements are dropped. An element takes lane_bytes bytes; its low act_width bits count.""",
+`skip` elements are dropped. An element takes lane_bytes bytes; its low act_width bits count.
+
+With fold (blocks is 1) a word holds neighbours in its row, so that a convolution of few channels fills the array:
+
+for row in 0..pixels/(row_last+1)-1:
+    line = the row's pixels, then `zeros` pixels of 0
+    for x in before..row_last+zeros:
+        word[base + n][j*tail + c] = line[x - j][c], j = 0, 1, ..., 0 where x - j < 0;  n += 1""",
     (
         Field("region", 2, "index into REGIONS"),
         Field("offset", 32, "bytes from the region's start, a multiple of the port's bytes"),
@@ -133,6 +144,10 @@ The elements lie densely (N H W C) from `offset` of the region on, `beats` port 
         Field("tail", _lanes, "elements of a pixel's last word, 1..lanes"),
         Field("base", _addr, "word address of pixel 0, block 0"),
         Field("block_step", _addr, "words from a block to the next"),
+        Field("fold", 1, "1: words of neighbouring pixels; tail is at most FOLD_CHANNELS"),
+        Field("row_last", COORD - 1, "pixels of a row - 1"),
+        Field("before", 4, "pixels of a row that make no word of their own, at most row_last"),
+        Field("zeros", 5, "pixels of 0 behind a row"),
     ),
 )  # fmt: skip
 

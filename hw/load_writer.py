@@ -6,13 +6,14 @@ from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, In, Out, connect
 
 from .config import EngineConfig
 from .gearbox import Gearbox
 from .interfaces import ScratchpadWrite, record_layout
 from .isa import LOAD
 from .small_fifo import SmallFifo
+from .tap_window import TapWindow
 
 __all__ = ["LoadWriter"]
 
@@ -24,7 +25,8 @@ class LoadWriter(Component):
             word[base + p + b*block_step] = next n elements (the other lanes 0)
 
     after `skip` elements have been dropped; the rest of the last beat is dropped too. Addresses travel with
-    the elements as the gearbox's tags, so there is one set of loop counters.
+    the elements as the gearbox's tags, so there is one set of loop counters. Folded words are made of pixels behind
+    the gearbox, in ``TapWindow``.
 
     Latency: ``latency`` cycles from the last element of a word, taken from ``i``, to ``write``. One word or one
     beat a cycle, whichever binds; a job costs one cycle more.
@@ -35,7 +37,7 @@ class LoadWriter(Component):
 
     Members
     -------
-    job : the LOAD's skip, pixels, blocks, tail, base, block_step; up to three wait.
+    job : the LOAD's fields from `skip` on; up to three wait.
     i : the elements of one port word, act_width bits each.
     write : to the scratchpad.
     done : one cycle for each job, the one after its last word was taken.
@@ -45,7 +47,7 @@ class LoadWriter(Component):
         self.config = config
         self.elements = config.port_width // (8 * config.lane_bytes)
         record = record_layout(LOAD, config)
-        names = ("skip", "pixels", "blocks", "tail", "base", "block_step")
+        names = ("skip", "pixels", "blocks", "tail", "base", "block_step", "fold", "row_last", "before", "zeros")
         self._job = data.StructLayout({name: record[name].shape for name in names})
         self._tag = data.StructLayout({"addr": config.addr_width, "last": 1})
         self._gearbox = Gearbox(
@@ -54,7 +56,7 @@ class LoadWriter(Component):
             max_out=config.lanes,
             tag_width=self._tag.size,
         )
-        self.latency = self._gearbox.latency + SmallFifo.latency
+        self.latency = self._gearbox.latency + SmallFifo.latency + TapWindow.latency
         super().__init__(
             {
                 "job": In(stream.Signature(self._job)),
@@ -69,8 +71,8 @@ class LoadWriter(Component):
         item = data.StructLayout({"data": self.config.lanes * self.config.act_width, "tag": self._tag})
         m.submodules.gearbox = gearbox = self._gearbox
         m.submodules.words = words = SmallFifo(shape=item, depth=gearbox.credits)
+        m.submodules.window = window = TapWindow(config=self.config)
         write = self.write.stream
-        taken = Signal()
         m.d.comb += [
             gearbox.i.payload.eq(self.i.payload),
             gearbox.i.valid.eq(self.i.valid),
@@ -78,25 +80,35 @@ class LoadWriter(Component):
             words.i.payload.data.eq(gearbox.o_data),
             words.i.payload.tag.eq(gearbox.o_tag),
             words.i.valid.eq(gearbox.o_valid),
-            write.payload.addr.eq(words.o.payload.tag.addr),
-            write.payload.data.eq(words.o.payload.data),
-            write.valid.eq(words.o.valid),
-            words.o.ready.eq(write.ready),
-            taken.eq(write.valid & write.ready),
-            gearbox.credit.eq(taken),
+            window.i.payload.addr.eq(words.o.payload.tag.addr),
+            window.i.payload.last.eq(words.o.payload.tag.last),
+            window.i.payload.data.eq(words.o.payload.data),
+            window.i.valid.eq(words.o.valid),
+            words.o.ready.eq(window.i.ready),
+            gearbox.credit.eq(words.o.valid & words.o.ready),
+            write.payload.addr.eq(window.o.payload.addr),
+            write.payload.data.eq(window.o.payload.data),
+            write.valid.eq(window.o.valid),
+            window.o.ready.eq(write.ready),
         ]
-        m.d.sync += self.done.eq(taken & words.o.payload.tag.last)
-        self._loops(m, gearbox.request)
+        m.d.sync += self.done.eq(write.valid & write.ready & window.o.payload.last)
+        self._loops(m, gearbox.request, window)
         return m
 
-    def _loops(self, m: Module, request: Any) -> None:
-        """One request a word, in the order of the loops."""
+    def _loops(self, m: Module, request: Any, window: TapWindow) -> None:
+        """One request a word, in the order of the loops; what the window needs waits beside its words."""
         m.submodules.jobs = jobs = SmallFifo(shape=self._job, depth=2)
+        m.submodules.folds = folds = SmallFifo(shape=window.job_layout, depth=4)
+        both = Signal()
         m.d.comb += [
+            both.eq(jobs.i.ready & folds.i.ready),
             jobs.i.payload.eq(self.job.payload),
-            jobs.i.valid.eq(self.job.valid),
-            self.job.ready.eq(jobs.i.ready),
+            jobs.i.valid.eq(self.job.valid & both),
+            folds.i.valid.eq(self.job.valid & both),
+            self.job.ready.eq(both),
+            *(folds.i.payload[name].eq(self.job.payload[name]) for name in window.job_layout.members),
         ]
+        connect(m, folds.o, window.job)
         job, new = Signal(self._job), jobs.o.payload
         pixels, blocks = Signal.like(job.pixels), Signal.like(job.blocks)  # left, this one included
         last_pixel, last_block, one_block = Signal(), Signal(), Signal()

@@ -193,7 +193,21 @@ class InstructionSetSimulator:
         lanes = np.zeros((v["pixels"], v["blocks"] * config.lanes), np.int64)
         lanes[:, :channels] = elements[: v["pixels"] * channels].reshape(v["pixels"], channels)
         lanes &= (1 << config.act_width) - 1
+        if v["fold"]:
+            return self._folded(v, lanes[:, :channels])
         return self._words(command), lanes.reshape(v["pixels"], v["blocks"], config.lanes).transpose(1, 0, 2)
+
+    def _folded(self, v: Mapping[str, int], pixels: IntArray) -> tuple[IntArray, IntArray]:
+        """[1, n] and [1, n, lanes]: words of neighbours in a row."""
+        config, width, channels = self.config, v["row_last"] + 1, pixels.shape[1]
+        rows, taps = len(pixels) // width, -(-config.lanes // channels)
+        line = np.zeros((rows, taps - 1 + width + v["zeros"], channels), np.int64)
+        line[:, taps - 1 : taps - 1 + width] = pixels.reshape(rows, width, channels)
+        count = width + v["zeros"] - v["before"]
+        start = taps - 1 + v["before"]
+        groups = [line[:, start - j : start - j + count] for j in range(taps)]
+        words = np.concatenate(groups, axis=2)[:, :, : config.lanes].reshape(1, -1, config.lanes)
+        return (v["base"] + np.arange(rows * count))[None] % config.words, words
 
     def write(self, words: IntArray, lanes: IntArray) -> None:
         """Put whole words into the scratchpad."""

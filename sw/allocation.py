@@ -68,25 +68,33 @@ def allocate(
     network: QuantizedNetwork, ops: Sequence[Operation], config: EngineConfig
 ) -> dict[str, Placement]:
     """Every tensor's place. Raises ``ValueError`` naming the tensor that does not fit, and the cure."""
-    requests = _requests(network, ops, config)
+    tensors = _tensors(network, ops)
+    requests = _requests(network, tensors, ops, config)
     for request in requests:
         if request.words > config.words:
-            _refuse(f"tensor {_what(network.tensors[request.name])} needs {request.words} words", config)
+            _refuse(f"tensor {_what(tensors[request.name])} needs {request.words} words", config)
     conflicts = _conflicts(network, ops)
     private = [_Request(r.name, r.words, -1, len(ops)) if r.name == network.input else r for r in requests]
     bases = _search(private, conflicts, config) or _search(requests, conflicts, config)
     if bases is None:
-        _refuse_together(network, requests, ops, config)
+        _refuse_together(tensors, requests, ops, config)
         raise AssertionError("unreachable")
     result = {}
     for request in requests:
-        height, width, _ = network.tensors[request.name].shape
+        height, width, _ = tensors[request.name].shape
         step = height * width
         result[request.name] = Placement(bases[request.name], step, request.words // step)
     return result
 
 
-def _requests(network: QuantizedNetwork, ops: Sequence[Operation], config: EngineConfig) -> list[_Request]:
+def _tensors(network: QuantizedNetwork, ops: Sequence[Operation]) -> dict[str, Tensor]:
+    """Tensors as the operations see them: a folded input has words of its own."""
+    return {**network.tensors, **{op.act.name: op.act for op in ops if op.act.name == network.input}}
+
+
+def _requests(
+    network: QuantizedNetwork, tensors: Mapping[str, Tensor], ops: Sequence[Operation], config: EngineConfig
+) -> list[_Request]:
     first = {network.input: 0} | {op.output.name: i for i, op in enumerate(ops)}
     last = dict(first)
     for i, op in enumerate(ops):
@@ -95,7 +103,7 @@ def _requests(network: QuantizedNetwork, ops: Sequence[Operation], config: Engin
                 last[tensor.name] = i
     for name in network.outputs:  # one operation more, so that its STORE hides behind that
         last[name] = min(last[name] + 1, len(ops) - 1)
-    return [_Request(n, _words(network.tensors[n], config), first[n], last[n]) for n in first]
+    return [_Request(n, _words(tensors[n], config), first[n], last[n]) for n in first]
 
 
 def _conflicts(network: QuantizedNetwork, ops: Sequence[Operation]) -> Conflicts:
@@ -207,12 +215,12 @@ def _refuse(problem: str, config: EngineConfig) -> None:
 
 
 def _refuse_together(
-    network: QuantizedNetwork, requests: Sequence[_Request], ops: Sequence[Operation], config: EngineConfig
+    tensors: Mapping[str, Tensor], requests: Sequence[_Request], ops: Sequence[Operation], config: EngineConfig
 ) -> None:
     def alive(index: int) -> list[_Request]:
         return [r for r in requests if r.first <= index <= r.last]
 
     worst = max(range(len(ops)), key=lambda i: sum(r.words for r in alive(i)))
-    names = ", ".join(_what(network.tensors[r.name]) for r in alive(worst))
+    names = ", ".join(_what(tensors[r.name]) for r in alive(worst))
     need = sum(r.words for r in alive(worst))
     _refuse(f"layer {ops[worst].name!r} holds tensors {names}, which need at least {need} words", config)

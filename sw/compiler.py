@@ -1,5 +1,7 @@
 """The compiler on one page: integer network -> operations -> places -> instructions -> waits -> program.
 
+Operations are normalized layers; the first one's kernel columns are folded into channels where that saves passes.
+
 CONFIG | LOADs | for operation: COMPUTEs [STORE]
 """
 
@@ -16,6 +18,7 @@ from ..quant.network import QuantizedNetwork
 from ..quant.overflow import prove
 from .allocation import Placement, allocate
 from .dependencies import UNITS, add_waits, counts
+from .folding import Fold, fold_input
 from .lowering import Step, lower_loads, lower_operation, lower_store
 from .operations import Operation, operations
 from .program import STRIDE, OutputInfo, Program, TensorInfo
@@ -30,11 +33,11 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
     ``fuse_pools``: max pools behind a convolution work on its output path; the tensor between is never made.
     Raises ``ValueError`` naming the layer or tensor that the engine cannot compute, and the cure.
     """
-    ops = operations(network, config, fuse_pools)
+    ops, fold = fold_input(network, operations(network, config, fuse_pools), config)
     prove(network, config.acc_width)
     places = allocate(network, ops, config)
     outputs = _outputs(network, config)
-    steps = _steps(network, ops, places, outputs, config)
+    steps = _steps(network, ops, places, outputs, config, fold)
     add_waits(steps, config.words)
     total = counts(steps)
     records = [encode(CONFIG, config, {"hash": config.hash, "last": 1} | {f"n_{u}": total[u] for u in UNITS})]
@@ -89,6 +92,7 @@ def _steps(
     places: dict[str, Placement],
     outputs: Sequence[OutputInfo],
     config: EngineConfig,
+    fold: Fold | None,
 ) -> list[Step]:
     """Every instruction but CONFIG, in program order, ``last`` marked."""
     readers = [op for op in ops if network.input in (op.act.name, op.residual.name if op.residual else None)]
@@ -96,7 +100,7 @@ def _steps(
         out.tensor: lower_store(network.tensors[out.tensor], places[out.tensor], out, config)
         for out in outputs
     }
-    loads = lower_loads(network.tensors[network.input], places[network.input], readers, config)
+    loads = lower_loads(network.tensors[network.input], places[network.input], readers, config, fold)
     result = [*loads, *(stores[name] for name in stores if name == network.input)]
     for op in ops:
         result += lower_operation(op, places, config, first=op is readers[0] if readers else False)

@@ -18,6 +18,7 @@ from ..hw.config import EngineConfig
 from ..hw.isa import COMPUTE, LOAD, POOL_MAX, REGIONS, STORE, Instruction, steps
 from ..quant.network import IntArray, Tensor
 from .allocation import Placement
+from .folding import Fold
 from .operations import Operation
 from .program import ComputeInfo, OutputInfo
 from .strips import Strip, strips
@@ -42,7 +43,11 @@ class Step:
 
 
 def lower_loads(
-    tensor: Tensor, place: Placement, readers: Sequence[Operation], config: EngineConfig
+    tensor: Tensor,
+    place: Placement,
+    readers: Sequence[Operation],
+    config: EngineConfig,
+    fold: Fold | None = None,
 ) -> Iterator[Step]:
     """LOADs of the network's input, split where the strips of its first reader ask for more rows."""
     height, width, channels = tensor.shape
@@ -54,7 +59,8 @@ def lower_loads(
     top = 0
     for bottom in sorted(end for end in ends if end > 0):
         before = top * row_bytes % config.port_bytes
-        pixel = top * width
+        words = fold.width if fold else width
+        pixel = top * words
         values = {
             "region": REGIONS.index("input"),
             "offset": top * row_bytes - before,
@@ -66,7 +72,9 @@ def lower_loads(
             "base": place.base + pixel,
             "block_step": place.block_step % config.words,
         }
-        writes = _spans(place, range(blocks), pixel, bottom * width)
+        if fold:
+            values |= {"fold": 1, "row_last": width - 1, "before": fold.before, "zeros": fold.zeros}
+        writes = _spans(place, range(blocks), pixel, bottom * words)
         yield Step(instruction=LOAD, values=values, writes=writes)
         top = bottom
 

@@ -4,7 +4,6 @@ import random
 from math import ceil
 
 import pytest
-
 from systolith.hw.config import EngineConfig
 from systolith.hw.isa import LOAD, REGIONS, encode, record_bits
 from systolith.hw.load_unit import LoadUnit
@@ -18,14 +17,25 @@ def load(config, rng, content, **fixed):
     """A random LOAD: the record as an integer, and the words it writes as integers (address, data)."""
     lanes, size, width = config.lanes, config.lane_bytes, config.act_width
     per_word = config.port_bytes // size
-    v = dict(region=rng.randrange(4), pixels=rng.randint(1, 9), blocks=rng.choice([1, 1, 2, 3]), tail=rng.randint(1, lanes),
-             skip=rng.randrange(per_word), offset=rng.randrange(64) * config.port_bytes, base=rng.randrange(config.words),
-             block_step=rng.randrange(config.words)) | fixed  # fmt: skip
+    v = (
+        dict(
+            region=rng.randrange(4),
+            pixels=rng.randint(1, 9),
+            blocks=rng.choice([1, 1, 2, 3]),
+            tail=rng.randint(1, lanes),
+            skip=rng.randrange(per_word),
+            offset=rng.randrange(64) * config.port_bytes,
+            base=rng.randrange(config.words),
+            block_step=rng.randrange(config.words),
+        )
+        | fixed
+    )
     pixel = (v["blocks"] - 1) * lanes + v["tail"]
     v["beats"] = ceil((v["skip"] + v["pixels"] * pixel) / per_word)
     start = BASES[REGIONS[v["region"]]] + v["offset"] + v["skip"] * size
     elements = (
-        int.from_bytes(content[a : a + size], "little") % (1 << width) for a in range(start, len(content), size)
+        int.from_bytes(content[a : a + size], "little") % (1 << width)
+        for a in range(start, len(content), size)
     )
     words = []
     for p in range(v["pixels"]):
@@ -33,6 +43,32 @@ def load(config, rng, content, **fixed):
             n = v["tail"] if b == v["blocks"] - 1 else lanes
             data = sum(next(elements) << i * width for i in range(n))
             words.append(((v["base"] + p + b * v["block_step"]) % config.words) | data << config.addr_width)
+    record = int.from_bytes(encode(LOAD, config, v), "little") & (1 << record_bits(LOAD, config)) - 1
+    return record, words
+
+
+def folded(config, rng, content, **fixed):
+    """A random LOAD with fold, likewise."""
+    lanes, size, width = config.lanes, config.lane_bytes, config.act_width
+    per_word = config.port_bytes // size
+    rows, columns, tail = rng.randint(1, 4), rng.randint(1, 9), rng.randint(1, min(4, lanes))
+    v = dict(region=rng.randrange(4), pixels=rows * columns, blocks=1, tail=tail, skip=rng.randrange(per_word),
+             offset=rng.randrange(64) * config.port_bytes, base=rng.randrange(config.words), fold=1,
+             row_last=columns - 1, before=rng.randint(0, min(15, columns - 1)), zeros=rng.choice([0, 0, 1, 2, 7])) | fixed  # fmt: skip
+    columns, tail = v["row_last"] + 1, v["tail"]
+    v["beats"] = ceil((v["skip"] + v["pixels"] * tail) / per_word)
+    start = BASES[REGIONS[v["region"]]] + v["offset"] + v["skip"] * size
+    elements = (
+        int.from_bytes(content[a : a + size], "little") % (1 << width)
+        for a in range(start, len(content), size)
+    )
+    words = []
+    for _ in range(v["pixels"] // columns):
+        line = [[next(elements) for _ in range(tail)] for _ in range(columns)] + [[0] * tail] * v["zeros"]
+        for x in range(v["before"], len(line)):
+            taps = [code for j in range(lanes) for code in (line[x - j] if j <= x else [0] * tail)][:lanes]
+            data = sum(code << i * width for i, code in enumerate(taps))
+            words.append(((v["base"] + len(words)) % config.words) | data << config.addr_width)
     record = int.from_bytes(encode(LOAD, config, v), "little") & (1 << record_bits(LOAD, config)) - 1
     return record, words
 
@@ -62,7 +98,7 @@ CONFIGS = [dict(rows=8, cols=8), dict(rows=5, cols=12, port_width=32), dict(rows
 def test_loads(bench, sizes, paces):
     config, rng = EngineConfig(**sizes), random.Random(str(sizes))
     content = rng.randbytes(1 << 16)
-    loads = [load(config, rng, content) for _ in range(10)]
+    loads = [rng.choice([load, folded])(config, rng, content) for _ in range(16)]
     b, got, done = bench_of(bench, config, content, loads, paces)
     b.run(40000)
     ends, n = [], 0
@@ -84,6 +120,18 @@ def test_full_rate(bench, sizes):
     beats = sum(ceil(pixels * config.word_bytes / config.port_bytes) for _ in loads)
     words = sum(len(w) + 1 for _, w in loads)
     assert got[-1][1] - got[0][1] <= max(beats, words)
+
+
+def test_folded_rate(bench):
+    """A word a cycle, and a cycle for each pixel of a row that makes none or is not there."""
+    config, rng = EngineConfig(rows=16, cols=16), random.Random(1)
+    content = rng.randbytes(1 << 16)
+    loads = [
+        folded(config, rng, content, pixels=96, row_last=31, tail=3, before=1, zeros=1) for _ in range(3)
+    ]
+    b, got, _ = bench_of(bench, config, content, loads)
+    b.run(40000)
+    assert got[-1][1] - got[0][1] <= 3 * (3 * 33 + 1)
 
 
 def test_latency(bench):
@@ -109,14 +157,21 @@ def test_regions(bench):
 
     async def process(ctx):
         d = b.dut
-        for name, value in dict(program_addr=7, input_addr=100, input_stride=3, output_addr=200, output_stride=5, spill_addr=9).items():  # fmt: skip
+        for name, value in dict(
+            program_addr=7, input_addr=100, input_stride=3, output_addr=200, output_stride=5, spill_addr=9
+        ).items():
             ctx.set(getattr(d, name), value)
         for _ in range(2):
             ctx.set(d.start, 1)
             await ctx.tick()
             ctx.set(d.start, 0)
             for i in range(4):
-                assert [ctx.get(x) for x in (d.program, d.input, d.output, d.spill)] == [7, 100 + 3 * i, 200 + 5 * i, 9]
+                assert [ctx.get(x) for x in (d.program, d.input, d.output, d.spill)] == [
+                    7,
+                    100 + 3 * i,
+                    200 + 5 * i,
+                    9,
+                ]
                 await ctx.tick()
                 ctx.set(d.advance, 1)
                 await ctx.tick()
