@@ -50,7 +50,7 @@ def fold_input(
     def passes(taps: int) -> int:
         return -(-columns // taps) * -(-taps * channels // config.rows)
 
-    possible = [t for t in range(max(2, left + 1), min(columns, config.lanes // channels) + 1)]
+    possible = range(max(2, left + 1), min(columns, config.lanes // channels) + 1)
     taps = min(possible, key=passes, default=1)
     if taps == 1 or passes(taps) >= passes(1):
         return list(ops), None

@@ -22,8 +22,8 @@ def convolution(rng, channels, size, kernel, pads=(0, 0, 0, 0), stride=1, dilati
     outs = int(rng.integers(1, 20))
     layer = Layer(
         name="c", kind="conv", inputs=("x",), output="y", kernel=kernel, stride=(stride, stride),
-        dilation=(dilation, 1), pads=pads, wgt=rng.integers(-128, 128, (outs, channels, rows, columns)), wgt_fl=np.full(outs, 5),
-        bias=rng.integers(-999, 999, outs), shift=rng.integers(3, 9, outs),
+        dilation=(dilation, 1), pads=pads, wgt=rng.integers(-128, 128, (outs, channels, rows, columns)),
+        wgt_fl=np.full(outs, 5), bias=rng.integers(-999, 999, outs), shift=rng.integers(3, 9, outs),
     )  # fmt: skip
     tensors = {
         "x": Tensor(name="x", shape=(height, width, channels), format=QFormat(8, 4)),
