@@ -7,6 +7,7 @@ Python is asleep while the engine runs: ``sim/bench.sv`` executes commands and a
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +89,8 @@ def run_job(board: SimulatedBoard, program: Program, number: int, job: dict[str,
     driver = Driver(board)
     if job["reset_after"] is not None:
         driver.load(program)
-        try:
+        with suppress(EngineError):  # not done, or stopped by an error: the reset comes now
             driver.run(program, codes, timeout=job["reset_after"])
-        except EngineError:
-            pass  # not done, or stopped by an error: the reset comes now
         board.prepare(job)
     board.command(TRACE, number, job["trace"])
     result: dict[str, Any] = {"error": None, "code": 0}

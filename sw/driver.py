@@ -56,7 +56,7 @@ class ControlPort(ABC):
 
     @abstractmethod
     def wait(self, timeout: int) -> bool:
-        """Block until the interrupt is raised, at most ``timeout`` cycles of the engine (0: forever). Whether it was."""
+        """Block until the interrupt, at most ``timeout`` cycles of the engine (0: forever). Whether it was raised."""
 
 
 @dataclass(frozen=True)

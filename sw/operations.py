@@ -82,7 +82,7 @@ def operations(network: QuantizedNetwork, config: EngineConfig, fuse_pools: bool
             )
     result: list[Operation] = []
     made: dict[str, int] = {}
-    uses: dict[str, int] = {name: 1 for name in network.outputs}
+    uses: dict[str, int] = dict.fromkeys(network.outputs, 1)
     for layer in network.layers:
         for name in layer.inputs:
             uses[name] = uses.get(name, 0) + 1

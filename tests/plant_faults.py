@@ -67,7 +67,9 @@ def run(folder: Path, test: str) -> subprocess.CompletedProcess[str]:
 
 def main() -> int:
     """Plant, test, report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", help="names that contain this")
     parser.add_argument("--list", action="store_true", help="list the faults and stop")
     options = parser.parse_args()
@@ -79,7 +81,9 @@ def main() -> int:
     missed = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "copy"
-        shutil.copytree(ROOT, folder, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "*.egg-info"))
+        shutil.copytree(
+            ROOT, folder, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "*.egg-info")
+        )
         for test in sorted({fault.test for fault in faults}):
             clean = run(folder, test)
             if clean.returncode:

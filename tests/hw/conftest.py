@@ -58,7 +58,9 @@ class Bench:
                 ready = self.random.random() < pace
                 ctx.set(port.ready, ready)
                 _, _, valid, payload = await ctx.tick().sample(port.valid, Value.cast(port.payload))
-                assert offered is None or (valid and payload == offered), f"payload withdrawn at cycle {self.cycle}"
+                assert offered is None or (valid and payload == offered), (
+                    f"payload withdrawn at cycle {self.cycle}"
+                )
                 offered = payload if valid and not ready else None
                 if valid and ready:
                     got.append((payload, self.cycle))
@@ -76,7 +78,9 @@ class Bench:
                 ready = self.random.random() < pace
                 ctx.set(port.ready, ready)
                 _, _, valid, payload = await ctx.tick().sample(port.valid, Value.cast(port.payload))
-                assert offered is None or (valid and payload == offered), f"payload withdrawn at cycle {self.cycle}"
+                assert offered is None or (valid and payload == offered), (
+                    f"payload withdrawn at cycle {self.cycle}"
+                )
                 offered = payload if valid and not ready else None
                 if valid and ready:
                     assert payload == items[n], (
@@ -112,7 +116,9 @@ class Bench:
                 ready = self.random.random() < busy
                 ctx.set(client.request.ready, ready)
                 payload = client.request.payload
-                _, _, valid, addr, last = await ctx.tick().sample(client.request.valid, payload.addr, payload.last)
+                _, _, valid, addr, last = await ctx.tick().sample(
+                    client.request.valid, payload.addr, payload.last
+                )
                 if valid and ready:
                     end = addr + (last + 1) * size
                     assert addr % size == 0, f"address {addr:#x} is not aligned"

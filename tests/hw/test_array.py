@@ -45,7 +45,9 @@ def test_rtl_equals_model(rows, cols, extra):
         want = act[start : start + period] @ tiles[k]
         for c in range(cols):
             at = start + dut.latency + c
-            assert np.array_equal(got[at : at + period, c], want[:, c]), f"tile {k}, column {c}, from cycle {at}"
+            assert np.array_equal(got[at : at + period, c], want[:, c]), (
+                f"tile {k}, column {c}, from cycle {at}"
+            )
 
 
 def test_parameter_rows_come_out_below():
@@ -66,4 +68,6 @@ def test_parameter_rows_come_out_below():
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    assert sorted(seen) == sorted((t + 3 + c, c, 4 + t, t - 10 * c) for t in range(config.param_rows) for c in range(2))
+    assert sorted(seen) == sorted(
+        (t + 3 + c, c, 4 + t, t - 10 * c) for t in range(config.param_rows) for c in range(2)
+    )

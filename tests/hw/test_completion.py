@@ -3,7 +3,6 @@
 import random
 
 import pytest
-
 from systolith.hw.completion import Completion
 
 UNITS = ("load", "compute", "store")

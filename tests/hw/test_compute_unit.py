@@ -27,7 +27,10 @@ def short(config, seed):
         wgt=rng.integers(-128, 128, (channels, config.rows, 1, 1)), wgt_fl=rng.integers(3, 6, channels),
         bias=rng.integers(-9999, 9999, channels), shift=rng.integers(4, 9, channels),
     )  # fmt: skip
-    tensors = {"x": Tensor(name="x", shape=shape, format=act), "y": Tensor(name="y", shape=(7, 7, channels), format=out)}
+    tensors = {
+        "x": Tensor(name="x", shape=shape, format=act),
+        "y": Tensor(name="y", shape=(7, 7, channels), format=out),
+    }
     return QuantizedNetwork(name="short", input="x", outputs=("y",), tensors=tensors, layers=(layer,))
 
 
@@ -62,7 +65,9 @@ def prepare(config, network, seed):
 
 
 @pytest.mark.parametrize("feed", ["full", "slow"])
-@pytest.mark.parametrize(("rows", "cols", "seed"), [(1, 1, 1), (4, 4, 2), (3, 5, 3), (7, 2, 4), (2, 4, 5), (8, 8, 6)])
+@pytest.mark.parametrize(
+    ("rows", "cols", "seed"), [(1, 1, 1), (4, 4, 2), (3, 5, 3), (7, 2, 4), (2, 4, 5), (8, 8, 6)]
+)
 def test_rtl_equals_model(rows, cols, seed, feed):
     config = EngineConfig(rows=rows, cols=cols, scratchpad=1 << 14, acc_depth=64)
     compare(config, random_network(seed, 4, size=7), seed, feed)
@@ -137,7 +142,13 @@ def compare(config, network, seed, feed):
     simulator.add_testbench(feed_weights, background=True)
     simulator.add_testbench(watch)
     simulator.run()
-    want = [(k, n, number(codes, config.act_width)) for k, t in enumerate(traces) for n, codes in enumerate(t.codes)]
+    want = [
+        (k, n, number(codes, config.act_width))
+        for k, t in enumerate(traces)
+        for n, codes in enumerate(t.codes)
+    ]
     for (k, n, expected), (cycle, codes) in zip(want, got, strict=False):
-        assert codes == expected, f"COMPUTE {k}, output {n}: {expected:x} expected, {codes:x} got at cycle {cycle}"
+        assert codes == expected, (
+            f"COMPUTE {k}, output {n}: {expected:x} expected, {codes:x} got at cycle {cycle}"
+        )
     assert len(got) == len(want)

@@ -3,7 +3,6 @@
 import random
 
 import pytest
-
 from systolith.hw.config import EngineConfig
 from systolith.hw.control_port import ControlPort
 from systolith.hw.registers import IDENTITY, MAP

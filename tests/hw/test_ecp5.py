@@ -13,7 +13,17 @@ from systolith.sim.toolchain import find_toolchain
 
 CELLS = Path(__file__).parent / "ecp5_cells.v"
 
-MEMORIES = [(36, 512), (33, 64), (32, 1024), (7, 600), (20, 2048), (9, 1100), (32, 4096), (3, 4000), (5, 8192)]
+MEMORIES = [
+    (36, 512),
+    (33, 64),
+    (32, 1024),
+    (7, 600),
+    (20, 2048),
+    (9, 1100),
+    (32, 4096),
+    (3, 4000),
+    (5, 8192),
+]
 MEMORIES += [(2, 16384)]
 MULTIPLIERS = [(9, 8), (17, 16), (18, 18), (3, 2)]
 
@@ -113,7 +123,9 @@ endmodule
     command += ["--Mdir", "obj", "--timescale", "1ns/1ns", "-MAKEFLAGS", " ".join(tools.make_variables)]
     command += [str(CELLS), "dut.v", "bench.sv"]
     environment = os.environ | tools.environment
-    built = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    built = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
     assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
     run = subprocess.run([tmp_path / "obj" / "Vbench"], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout[-500:]

@@ -3,7 +3,6 @@
 import random
 
 import pytest
-
 from systolith.hw.config import EngineConfig
 from systolith.hw.fetch import Fetch
 from systolith.hw.isa import COMPUTE, CONFIG, LOAD, STORE, encode, record_words
@@ -59,7 +58,11 @@ def test_refused(bench, width, fault, error):
     """The error shows, nothing after it goes out, and start begins again."""
     config, rng = EngineConfig(port_width=width), random.Random(1)
     load = random_record(config, rng, LOAD.opcode)
-    start = {"opcode": config_record(config) + load + random_record(config, rng, 0), "hash": config_record(config, hash=config.hash ^ 1 << 31), "no config": []}  # fmt: skip
+    start = {
+        "opcode": config_record(config) + load + random_record(config, rng, 0),
+        "hash": config_record(config, hash=config.hash ^ 1 << 31),
+        "no config": [],
+    }
     b = bench(Fetch(config=config))
     program = start[fault]
     got = []
@@ -77,7 +80,9 @@ def test_refused(bench, width, fault, error):
         ctx.set(b.dut.start, 1)
         await ctx.tick()
         ctx.set(b.dut.start, 0)
-        assert not ctx.get(b.dut.bad_opcode) and not ctx.get(b.dut.bad_config) and not ctx.get(b.dut.configured)
+        assert (
+            not ctx.get(b.dut.bad_opcode) and not ctx.get(b.dut.bad_config) and not ctx.get(b.dut.configured)
+        )
 
     b.add(process, needed=True)
     b.run()

@@ -15,9 +15,13 @@ class Boxed(Component):
 
     def __init__(self, **sizes):
         self.gearbox = Gearbox(**sizes)
-        self.item = data.StructLayout({"data": sizes["unit_width"] * sizes["max_out"], "tag": sizes["tag_width"]})
+        self.item = data.StructLayout(
+            {"data": sizes["unit_width"] * sizes["max_out"], "tag": sizes["tag_width"]}
+        )
         signature = self.gearbox.signature.members
-        super().__init__({"i": signature["i"], "request": signature["request"], "o": Out(stream.Signature(self.item))})
+        super().__init__(
+            {"i": signature["i"], "request": signature["request"], "o": Out(stream.Signature(self.item))}
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -66,7 +70,20 @@ def pack(gearbox, requests):
     return [shape.const(r).as_value().value for r in requests]
 
 
-SIZES = [(8, 8, 16), (8, 8, 8), (12, 5, 8), (8, 4, 16), (7, 9, 8), (5, 12, 3), (8, 16, 1), (3, 1, 8), (8, 2, 12), (16, 4, 7), (8, 64, 12), (1, 1, 1)]  # fmt: skip
+SIZES = [
+    (8, 8, 16),
+    (8, 8, 8),
+    (12, 5, 8),
+    (8, 4, 16),
+    (7, 9, 8),
+    (5, 12, 3),
+    (8, 16, 1),
+    (3, 1, 8),
+    (8, 2, 12),
+    (16, 4, 7),
+    (8, 64, 12),
+    (1, 1, 1),
+]
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)

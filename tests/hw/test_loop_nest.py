@@ -15,7 +15,10 @@ def model(counts, strides, starts):
             for wy in range(counts[1]):
                 for wx in range(counts[0]):
                     index = (wx, wy, ox, oy)
-                    yield {n: starts[n] + sum(i * s for i, s in zip(index, strides[n], strict=True)) for n in strides}
+                    yield {
+                        n: starts[n] + sum(i * s for i, s in zip(index, strides[n], strict=True))
+                        for n in strides
+                    }
 
 
 @pytest.mark.parametrize(("rows", "cols"), [(4, 4), (3, 5)])
@@ -30,9 +33,19 @@ def test_rtl_equals_model(rows, cols, pauses):
         for _ in range(25):
             counts = [int(n) for n in rng.integers(1, 5, 4)]
             strides = {n: [int(s) for s in rng.integers(-9, 10, 4)] for n in ("x", "y", "addr", "res_addr")}
-            starts = {"x": -3, "y": int(rng.integers(-5, 5)), "addr": int(rng.integers(0, modulo)), "res_addr": 7}
+            starts = {
+                "x": -3,
+                "y": int(rng.integers(-5, 5)),
+                "addr": int(rng.integers(0, modulo)),
+                "res_addr": 7,
+            }
             fields = {f"{loop}_last": c - 1 for loop, c in zip(LOOPS, counts, strict=True)}
-            for name, prefix in (("x", "x_step"), ("y", "y_step"), ("addr", "addr_step"), ("res_addr", "res_step")):
+            for name, prefix in (
+                ("x", "x_step"),
+                ("y", "y_step"),
+                ("addr", "addr_step"),
+                ("res_addr", "res_step"),
+            ):
                 for loop, step in zip(LOOPS, steps(strides[name], counts), strict=True):
                     fields[f"{prefix}_{loop}"] = step if name in "xy" else step % modulo
             fields |= {"res_base": 7, "res_block_step": 11}

@@ -130,7 +130,9 @@ def test_arbiter(bench, clients, pace, busy):
         async def beats(ctx, client=client, expected=expected, index=index):
             for n, word in enumerate(expected):
                 (data,) = await ctx.tick().sample(client.data).until(client.valid)
-                assert data == word, f"client {index}, beat {n}, cycle {b.cycle}: expected {word:#x}, got {data:#x}"
+                assert data == word, (
+                    f"client {index}, beat {n}, cycle {b.cycle}: expected {word:#x}, got {data:#x}"
+                )
                 order.append(index)
 
         b.add(beats, needed=True)

@@ -20,7 +20,10 @@ class Reads(Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.scratchpad, m.submodules.operand = self.scratchpad, self.operand
-        m.d.comb += [self.operand.read.eq(self.scratchpad.pixel), self.operand.word.eq(self.scratchpad.pixel_data)]
+        m.d.comb += [
+            self.operand.read.eq(self.scratchpad.pixel),
+            self.operand.word.eq(self.scratchpad.pixel_data),
+        ]
         return m
 
 
@@ -58,12 +61,17 @@ def test_rtl_equals_model(rows, cols):
                      "rot": int(rng.integers(0, config.groups)), "signed": int(rng.integers(0, 2))}  # fmt: skip
             ctx.set(pad.pixel, pixel)
             writes = {"valid": int(rng.random() < 0.6), "addr": some(), "next": some()}
-            enable, wrapped = int(rng.integers(0, 1 << config.groups)), int(rng.integers(0, 1 << config.groups))
+            enable, wrapped = (
+                int(rng.integers(0, 1 << config.groups)),
+                int(rng.integers(0, 1 << config.groups)),
+            )
             if config.groups == 1:
                 enable, wrapped = 1, 0
             data = rng.integers(0, 256, config.lanes)
             ctx.set(pad.output, writes | {"enable": enable, "wrapped": wrapped, "data": word(data)})
-            load = load or ({"addr": some(), "data": word(rng.integers(0, 256, config.lanes))} if t % 3 else None)
+            load = load or (
+                {"addr": some(), "data": word(rng.integers(0, 256, config.lanes))} if t % 3 else None
+            )
             store = store or ({"addr": some()} if t % 2 else None)
             ctx.set(pad.load.stream.valid, load is not None)
             ctx.set(pad.store.request.valid, store is not None)
@@ -83,7 +91,9 @@ def test_rtl_equals_model(rows, cols):
                     out[r] = code - 256 if pixel["signed"] and code > 127 else code
             expected[t + Operand.latency] = out
             # Compute goes first, bank by bank and group by group.
-            reads = [(pixel["next"] if g < pixel["rot"] else pixel["addr"]) >> low for g in range(config.groups)]
+            reads = [
+                (pixel["next"] if g < pixel["rot"] else pixel["addr"]) >> low for g in range(config.groups)
+            ]
             if store:
                 blocked = pixel["valid"] and store["addr"] >> low in reads
                 assert bool(store_taken) == (not blocked), f"store at cycle {t}"
@@ -111,7 +121,9 @@ def test_rtl_equals_model(rows, cols):
                 assert got == [int(v) for v in expected.pop(t)], f"pixel at cycle {t}"
             if ctx.get(pad.store.valid):
                 at, values = answers.pop(0)
-                assert at == t and lanes_of(config, ctx.get(pad.store.data)) == values, f"store's word at cycle {t}"
+                assert at == t and lanes_of(config, ctx.get(pad.store.data)) == values, (
+                    f"store's word at cycle {t}"
+                )
             await ctx.tick()
 
     simulator = Simulator(dut)

@@ -4,7 +4,6 @@ import random
 from collections import deque
 
 import pytest
-
 from systolith.hw.config import EngineConfig
 from systolith.hw.isa import REGIONS, STORE, encode, record_bits
 from systolith.hw.store_unit import StoreUnit
@@ -34,7 +33,13 @@ class AxiWriter:
     """The write half of a memory: address to byte, protocol checked."""
 
     def __init__(self, bench, config, pace=1.0, latency=10, response=0):
-        self.bench, self.config, self.pace, self.latency, self.response = bench, config, pace, latency, response
+        self.bench, self.config, self.pace, self.latency, self.response = (
+            bench,
+            config,
+            pace,
+            latency,
+            response,
+        )
         self.bytes, self.bursts, self.answers, self.beats, self.responses = {}, deque(), deque(), [], []
         for process in (self.addresses, self.data, self.answer):
             bench.add(process)
@@ -47,14 +52,18 @@ class AxiWriter:
         while True:
             ready = self.go()
             ctx.set(dut.awready, ready)
-            _, _, valid, addr, last, code, kind = await ctx.tick().sample(dut.awvalid, dut.awaddr, dut.awlen, dut.awsize, dut.awburst)  # fmt: skip
+            _, _, valid, addr, last, code, kind = await ctx.tick().sample(
+                dut.awvalid, dut.awaddr, dut.awlen, dut.awsize, dut.awburst
+            )
             assert offered is None or (valid and (addr, last) == offered), (
                 f"address withdrawn at cycle {self.bench.cycle}"
             )
             offered = (addr, last) if valid and not ready else None
             if valid and ready:
                 assert 1 << code == size and kind == 1 and addr % size == 0 and last < 64
-                assert addr // 4096 == (addr + (last + 1) * size - 1) // 4096, f"burst at {addr:#x} crosses 4096 bytes"
+                assert addr // 4096 == (addr + (last + 1) * size - 1) // 4096, (
+                    f"burst at {addr:#x} crosses 4096 bytes"
+                )
                 self.bursts.append((addr, last))
 
     async def data(self, ctx):
@@ -63,8 +72,12 @@ class AxiWriter:
         while True:
             ready = self.go()
             ctx.set(dut.wready, ready)
-            _, _, valid, data, last, strobe = await ctx.tick().sample(dut.wvalid, dut.wdata, dut.wlast, dut.wstrb)
-            assert offered is None or (valid and data == offered), f"data withdrawn at cycle {self.bench.cycle}"
+            _, _, valid, data, last, strobe = await ctx.tick().sample(
+                dut.wvalid, dut.wdata, dut.wlast, dut.wstrb
+            )
+            assert offered is None or (valid and data == offered), (
+                f"data withdrawn at cycle {self.bench.cycle}"
+            )
             offered = data if valid and not ready else None
             if valid and ready:
                 addr, beats = self.bursts[0]
@@ -113,7 +126,7 @@ def run(bench, config, pace, count, **fixed):
     words = [rng.getrandbits(config.lanes * config.act_width) for _ in range(config.words)]
     expected, records, place = {}, [], 0
     for _ in range(count):
-        record, end = store(config, rng, words, expected, place, **fixed)
+        record, _ = store(config, rng, words, expected, place, **fixed)
         records.append(record)
         place += 70 * 3 * config.word_beats * config.port_bytes
     b = bench(StoreUnit(config=config))
@@ -139,9 +152,16 @@ def run(bench, config, pace, count, **fixed):
     return memory, done
 
 
-CONFIGS = [{"rows": 8, "cols": 8}, {"rows": 5, "cols": 12, "port_width": 32}, {"rows": 1, "cols": 1, "port_width": 128},
-           {"rows": 7, "cols": 2}, {"rows": 16, "cols": 8, "act_width": 4}, {"rows": 12, "cols": 5, "act_width": 16, "port_width": 32},
-           {"rows": 3, "cols": 7, "act_width": 16, "port_width": 128}, {"rows": 16, "cols": 16, "port_width": 512}]  # fmt: skip
+CONFIGS = [
+    {"rows": 8, "cols": 8},
+    {"rows": 5, "cols": 12, "port_width": 32},
+    {"rows": 1, "cols": 1, "port_width": 128},
+    {"rows": 7, "cols": 2},
+    {"rows": 16, "cols": 8, "act_width": 4},
+    {"rows": 12, "cols": 5, "act_width": 16, "port_width": 32},
+    {"rows": 3, "cols": 7, "act_width": 16, "port_width": 128},
+    {"rows": 16, "cols": 16, "port_width": 512},
+]
 
 
 @pytest.mark.parametrize("sizes", CONFIGS, ids=str)

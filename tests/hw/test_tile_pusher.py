@@ -1,5 +1,7 @@
 """TilePusher RTL == its timing contract: tags in order, at the earliest cycle that is correct, never before."""
 
+from itertools import pairwise
+
 import pytest
 from amaranth.sim import Simulator
 from systolith.hw.config import EngineConfig
@@ -48,7 +50,7 @@ def test_short_passes_follow_each_other_every_rows_cycles(rows):
     params = [rows + 1 + i for i in range(config.param_rows)]
     assert tags == params + list(range(1, rows + 1)) * tiles
     assert len(starts) == tiles
-    assert {b - a for a, b in zip(starts, starts[1:], strict=False)} == {max(rows, 6)}
+    assert {b - a for a, b in pairwise(starts)} == {max(rows, 6)}
     for start, row in zip(starts, first_rows[1:], strict=False):
         assert row == start + 6, "the next tile enters one cycle before the switch, 7 cycles after the start"
     for start, row in zip(starts, first_rows, strict=True):

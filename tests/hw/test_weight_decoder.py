@@ -3,7 +3,6 @@
 import random
 
 import pytest
-
 from systolith.hw.config import EngineConfig
 from systolith.hw.isa import MAGIC
 from systolith.hw.weight_decoder import WeightDecoder
@@ -11,7 +10,13 @@ from systolith.hw.weight_decoder import WeightDecoder
 
 def segment(config, rng, width, n_rows):
     """Random rows: the port words they are packed into, and the rows as RowStream has them."""
-    cols, full, words, rows, planes = config.cols, config.wgt_width, [MAGIC | width << 8 | n_rows << 13], [], []
+    cols, full, words, rows, planes = (
+        config.cols,
+        config.wgt_width,
+        [MAGIC | width << 8 | n_rows << 13],
+        [],
+        [],
+    )
     for i in range(config.param_rows + n_rows):
         bits = full if i < config.param_rows else width
         values = [rng.randrange(-(1 << bits - 1), 1 << bits - 1) for _ in range(cols)]
@@ -20,7 +25,9 @@ def segment(config, rng, width, n_rows):
         rows.append(data | (i < config.param_rows) << cols * full)
     if config.plane_words > 1:
         mask = (1 << config.port_width) - 1
-        words += [plane >> i * config.port_width & mask for plane in planes for i in range(config.plane_words)]
+        words += [
+            plane >> i * config.port_width & mask for plane in planes for i in range(config.plane_words)
+        ]
     else:
         n, junk = config.planes_per_word, config.port_width - config.planes_per_word * cols
         for i in range(0, len(planes), n):
@@ -29,10 +36,20 @@ def segment(config, rng, width, n_rows):
     return words, rows
 
 
-CONFIGS = [{"cols": 8}, {"cols": 12}, {"cols": 5, "port_width": 32}, {"cols": 1}, {"cols": 7, "wgt_width": 5},
-           {"cols": 16, "wgt_width": 16, "acc_width": 48}, {"cols": 40, "port_width": 32, "wgt_width": 5}, {"cols": 70, "port_width": 32, "wgt_width": 4},
-           {"cols": 16, "port_width": 128}, {"cols": 8, "port_width": 512}, {"cols": 33, "port_width": 64, "wgt_width": 4},
-           {"cols": 3, "wgt_width": 2, "acc_width": 16}]  # fmt: skip
+CONFIGS = [
+    {"cols": 8},
+    {"cols": 12},
+    {"cols": 5, "port_width": 32},
+    {"cols": 1},
+    {"cols": 7, "wgt_width": 5},
+    {"cols": 16, "wgt_width": 16, "acc_width": 48},
+    {"cols": 40, "port_width": 32, "wgt_width": 5},
+    {"cols": 70, "port_width": 32, "wgt_width": 4},
+    {"cols": 16, "port_width": 128},
+    {"cols": 8, "port_width": 512},
+    {"cols": 33, "port_width": 64, "wgt_width": 4},
+    {"cols": 3, "wgt_width": 2, "acc_width": 16},
+]
 
 
 @pytest.mark.parametrize("sizes", CONFIGS, ids=str)

@@ -6,7 +6,8 @@ only that the stub knows one image. It reads in bursts of at most ``weight_beats
 bursts of the same size. Each beat read is an output write of its trace: addr = beat, codes = its low bits.
 ``pixels`` reads the cycles from the first AR handshake to the first R transfer, ``stall_weight`` the idle R cycles
 between first and last beat, ``stall_bank`` the cycles from the last W transfer to its response. A program for another
-configuration is what ``watchdog`` = 0xBAD says: error 2; 0xAE lets bursts cross 4096 bytes. A read answered by an error is error 4, a write 5.
+configuration is what ``watchdog`` = 0xBAD says: error 2; 0xAE lets bursts cross 4096 bytes. A read answered by an
+error is error 4, a write 5.
 """
 
 from typing import Any

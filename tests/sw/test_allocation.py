@@ -45,7 +45,7 @@ def test_living_tensors_do_not_overlap(seed: int) -> None:
             if read is None:
                 continue
             place = places[read.name]
-            assert 0 <= place.base and place.end <= config.words
+            assert place.base >= 0 and place.end <= config.words
             for other, start in birth.items():  # whatever is made while this tensor waits for its reader
                 if other != read.name and birth[read.name] <= start <= i:
                     assert place.end <= places[other].base or places[other].end <= place.base

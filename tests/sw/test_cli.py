@@ -14,6 +14,7 @@ import onnx
 import pytest
 from systolith.sim.toolchain import find_toolchain
 from systolith.sw.cli import main
+from systolith.sw.cli_options import ENGINE
 from systolith.sw.container import load_program
 from systolith.sw.random_model import ModelBuilder
 from systolith.sw.weights import decode_segment
@@ -67,8 +68,9 @@ def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert "usage: systolith" in text
     if command in ("compile", "verilog", "verify"):
-        for option in "rows cols act-width wgt-width acc-width port-width mem-latency scratchpad".split():
-            assert f"--{option}" in text
+        for option, _, _ in ENGINE:
+            assert f"--{option.replace('_', '-')}" in text
+        assert "--mem-latency" in text
     if command:
         assert "example" in text and "--json" in text
 
