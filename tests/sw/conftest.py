@@ -1,5 +1,7 @@
 """A tiny trained network on disk, quantized: what the front door's tests share."""
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from systolith.sim.iss import InstructionSetSimulator
 from systolith.sim.memory_image import Trace
 from systolith.sim.rtl import RtlJob, RtlResult
 from systolith.sw import api
+from systolith.sw.cli import main
 from systolith.sw.program import Program
 from systolith.sw.random_model import ModelBuilder
 
@@ -85,3 +88,51 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRtl:
     engine = FakeRtl()
     monkeypatch.setattr(rtl, "run_jobs", engine)
     return engine
+
+
+# The command line --------------------------------------------------------------------------------
+
+
+class Ran:
+    """Exit status and what was printed."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def complaint(self) -> str:
+        """The one sentence of an error."""
+        lines = [line for line in self.err.splitlines() if not line.startswith("[")]
+        assert len(lines) == 1, self.err
+        assert lines[0].startswith("systolith: error: ") and "Traceback" not in self.err
+        return lines[0].removeprefix("systolith: error: ")
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    def call(*words: Any) -> Ran:
+        status = main([str(word) for word in words])
+        captured = capsys.readouterr()
+        return Ran(status, captured.out, captured.err)
+
+    return call
+
+
+# Models of others -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def shared_model() -> Callable[[str], Path]:
+    """The path of a model beside the checkout; without it the test is skipped."""
+
+    def find(name: str) -> Path:
+        path = Path(__file__).parents[3] / "shared" / "data" / "models" / name
+        if not path.is_file():
+            pytest.skip(f"{name} is not beside the checkout")
+        return path
+
+    return find
