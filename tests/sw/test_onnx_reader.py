@@ -9,7 +9,7 @@ import pytest
 from onnx import helper
 from systolith.sw.float_reference import FloatSession, run
 from systolith.sw.graph import Graph
-from systolith.sw.onnx_reader import UnsupportedModel, check, read
+from systolith.sw.onnx_reader import UnsupportedModel, check, load_model, read
 from systolith.sw.random_model import ModelBuilder, random_model
 
 
