@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
@@ -24,7 +24,8 @@ class SmallFifo(Component):
 
     Members
     -------
-    i : its ready may be left unread where the writer counts credits, ``depth`` in all.
+    i : its ready may be left unread where the writer counts credits, ``depth`` in all. A full RAM takes an item again
+        2 cycles after one has left it.
     """
 
     latency = 1
@@ -39,29 +40,33 @@ class SmallFifo(Component):
         m = Module()
         m.submodules.storage = ram = Memory(shape=self.shape, depth=self.depth, init=[])
         write, read = ram.write_port(), ram.read_port(domain="comb")
-        level = Signal(range(self.depth + 1))
-        empty = Signal(init=1)
-        put, get, bypass = Signal(), Signal(), Signal()
-        free = Signal()  # the output register takes an item
+        bits = len(write.addr)
+        # One bit more than an address: a full RAM differs from an empty one.
+        head, tail, level = Signal(bits + 1), Signal(bits + 1), Signal(bits + 1)
+        full, empty = Signal(), Signal(init=1)
+        given, free = Signal(), Signal()  # an item comes; the output register takes one
         m.d.comb += [
-            self.i.ready.eq(~level[-1]),
+            level.eq(tail - head),
+            self.i.ready.eq(~full),
+            given.eq(self.i.valid & ~full),
             free.eq(self.o.ready | ~self.o.valid),
-            get.eq(free & ~empty),
-            bypass.eq(free & empty),
-            put.eq(self.i.valid & self.i.ready & ~bypass),
+            read.addr.eq(head),
+            write.addr.eq(tail),
+            # An item that goes past the RAM is written, too, and overwritten: so registers alone enable the RAM.
             write.data.eq(self.i.payload),
-            write.en.eq(put),
+            write.en.eq(given),
         ]
-        with m.If(put):
-            m.d.sync += write.addr.eq(write.addr + 1)
-        with m.If(get):
-            m.d.sync += read.addr.eq(read.addr + 1)
-        with m.If(put & ~get):
-            m.d.sync += [level.eq(level + 1), empty.eq(0)]
-        with m.Elif(get & ~put):
-            m.d.sync += [level.eq(level - 1), empty.eq(level == 1)]
+        # What comes after o.ready is short: every register chooses between two values that are there already.
+        with m.If(given & ~(free & empty)):
+            m.d.sync += tail.eq(tail + 1)
+        with m.If(free & ~empty):
+            m.d.sync += head.eq(head + 1)
+        m.d.sync += [
+            full.eq(level + given == self.depth),
+            empty.eq(Mux(free, empty | ((level == 1) & ~given), empty & ~given)),
+        ]
         with m.If(free):
-            m.d.sync += self.o.valid.eq(~empty | self.i.valid)
+            m.d.sync += self.o.valid.eq(~empty | given)
             with m.If(empty):
                 m.d.sync += self.o.payload.eq(self.i.payload)
             with m.Else():
