@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
@@ -17,8 +17,8 @@ __all__ = ["MemoryReader"]
 class MemoryReader(Component):
     """for ever: take a burst of the next client that asks, round robin; return its beats to that client.
 
-    Latency: a request taken at cycle t is on AR at t+1; one burst every 2 cycles at most. A beat on R at t is
-    at its client at t+1.
+    Latency: a request that shows at cycle t is taken at t+1 and on AR at t+2; one burst every 2 cycles at most. A
+    beat on R at t is at its client at t+1.
 
     Parameters
     ----------
@@ -50,30 +50,32 @@ class MemoryReader(Component):
         m = Module()
         m.submodules.order = order = SmallFifo(shape=range(self.clients), depth=self.outstanding)
         asking = Cat(c.request.valid for c in self.client)
-        previous, chosen = Signal(range(self.clients)), Signal(range(self.clients))
-        take = Signal()
+        previous, grant = Signal(range(self.clients)), Signal(self.clients)
+        chosen, free = Signal(self.clients), Signal()
         with m.Switch(previous):
             for last in range(self.clients):
                 with m.Case(last):
                     for i in reversed(range(1, self.clients + 1)):  # the nearest after `last` wins
                         index = (last + i) % self.clients
                         with m.If(asking[index]):
-                            m.d.comb += chosen.eq(index)
+                            m.d.comb += chosen.eq(1 << index)
+        # A register takes requests: one that is there stays, and no grant follows another.
+        m.d.comb += free.eq(~grant.any() & (~self.arvalid | self.arready) & order.i.ready)
+        m.d.sync += grant.eq(Mux(free, chosen, 0))
         m.d.comb += [
-            take.eq(~self.arvalid & order.i.ready & asking.any()),
-            order.i.payload.eq(chosen),
-            order.i.valid.eq(take),
+            order.i.valid.eq(grant.any()),
             self.arsize.eq(self.config.port_bytes.bit_length() - 1),
             self.arburst.eq(1),
             self.rready.eq(1),
         ]
-        with m.If(take):
-            m.d.sync += [previous.eq(chosen), self.arvalid.eq(1)]
+        with m.If(grant.any()):
+            m.d.sync += [previous.eq(order.i.payload), self.arvalid.eq(1)]
         with m.Elif(self.arready):
             m.d.sync += self.arvalid.eq(0)
         for index, client in enumerate(self.client):
-            m.d.comb += client.request.ready.eq(take & (chosen == index))
-            with m.If(take & (chosen == index)):
+            m.d.comb += client.request.ready.eq(grant[index])
+            with m.If(grant[index]):
+                m.d.comb += order.i.payload.eq(index)
                 m.d.sync += [
                     self.araddr.eq(client.request.payload.addr),
                     self.arlen.eq(client.request.payload.last),
