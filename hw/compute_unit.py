@@ -18,6 +18,7 @@ from .isa import COMPUTE
 from .operand import Operand
 from .scratchpad import Scratchpad
 from .sequencer import Events, Sequencer
+from .stream_buffer import StreamBuffer
 from .tile_pusher import TilePusher
 from .writeback import Writeback
 
@@ -62,7 +63,11 @@ class ComputeUnit(Component):
         connect(m, flipped(self.i), sequencer.i)
         connect(m, flipped(self.weights), pusher.i)
         connect(m, flipped(self.load), scratchpad.load)
-        connect(m, flipped(self.store), scratchpad.store)
+        # The scratchpad's arbitration ends in registers here; the answers come a cycle later for it.
+        m.submodules.store_request = request = StreamBuffer(shape=self.store.request.payload.shape())
+        connect(m, flipped(self.store.request), request.i)
+        connect(m, request.o, scratchpad.store.request)
+        m.d.comb += [self.store.valid.eq(scratchpad.store.valid), self.store.data.eq(scratchpad.store.data)]
         m.d.comb += [
             # Weights to the array, a tile ahead of the pixels.
             pusher.entered_tile.eq(sequencer.entered_tile),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
@@ -92,17 +92,19 @@ class ControlPort(Component):
             m.d.sync += bus.bvalid.eq(1)
         with m.Elif(bus.bready):
             m.d.sync += bus.bvalid.eq(0)
-        with m.If(take & ~self.busy & ~self.start):
-            with m.Switch(bus.awaddr[2:]):
-                for register in MAP:
-                    with m.Case(register.address >> 2):
-                        if register.access == "rw":
-                            value = getattr(self, register.name)
-                            for i in range(4):
-                                with m.If(bus.wstrb[i]):
-                                    m.d.sync += value.word_select(i, 8).eq(bus.wdata.word_select(i, 8))
-                        elif register.name == "control":
-                            m.d.sync += self.start.eq(bus.wdata[0] & bus.wstrb[0] & ~self.halt)
+        for register in MAP:
+            if register.access != "rw" and register.name != "control":
+                continue
+            selected = Signal(name=f"{register.name}_selected")
+            m.d.sync += selected.eq(bus.awaddr[2:] == register.address >> 2)
+            with m.If(take & selected & ~self.busy & ~self.start):
+                if register.name == "control":
+                    m.d.sync += self.start.eq(bus.wdata[0] & bus.wstrb[0] & ~self.halt)
+                else:
+                    value = getattr(self, register.name)
+                    for i in range(4):
+                        with m.If(bus.wstrb[i]):
+                            m.d.sync += value.word_select(i, 8).eq(bus.wdata.word_select(i, 8))
 
     def _read(self, m: Module, values: dict[int, Any]) -> None:
         """Address; a value of each group; the group's; on the bus."""
@@ -134,11 +136,12 @@ class ControlPort(Component):
 
     def _watchdog(self, m: Module) -> Signal:
         """High once `watchdog` cycles passed without activity."""
-        left, active = Signal(32), Signal()
-        expired = Signal()
-        m.d.sync += [active.eq(self.activity | self.start | ~self.busy), expired.eq(0)]
+        left, less = Signal(signed(33)), Signal(signed(33))  # cycles left - 1: its sign ends the count
+        active, expired = Signal(), Signal()
+        m.d.comb += less.eq(left - 1)
+        m.d.sync += [active.eq(self.activity | self.start | ~self.busy), expired.eq(~active & ~left[-1] & less[-1])]
         with m.If(active):
-            m.d.sync += left.eq(self.watchdog)
-        with m.Elif(left.any()):
-            m.d.sync += [left.eq(left - 1), expired.eq(left == 1)]
+            m.d.sync += left.eq(self.watchdog - 1)
+        with m.Elif(~left[-1]):
+            m.d.sync += left.eq(less)
         return expired

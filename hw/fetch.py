@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import stream
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from .config import EngineConfig
@@ -58,32 +58,35 @@ class Fetch(Component):
         connect(m, flipped(self.i), words.i)
         word, opcode = words.o.payload, words.o.payload[:4]
         # The word that goes out, and to whom; a word of CONFIG goes nowhere.
-        valid, data = Signal(), Signal(self.config.port_width, reset_less=True)
-        route = Signal(len(_TARGETS))
+        targets = len(_TARGETS)
+        m.submodules.out = out = StreamBuffer(shape=data.StructLayout({"word": len(word), "route": targets}))
         queues = [getattr(self, target.unit) for target in _TARGETS]
-        free, advance, checking = Signal(), Signal(), Signal()
-        for queue, selected in zip(queues, route, strict=True):
-            m.d.comb += [queue.payload.eq(data), queue.valid.eq(valid & selected)]
+        for queue, selected in zip(queues, out.o.payload.route, strict=True):
+            m.d.comb += [queue.payload.eq(out.o.payload.word), queue.valid.eq(out.o.valid & selected)]
+        route, to = Signal(targets), Signal(targets)
+        advance, checking = Signal(), Signal()
         m.d.comb += [
-            free.eq(~valid | (Cat(queue.ready for queue in queues) & route).any()),
-            words.o.ready.eq(free & ~checking & ~self.bad_opcode & ~self.bad_config),
+            out.o.ready.eq((Cat(queue.ready for queue in queues) & out.o.payload.route).any()),
+            out.i.payload.word.eq(word),
+            out.i.payload.route.eq(to),
+            out.i.valid.eq(advance & to.any()),
+            words.o.ready.eq(out.i.ready & ~checking & ~self.bad_opcode & ~self.bad_config),
             advance.eq(words.o.valid & words.o.ready),
         ]
         first, last, own = self._position(m, advance)
         known = Cat(opcode == target.opcode for target in _TARGETS)
         is_config = opcode == CONFIG.opcode
+        m.d.comb += to.eq(Mux(first, Mux(self.configured, known, 0), route))
         with m.If(advance & first):
             m.d.sync += [
-                route.eq(Mux(self.configured, known, 0)),
+                route.eq(to),
                 self.bad_opcode.eq(~is_config & ~known.any()),
                 self.bad_config.eq(known.any() & ~self.configured),
             ]
-        with m.If(free):
-            m.d.sync += [data.eq(word), valid.eq(advance & Mux(first, known.any() & self.configured, route.any()))]
         complete = advance & last & Mux(first, is_config, ~route.any())
         self._configure(m, advance & own, word, complete, checking)
         with m.If(self.start):
-            m.d.sync += [self.bad_opcode.eq(0), self.bad_config.eq(0), self.configured.eq(0), valid.eq(0)]
+            m.d.sync += [self.bad_opcode.eq(0), self.bad_config.eq(0), self.configured.eq(0)]
         return m
 
     def _position(self, m: Module, advance: Signal) -> tuple[Signal, Signal, Signal]:

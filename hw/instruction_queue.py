@@ -26,7 +26,7 @@ class InstructionQueue(Component):
     2**WAIT, as signed numbers. A wait once met stays met.
 
     Latency: where ``progress`` first shows a count at cycle t, ``o.valid`` rises at t+1. A record taken at t is
-    followed by the next one at t+2 at the earliest. From the last word of a record, taken from ``i`` into an
+    followed by the next one at t+3 at the earliest. From the last word of a record, taken from ``i`` into an
     empty queue, to ``o.valid``: 8 cycles. One record is assembled, ``record_words`` cycles, while the one
     before waits on ``o``.
 
@@ -69,7 +69,7 @@ class InstructionQueue(Component):
         m.d.comb += [
             self.o.valid.eq(held & met.all()),
             taken.eq(self.o.valid & self.o.ready),
-            arm.eq(full & (~armed | taken)),
+            arm.eq(full & ~armed),
             move.eq(armed & ~held),
         ]
         self._assemble(m, assembled, full, move)

@@ -13,6 +13,7 @@ from .config import EngineConfig
 from .interfaces import ScratchpadRead, record_layout
 from .isa import REGIONS, STORE
 from .store_reader import StoreReader
+from .stream_buffer import StreamBuffer
 
 __all__ = ["StoreUnit"]
 
@@ -60,7 +61,9 @@ class StoreUnit(Component):
         m.submodules.reader = reader = self._reader
         m.submodules.writer = writer = self._writer
         connect(m, flipped(self.read), reader.read)
-        connect(m, reader.o, writer.i)
+        m.submodules.beats = beats = StreamBuffer(shape=self.config.port_width)
+        connect(m, reader.o, beats.i)
+        connect(m, beats.o, writer.i)
         for name, member in self.signature.members.items():
             if name in writer.signature.members and name != "i":
                 ours, theirs = getattr(self, name), getattr(writer, name)
