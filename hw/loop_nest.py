@@ -96,10 +96,12 @@ class LoopNest(Component):
             m.d.sync += again.eq(fresh)
 
     def _position(self, m: Module, position: Signal, step: str, start: Any, moving: Signal) -> None:
+        origin = Signal.like(position, name=f"{position.name}_origin")
         amount = Signal(unsigned(len(position)), name=f"{position.name}_step")
-        with m.Switch(moving):
+        m.d.comb += origin.eq(Mux(self.load, start, position))
+        with m.If(~self.load), m.Switch(moving):
             for i, loop in enumerate(LOOPS):
                 with m.Case(i):
                     m.d.comb += amount.eq(self.fields[f"{step}_{loop}"])
         with m.If(self.advance):
-            m.d.sync += position.eq(Mux(self.load, start, position + amount))
+            m.d.sync += position.eq(origin + amount)

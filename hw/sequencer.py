@@ -76,15 +76,17 @@ class Sequencer(Component):
         m.submodules.passes = passes = PassGenerator(config=self.config)
         m.submodules.loops = loops = LoopNest(config=self.config)
         fields = Signal(record_layout(COMPUTE, self.config))
+        later = Signal.like(fields)
+        taken, known = Signal(), Signal()
         active, conflict, first_pass, last_pass = Signal(), Signal(), Signal(), Signal()
         free = Signal(init=1)  # no pixel, or the last one, is at the loops
         free_next, takes_tile = Signal(), Signal()
         may_start, begins, begins_instr = self._begins(m, passes, takes_tile, free_next)
         m.d.comb += [
             passes.record.eq(self.i.payload),
-            passes.record_valid.eq(self.i.valid & ~self.popped),
-            passes.fields.eq(fields),
-            passes.take.eq(self.started),
+            passes.record_valid.eq(known),
+            passes.fields.eq(later),
+            passes.take.eq(taken),
             loops.fields.eq(fields),
             loops.counts.eq(passes.counts),
             loops.load.eq(begins),
@@ -95,9 +97,16 @@ class Sequencer(Component):
             loops.start_next.eq(passes.next),
             self.i.ready.eq(self.popped),
         ]
-        m.d.sync += self.popped.eq(self.started_instr)
+        # The next pass is prepared from the cycle after the start on.
+        m.d.sync += [
+            self.popped.eq(self.started_instr),
+            taken.eq(self.started),
+            known.eq(self.i.valid & ~self.started_instr & ~self.popped),
+        ]
         with m.If(self.started_instr):
             m.d.sync += fields.eq(self.i.payload)
+        with m.If(self.popped):
+            m.d.sync += later.eq(self.i.payload)
         with m.If(free & ~conflict):
             m.d.sync += active.eq(may_start)
         m.d.sync += free.eq(free_next)
@@ -143,7 +152,7 @@ class Sequencer(Component):
             record.eq(~passes.fresh | (self.tail_room & (self.param_ready | (params != 0)))),
         ]
         may_start, begins, begins_instr, allowed = Signal(), Signal(), Signal(), Signal()
-        m.d.comb += allowed.eq(passes.soon & tile & record)
+        m.d.comb += allowed.eq(passes.soon & ~self.started & tile & record)
         m.d.sync += [
             may_start.eq(allowed),
             begins.eq(allowed & free_next),
