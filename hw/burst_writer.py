@@ -66,7 +66,10 @@ class BurstWriter(Component):
             finals.o.ready.eq(self.bvalid),
             self.bready.eq(1),
         ]
-        m.d.sync += [self.done.eq(self.bvalid & finals.o.payload), self.error.eq(self.bvalid & self.bresp.any())]
+        m.d.sync += [
+            self.done.eq(self.bvalid & finals.o.payload),
+            self.error.eq(self.bvalid & self.bresp.any()),
+        ]
         self._data(m, lengths)
         return m
 
@@ -133,6 +136,10 @@ class BurstWriter(Component):
             out.o.ready.eq(self.wready),
         ]
         with m.If(lengths.o.ready):
-            m.d.sync += [active.eq(lengths.o.valid), left.eq(lengths.o.payload), last.eq(lengths.o.payload == 0)]
+            m.d.sync += [
+                active.eq(lengths.o.valid),
+                left.eq(lengths.o.payload),
+                last.eq(lengths.o.payload == 0),
+            ]
         with m.Elif(go):
             m.d.sync += [left.eq(left - 1), last.eq(left == 1)]

@@ -20,8 +20,8 @@ __all__ = ["Column"]
 class Column(Component):
     """sum = acc + psum, v = sum over the window of sum, q = requantize(v), out = max over the window of q
 
-    ``flags``, ``addr`` and the residual code at cycle e; ``psum`` at e + 4; ``out``, ``out_valid`` and ``out_last`` (the
-    instruction's last) at e + 14. ``bounds`` is the instruction's from the ``bounds_take`` at e + 10 on.
+    ``flags``, ``addr`` and the residual code at cycle e; ``psum`` at e + 4; ``out``, ``out_valid`` and ``out_last``
+    (the instruction's last) at e + 14. ``bounds`` is the instruction's from the ``bounds_take`` at e + 10 on.
 
     Latency: 14 cycles: residual shift and bias beside the accumulator's read (4), accumulate (2), window sum (1),
     requantizer (6), window maximum (1).

@@ -36,7 +36,13 @@ class Completion(Component):
 
     def __init__(self) -> None:
         super().__init__(
-            {"start": In(1), "configured": In(1), "images": In(32), "progress": Out(Progress()), "finished": Out(1)}
+            {
+                "start": In(1),
+                "configured": In(1),
+                "images": In(32),
+                "progress": Out(Progress()),
+                "finished": Out(1),
+            }
             | {f"{unit}_done": In(1) for unit in _UNITS}
             | {f"n_{unit}": In(WAIT - 3) for unit in _UNITS}
             | {f"{unit}s": Out(32) for unit in _UNITS}
@@ -48,7 +54,10 @@ class Completion(Component):
         for index, unit in enumerate(_UNITS):
             done, n = getattr(self, f"{unit}_done"), getattr(self, f"n_{unit}")
             total = getattr(self, f"{unit}s")
-            inside, iterations = Signal(WAIT - 3, name=f"{unit}_inside"), Signal(32, name=f"{unit}_iterations")
+            inside, iterations = (
+                Signal(WAIT - 3, name=f"{unit}_inside"),
+                Signal(32, name=f"{unit}_iterations"),
+            )
             wrapped, idle = Signal(name=f"{unit}_wrapped"), Signal(init=1, name=f"{unit}_idle")
             m.d.comb += getattr(self.progress, unit).eq(total)
             # Cycle 0: count. Cycle 1: does this end an iteration? Cycle 2: is it the last one?
@@ -62,7 +71,10 @@ class Completion(Component):
                 m.d.sync += [total.eq(0), inside.eq(0), iterations.eq(0), wrapped.eq(0)]
         m.d.sync += none.eq(self.images == 0)
         known = Signal(2)
-        m.d.sync += [known.eq(Cat(self.configured, known)), self.finished.eq(none | (complete.all() & known.all()))]
+        m.d.sync += [
+            known.eq(Cat(self.configured, known)),
+            self.finished.eq(none | (complete.all() & known.all())),
+        ]
         with m.If(self.start):
             m.d.sync += [known.eq(0), complete.eq(0), self.finished.eq(0)]
         return m

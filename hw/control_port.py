@@ -48,7 +48,14 @@ class ControlPort(Component):
         outputs = [r.name for r in MAP if r.access == "rw"]
         inputs = [r.name for r in MAP if r.access == "ro" and r.name not in _OWN]
         super().__init__(
-            {"bus": In(AxiLite()), "start": Out(1), "busy": Out(1), "done": Out(1), "halt": Out(1), "irq": Out(1)}
+            {
+                "bus": In(AxiLite()),
+                "start": Out(1),
+                "busy": Out(1),
+                "done": Out(1),
+                "halt": Out(1),
+                "irq": Out(1),
+            }
             | {name: Out(32) for name in outputs}
             | {name: In(32) for name in inputs}
             | {name: In(1) for name in ("finished", "activity", *_FAULTS)}
@@ -139,7 +146,10 @@ class ControlPort(Component):
         left, less = Signal(signed(33)), Signal(signed(33))  # cycles left - 1: its sign ends the count
         active, expired = Signal(), Signal()
         m.d.comb += less.eq(left - 1)
-        m.d.sync += [active.eq(self.activity | self.start | ~self.busy), expired.eq(~active & ~left[-1] & less[-1])]
+        m.d.sync += [
+            active.eq(self.activity | self.start | ~self.busy),
+            expired.eq(~active & ~left[-1] & less[-1]),
+        ]
         with m.If(active):
             m.d.sync += left.eq(self.watchdog - 1)
         with m.Elif(~left[-1]):

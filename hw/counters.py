@@ -29,7 +29,8 @@ class Counters(Component):
 
     def __init__(self) -> None:
         super().__init__(
-            {"start": In(1), "busy": In(1), "events": In(Events)} | {name: Out(32) for name in COUNTED.values()}
+            {"start": In(1), "busy": In(1), "events": In(Events)}
+            | {name: Out(32) for name in COUNTED.values()}
         )
 
     def elaborate(self, platform: Any) -> Module:

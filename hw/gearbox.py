@@ -44,7 +44,9 @@ class Gearbox(Component):
     credit : one cycle for each item that left the queue behind ``o``.
     """
 
-    def __init__(self, *, unit_width: int, in_units: int, max_out: int, tag_width: int = 1, credits: int = 16) -> None:
+    def __init__(
+        self, *, unit_width: int, in_units: int, max_out: int, tag_width: int = 1, credits: int = 16
+    ) -> None:
         for name, value in (("unit_width", unit_width), ("in_units", in_units), ("max_out", max_out),
                             ("tag_width", tag_width)):  # fmt: skip
             if not isinstance(value, int) or value < 1:
@@ -100,7 +102,10 @@ class Gearbox(Component):
         with m.Else():
             m.d.comb += enough.eq(after <= words)
         with m.If(total >= units):
-            m.d.comb += [next_gone.eq(total - units), next_start.eq(after + 1 + (request.flush & (total != units)))]
+            m.d.comb += [
+                next_gone.eq(total - units),
+                next_start.eq(after + 1 + (request.flush & (total != units))),
+            ]
         with m.Else():
             m.d.comb += [next_gone.eq(total), next_start.eq(after + (request.flush & total.any()))]
         with m.If(emit):
@@ -119,7 +124,12 @@ class Gearbox(Component):
 
     def _credits(self, m: Module, item: Value) -> Signal:
         """Whether the queue has room for an item, as of 3 items ago: registers all the way, so 3 are held back."""
-        room, go, used, back = Signal(range(self.credits + 1), init=self.credits), Signal(), Signal(), Signal()
+        room, go, used, back = (
+            Signal(range(self.credits + 1), init=self.credits),
+            Signal(),
+            Signal(),
+            Signal(),
+        )
         m.d.sync += [used.eq(item), back.eq(self.credit), room.eq(room + back - used), go.eq(room >= 3)]
         return go
 
@@ -157,7 +167,8 @@ class Gearbox(Component):
                         m.d.sync += picked.eq(current[by * self.unit_width :])
             m.d.sync += mask.eq(Cat(n > i for i in range(self.max_out)))
             valid, n, tag = (
-                delay(m, v, 1, name=f"{name}_{index}") for name, v in (("valid", valid), ("n", n), ("tag", tag))
+                delay(m, v, 1, name=f"{name}_{index}")
+                for name, v in (("valid", valid), ("n", n), ("tag", tag))
             )
             current, moves = picked, delay(m, moves[:rest], 1, name=f"moves_{index}") if rest else moves[:0]
         units = [current.word_select(i, self.unit_width) for i in range(self.max_out)]

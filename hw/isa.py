@@ -235,7 +235,9 @@ MAGIC = 0xA5
 SEGMENT = (
     Field("magic", 8, "0xA5, else the stream is out of step: an error"),
     Field("width", 5, "bits of a weight in this segment's tiles, 2..wgt_width"),
-    Field("n_rows", 19, "rows of tiles that follow the parameters: passes * rows, 0 where every tile is kept"),
+    Field(
+        "n_rows", 19, "rows of tiles that follow the parameters: passes * rows, 0 where every tile is kept"
+    ),
 )
 """The header of a segment of the weight stream, one port word. One segment per COMPUTE, in order.
 

@@ -72,7 +72,10 @@ class LoadUnit(Component):
             writer.i.valid.eq(reader.o.valid),
             reader.o.ready.eq(writer.i.ready),
             self.done.eq(writer.done),
-            *(writer.job.payload[name].eq(self.i.payload[name]) for name in writer.job.payload.shape().members),
+            *(
+                writer.job.payload[name].eq(self.i.payload[name])
+                for name in writer.job.payload.shape().members
+            ),
         ]
         self._command(m, reader, writer)
         return m

@@ -47,7 +47,18 @@ class LoadWriter(Component):
         self.config = config
         self.elements = config.port_width // (8 * config.lane_bytes)
         record = record_layout(LOAD, config)
-        names = ("skip", "pixels", "blocks", "tail", "base", "block_step", "fold", "row_last", "before", "zeros")
+        names = (
+            "skip",
+            "pixels",
+            "blocks",
+            "tail",
+            "base",
+            "block_step",
+            "fold",
+            "row_last",
+            "before",
+            "zeros",
+        )
         self._job = data.StructLayout({name: record[name].shape for name in names})
         self._tag = data.StructLayout({"addr": config.addr_width, "last": 1})
         self._gearbox = Gearbox(
@@ -123,7 +134,11 @@ class LoadWriter(Component):
                     jobs.o.ready.eq(request.ready),
                 ]
                 m.d.sync += [job.eq(new), pixels.eq(new.pixels), last_pixel.eq(new.pixels == 1)]
-                m.d.sync += [blocks.eq(new.blocks), last_block.eq(new.blocks == 1), one_block.eq(new.blocks == 1)]
+                m.d.sync += [
+                    blocks.eq(new.blocks),
+                    last_block.eq(new.blocks == 1),
+                    one_block.eq(new.blocks == 1),
+                ]
                 m.d.sync += [pixel_addr.eq(new.base + 1), tag.addr.eq(new.base)]
                 with m.If(request.valid & request.ready):
                     m.next = "RUN"

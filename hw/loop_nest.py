@@ -81,7 +81,10 @@ class LoopNest(Component):
     def _count(self, m: Module, i: int, loop: str, moving: Signal, ended: Signal, will_end: Signal) -> None:
         """Turns left - 1: its sign says that the loop has ended."""
         left, again = Signal(signed(COORD), name=f"{loop}_left"), Signal(signed(COORD), name=f"{loop}_again")
-        fresh, following = Signal.like(left, name=f"{loop}_fresh"), Signal.like(left, name=f"{loop}_following")
+        fresh, following = (
+            Signal.like(left, name=f"{loop}_fresh"),
+            Signal.like(left, name=f"{loop}_following"),
+        )
         inside = moving > i if i < len(LOOPS) - 1 else 0  # of the loop that moves
         m.d.comb += [
             fresh.eq(self.counts[f"{loop}_last"] - 1),

@@ -72,7 +72,10 @@ class PassGenerator(Component):
                         m.d.sync += self.addr.eq(self.addr + f.kx_addr_step)
                     with m.Elif(ky != 0):
                         m.d.sync += [kx.eq(f.kx_last), self.x.eq(f.x0), ky.eq(ky - 1)]
-                        m.d.sync += [self.y.eq(self.y + f.ky_y_step), self.addr.eq(self.addr + f.ky_addr_step)]
+                        m.d.sync += [
+                            self.y.eq(self.y + f.ky_y_step),
+                            self.addr.eq(self.addr + f.ky_addr_step),
+                        ]
                     with m.Else():
                         m.d.sync += [kx.eq(f.kx_last), ky.eq(f.ky_last), kb.eq(kb - 1)]
                         m.d.sync += [self.x.eq(f.x0), self.y.eq(f.y0)]

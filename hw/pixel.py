@@ -60,6 +60,4 @@ class Tail(data.StructLayout):
     """What the end of the pipeline needs to know of an instruction."""
 
     def __init__(self, config: EngineConfig) -> None:
-        super().__init__(
-            {"base": config.addr_width, "next": config.addr_width, "rot": rot_width(config)}
-        )
+        super().__init__({"base": config.addr_width, "next": config.addr_width, "rot": rot_width(config)})

@@ -50,7 +50,9 @@ MAP = (
     Register("irq_enable", 0x3C, "rw", "bit 0: raise irq while done or error"),
     Register("cycles", 0x40, "ro", "cycles from start to done"),
     Register("pixels", 0x44, "ro", "cycles in which the array took a pixel"),
-    Register("stall_wait", 0x48, "ro", "cycles compute had no instruction, or waited for load, compute or store"),
+    Register(
+        "stall_wait", 0x48, "ro", "cycles compute had no instruction, or waited for load, compute or store"
+    ),
     Register("stall_weight", 0x4C, "ro", "cycles compute waited for a weight tile"),
     Register("stall_bank", 0x50, "ro", "cycles lost to a scratchpad bank read twice"),
     Register("stall_pass", 0x54, "ro", "cycles a pass took to prepare, the one before it being too short"),

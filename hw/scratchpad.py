@@ -71,14 +71,19 @@ class Scratchpad(Component):
         taken = [self._reads(m, g, low) for g in range(config.groups)]
         written = [self._writes(m, g) for g in range(config.groups)]
         m.d.comb += [
-            store_ready.eq(~Cat(v & (a[low:] == store.payload.addr[low:]) for t in taken for v, a in t).any()),
+            store_ready.eq(
+                ~Cat(v & (a[low:] == store.payload.addr[low:]) for t in taken for v, a in t).any()
+            ),
             load_ready.eq(~Cat(v & (a[low:] == load.payload.addr[low:]) for v, a in written).any()),
             store.ready.eq(store_ready),
             load.ready.eq(load_ready),
         ]
         for g in range(config.groups):
             reads = [*taken[g], (store.valid & store_ready, store.payload.addr)]
-            writes = [(*written[g], self.output.data), (load.valid & load_ready, load.payload.addr, load.payload.data)]
+            writes = [
+                (*written[g], self.output.data),
+                (load.valid & load_ready, load.payload.addr, load.payload.data),
+            ]
             words = []
             for bank in range(config.banks):
                 memory = Memory1R1W(width=width, depth=config.bank_depth)
@@ -111,7 +116,9 @@ class Scratchpad(Component):
         address = Mux(output.wrapped[group], output.next, output.addr)
         return output.valid & output.enable[group], _named(m, address, f"output_addr_{group}")
 
-    def _port(self, m: Module, memory: Memory1R1W, bank: int, low: int, reads: Any, writes: Any, lanes: slice) -> None:
+    def _port(
+        self, m: Module, memory: Memory1R1W, bank: int, low: int, reads: Any, writes: Any, lanes: slice
+    ) -> None:
         """Register the bank's address and write data: compute's, else those of load and store, wanted or not."""
         raddr, waddr = Signal.like(memory.raddr), Signal.like(memory.waddr)
         wdata, wen = Signal.like(memory.wdata), Signal()
@@ -121,15 +128,22 @@ class Scratchpad(Component):
             with m.If(valid & (addr[low:] == bank)):
                 m.d.sync += raddr.eq(addr)
         (valid, addr, word), (loads, load_addr, load_word) = writes
-        m.d.sync += [waddr.eq(load_addr), wdata.eq(load_word[lanes]), wen.eq(loads & (load_addr[low:] == bank))]
+        m.d.sync += [
+            waddr.eq(load_addr),
+            wdata.eq(load_word[lanes]),
+            wen.eq(loads & (load_addr[low:] == bank)),
+        ]
         with m.If(valid & (addr[low:] == bank)):
             m.d.sync += [waddr.eq(addr), wdata.eq(word[lanes]), wen.eq(1)]
-        m.d.comb += [memory.raddr.eq(raddr), memory.waddr.eq(waddr), memory.wdata.eq(wdata), memory.wen.eq(wen)]
+        m.d.comb += [
+            memory.raddr.eq(raddr),
+            memory.waddr.eq(waddr),
+            memory.wdata.eq(wdata),
+            memory.wen.eq(wen),
+        ]
 
 
 def _named(m: Module, value: Any, name: str) -> Signal:
     result = Signal(len(value), name=name)
     m.d.comb += result.eq(value)
     return result
-
-

@@ -55,7 +55,9 @@ class SegmentReader(Component):
         header = Signal(self._header)
         bits = sum(field.bits(config) for field in SEGMENT[1:])  # of width * n_rows
         parts = [Signal(bits, name=f"part_{i}") for i in range(3)]
-        left = Signal(range((1 << bits) + config.param_rows * config.wgt_width + 1))  # planes, this word's included
+        left = Signal(
+            range((1 << bits) + config.param_rows * config.wgt_width + 1)
+        )  # planes, this word's included
         last = Signal()  # this word is the segment's last
         m.submodules.out = out = StreamBuffer(shape=len(self.o.payload))
         in_planes = Signal()
@@ -75,7 +77,11 @@ class SegmentReader(Component):
                 with m.If(self.i.valid):
                     m.next = "CHECK"
             with m.State("CHECK"):
-                m.d.sync += [parts[0].eq(times[0] + times[1]), parts[1].eq(times[2] + times[3]), parts[2].eq(times[4])]
+                m.d.sync += [
+                    parts[0].eq(times[0] + times[1]),
+                    parts[1].eq(times[2] + times[3]),
+                    parts[2].eq(times[4]),
+                ]
                 m.next = "ADD"
                 with m.If(wrong):
                     m.d.sync += self.error.eq(1)
@@ -93,7 +99,11 @@ class SegmentReader(Component):
                 m.d.sync += last.eq(left <= per_word)
                 m.next = "PLANES"
             with m.State("PLANES"):
-                m.d.comb += [in_planes.eq(1), self.i.ready.eq(out.i.ready), out.i.valid.eq(self.i.valid & whole)]
+                m.d.comb += [
+                    in_planes.eq(1),
+                    self.i.ready.eq(out.i.ready),
+                    out.i.valid.eq(self.i.valid & whole),
+                ]
                 with m.If(out.i.valid & out.i.ready):
                     m.d.sync += [left.eq(left - per_word), last.eq(left <= 2 * per_word)]
                     with m.If(last):

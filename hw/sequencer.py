@@ -39,9 +39,9 @@ class Sequencer(Component):
     are on ``read`` from cycle s + 2 on, without gaps. Tiles come no faster than every 6 cycles (``TilePusher``), so an
     accumulator is never read again before ``Accumulator.reuse`` cycles have gone by.
 
-    An instruction's record leaves the stream one cycle after ``started_instr``, with ``popped``; ``bounds`` and ``tail``
-    belong to that cycle. The residual's word is read ``rows + 1`` cycles after its pixel, on ``residual``. If both would touch the same
-    bank the pixel waits a cycle.
+    An instruction's record leaves the stream one cycle after ``started_instr``, with ``popped``; ``bounds`` and
+    ``tail`` belong to that cycle. The residual's word is read ``rows + 1`` cycles after its pixel, on ``residual``. If
+    both would touch the same bank the pixel waits a cycle.
     """
 
     issue_latency = 2

@@ -40,7 +40,9 @@ class StoreReader(Component):
     def __init__(self, *, config: EngineConfig) -> None:
         self.config = config
         record = record_layout(STORE, config)
-        self._job = data.StructLayout({n: record[n].shape for n in ("pixels", "blocks", "base", "block_step")})
+        self._job = data.StructLayout(
+            {n: record[n].shape for n in ("pixels", "blocks", "base", "block_step")}
+        )
         super().__init__(
             {
                 "job": In(stream.Signature(self._job)),
@@ -73,7 +75,12 @@ class StoreReader(Component):
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += self.job.ready.eq(1)
-                m.d.sync += [job.eq(new), pixels.eq(new.pixels), blocks.eq(new.blocks), last_pixel.eq(new.pixels == 1)]
+                m.d.sync += [
+                    job.eq(new),
+                    pixels.eq(new.pixels),
+                    blocks.eq(new.blocks),
+                    last_pixel.eq(new.pixels == 1),
+                ]
                 m.d.sync += [last_block.eq(new.blocks == 1), one_pixel.eq(new.pixels == 1)]
                 m.d.sync += [request.payload.addr.eq(new.base), block_addr.eq(new.base + new.block_step)]
                 with m.If(self.job.valid):
@@ -83,7 +90,10 @@ class StoreReader(Component):
                 with m.If(asked & last_pixel):
                     m.d.sync += [pixels.eq(job.pixels), last_pixel.eq(one_pixel)]
                     m.d.sync += [blocks.eq(blocks - 1), last_block.eq(blocks == 2)]
-                    m.d.sync += [request.payload.addr.eq(block_addr), block_addr.eq(block_addr + job.block_step)]
+                    m.d.sync += [
+                        request.payload.addr.eq(block_addr),
+                        block_addr.eq(block_addr + job.block_step),
+                    ]
                     with m.If(last_block):
                         m.next = "IDLE"
                 with m.Elif(asked):

@@ -40,7 +40,9 @@ class TapWindow(Component):
         record = record_layout(LOAD, config)
         names = ("base", "fold", "tail", "row_last", "before", "zeros")
         self.job_layout = data.StructLayout({name: record[name].shape for name in names})
-        word = data.StructLayout({"addr": config.addr_width, "data": config.lanes * config.act_width, "last": 1})
+        word = data.StructLayout(
+            {"addr": config.addr_width, "data": config.lanes * config.act_width, "last": 1}
+        )
         super().__init__(
             {
                 "job": In(stream.Signature(self.job_layout)),
@@ -53,13 +55,22 @@ class TapWindow(Component):
         m = Module()
         m.submodules.buffer = buffer = StreamBuffer(shape=self.o.payload.shape())
         job, pixel, word = self.job.payload, self.i.payload, buffer.i.payload
-        column, zero = Signal.like(job.row_last), Signal.like(job.zeros)  # pixel of the row; zeros taken behind it
-        behind, held, count = Signal(), Signal(), Signal.like(job.base)  # in the zeros; the last pixel was taken
+        column, zero = (
+            Signal.like(job.row_last),
+            Signal.like(job.zeros),
+        )  # pixel of the row; zeros taken behind it
+        behind, held, count = (
+            Signal(),
+            Signal(),
+            Signal.like(job.base),
+        )  # in the zeros; the last pixel was taken
         step, row_end, first = Signal(), Signal(), Signal(init=1)
         m.d.comb += [
             step.eq((~buffer.i.valid | buffer.i.ready) & self.job.valid & (behind | self.i.valid)),
             self.i.ready.eq(step & ~behind),
-            row_end.eq(Mux(behind, zero + 1 == job.zeros, (column == job.row_last) & (job.zeros == 0)) | ~job.fold),
+            row_end.eq(
+                Mux(behind, zero + 1 == job.zeros, (column == job.row_last) & (job.zeros == 0)) | ~job.fold
+            ),
             self.job.ready.eq(step & row_end & Mux(behind, held, pixel.last)),
         ]
         with m.If(buffer.i.ready):

@@ -80,7 +80,10 @@ class WeightDecoder(Component):
         low, param, valid = Signal(cols * width, reset_less=True), Signal(reset_less=True), Signal()
         m.d.sync += [
             sign.eq(
-                Cat(Cat(plane[c] & top for plane, top in zip(planes, tag.top, strict=True)).any() for c in range(cols))
+                Cat(
+                    Cat(plane[c] & top for plane, top in zip(planes, tag.top, strict=True)).any()
+                    for c in range(cols)
+                )
             ),
             above.eq(Cat(tag.top[:i].any() for i in range(width))),
             low.eq(gearbox.o_data),
@@ -89,5 +92,7 @@ class WeightDecoder(Component):
         ]
         # Cycle 1: planes above it are 0 as they leave the gearbox.
         row = queue.i
-        values = (low.word_select(i, cols)[c] | (sign[c] & above[i]) for c in range(cols) for i in range(width))
+        values = (
+            low.word_select(i, cols)[c] | (sign[c] & above[i]) for c in range(cols) for i in range(width)
+        )
         m.d.sync += [row.payload.data.eq(Cat(values)), row.payload.param.eq(param), row.valid.eq(valid)]

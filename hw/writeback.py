@@ -17,8 +17,9 @@ __all__ = ["Writeback"]
 class Writeback(Component):
     """word[base + n][rot + c] = codes[c], n counting the outputs of an instruction
 
-    ``tail`` is that of the instruction whose outputs come; ``tail_take`` drops it with the last one. ``done`` says a cycle
-    later that the instruction is complete: a read asked for after it sees all outputs. The ``trace_*`` signals show each write before its rotation; benches read them, nothing else.
+    ``tail`` is that of the instruction whose outputs come; ``tail_take`` drops it with the last one. ``done`` says a
+    cycle later that the instruction is complete: a read asked for after it sees all outputs. The ``trace_*`` signals
+    show each write before its rotation; benches read them, nothing else.
 
     Latency: 2 cycles from ``codes`` to ``output``.
     """
@@ -82,5 +83,7 @@ class Writeback(Component):
                     m.d.sync += [
                         self.output.data.eq(rotated),
                         self.output.enable.eq(sum(1 << g % config.groups for g in groups)),
-                        self.output.wrapped.eq(sum(1 << g % config.groups for g in groups if g >= config.groups)),
+                        self.output.wrapped.eq(
+                            sum(1 << g % config.groups for g in groups if g >= config.groups)
+                        ),
                     ]

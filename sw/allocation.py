@@ -215,7 +215,10 @@ def _refuse(problem: str, config: EngineConfig) -> None:
 
 
 def _refuse_together(
-    tensors: Mapping[str, Tensor], requests: Sequence[_Request], ops: Sequence[Operation], config: EngineConfig
+    tensors: Mapping[str, Tensor],
+    requests: Sequence[_Request],
+    ops: Sequence[Operation],
+    config: EngineConfig,
 ) -> None:
     def alive(index: int) -> list[_Request]:
         return [r for r in requests if r.first <= index <= r.last]

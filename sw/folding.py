@@ -37,7 +37,9 @@ def fold_input(
     network: QuantizedNetwork, ops: Sequence[Operation], config: EngineConfig
 ) -> tuple[list[Operation], Fold | None]:
     """The operations with the one that reads the network's input folded, if that saves passes."""
-    readers = [i for i, op in enumerate(ops) if network.input in (op.act.name, op.residual and op.residual.name)]
+    readers = [
+        i for i, op in enumerate(ops) if network.input in (op.act.name, op.residual and op.residual.name)
+    ]
     if len(readers) != 1 or network.input in network.outputs:
         return list(ops), None
     op = ops[readers[0]]
@@ -80,9 +82,7 @@ def _folded(op: Operation, taps: int, fold: Fold) -> Operation:
     # [k, c, r, q, t] with t = taps - 1 - j -> [k, j, c, r, q]
     split = wide.reshape(outs, channels, rows, steps, taps)[..., ::-1]
     wgt = split.transpose(0, 4, 1, 2, 3).reshape(outs, taps * channels, rows, steps)
-    act = Tensor(
-        name=op.act.name, shape=(op.act.shape[0], fold.width, taps * channels), format=op.act.format
-    )
+    act = Tensor(name=op.act.name, shape=(op.act.shape[0], fold.width, taps * channels), format=op.act.format)
     return replace(
         op, act=act, wgt=wgt, kernel=(rows, steps), dilation=(op.dilation[0], taps), origin=(op.origin[0], 0)
     )

@@ -52,9 +52,22 @@ def folded(config, rng, content, **fixed):
     lanes, size, width = config.lanes, config.lane_bytes, config.act_width
     per_word = config.port_bytes // size
     rows, columns, tail = rng.randint(1, 4), rng.randint(1, 9), rng.randint(1, min(4, lanes))
-    v = dict(region=rng.randrange(4), pixels=rows * columns, blocks=1, tail=tail, skip=rng.randrange(per_word),
-             offset=rng.randrange(64) * config.port_bytes, base=rng.randrange(config.words), fold=1,
-             row_last=columns - 1, before=rng.randint(0, min(15, columns - 1)), zeros=rng.choice([0, 0, 1, 2, 7])) | fixed  # fmt: skip
+    v = (
+        dict(
+            region=rng.randrange(4),
+            pixels=rows * columns,
+            blocks=1,
+            tail=tail,
+            skip=rng.randrange(per_word),
+            offset=rng.randrange(64) * config.port_bytes,
+            base=rng.randrange(config.words),
+            fold=1,
+            row_last=columns - 1,
+            before=rng.randint(0, min(15, columns - 1)),
+            zeros=rng.choice([0, 0, 1, 2, 7]),
+        )
+        | fixed
+    )
     columns, tail = v["row_last"] + 1, v["tail"]
     v["beats"] = ceil((v["skip"] + v["pixels"] * tail) / per_word)
     start = BASES[REGIONS[v["region"]]] + v["offset"] + v["skip"] * size

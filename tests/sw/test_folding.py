@@ -41,7 +41,9 @@ def test_program_equals_layer():
         kernel = (int(rng.integers(1, 6)), int(rng.integers(1, 6)))
         pads = tuple(int(p) for p in rng.integers(0, 4, 4))
         size = (int(rng.integers(3, 12)), int(rng.integers(3, 12)))
-        network = convolution(rng, channels, size, kernel, pads, int(rng.integers(1, 4)), int(rng.integers(1, 3)))
+        network = convolution(
+            rng, channels, size, kernel, pads, int(rng.integers(1, 4)), int(rng.integers(1, 3))
+        )
         if network is None:
             continue
         config = EngineConfig(rows=int(rng.integers(1, 17)), cols=int(rng.integers(1, 17)), acc_depth=64)

@@ -21,7 +21,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not FASHION.is_dir(), reason="needs the 10,000 test images: apt install dataset-fashion-mnist")
+@pytest.mark.skipif(
+    not FASHION.is_dir(), reason="needs the 10,000 test images: apt install dataset-fashion-mnist"
+)
 def test_demo_network_on_all_test_images(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """8 bit costs at most 0.3 points of 10,000 images, and ONNX Runtime computes every integer."""
     images = read(FASHION, "t10k")
@@ -46,7 +48,9 @@ def resnet20(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs the models of ../shared/data beside the checkout")
+needs_shared = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="needs the models of ../shared/data beside the checkout"
+)
 
 
 @pytest.mark.slow
