@@ -8,6 +8,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
+from .accumulator import Accumulator
 from .config import EngineConfig
 from .delay import delays
 from .interfaces import record_layout
@@ -36,8 +37,9 @@ class Sequencer(Component):
     A pass starts at cycle s (``started``) when the one before it has issued its last pixel, its tile is on the way
     (``tile_ready`` counts up, a pass that takes a tile counts down), and, for an instruction's first pass, its record,
     its parameters (``param_ready``) and room behind the pipeline (``tail_room``, said a cycle ahead) are there. Pixels
-    are on ``read`` from cycle s + 2 on, without gaps. Tiles come no faster than every 6 cycles (``TilePusher``), so an
-    accumulator is never read again before ``Accumulator.reuse`` cycles have gone by.
+    are on ``read`` from cycle s + 2 on, without gaps. Tiles come no faster than every 6 cycles (``TilePusher``), and a
+    pass waits after bubbles in a short one, so an accumulator is never read again before ``Accumulator.reuse`` cycles
+    have gone by.
 
     An instruction's record leaves the stream one cycle after ``started_instr``, with ``popped``; ``bounds`` and
     ``tail`` belong to that cycle. The residual's word is read ``rows + 1`` cycles after its pixel, on ``residual``. If
@@ -81,7 +83,8 @@ class Sequencer(Component):
         active, conflict, first_pass, last_pass = Signal(), Signal(), Signal(), Signal()
         free = Signal(init=1)  # no pixel, or the last one, is at the loops
         free_next, takes_tile = Signal(), Signal()
-        may_start, begins, begins_instr = self._begins(m, passes, takes_tile, free_next)
+        late = self._late(m, active, conflict)
+        may_start, begins, begins_instr = self._begins(m, passes, takes_tile, free_next, late)
         m.d.comb += [
             passes.record.eq(self.i.payload),
             passes.record_valid.eq(known),
@@ -134,7 +137,7 @@ class Sequencer(Component):
         return m
 
     def _begins(
-        self, m: Module, passes: PassGenerator, takes_tile: Signal, free_next: Signal
+        self, m: Module, passes: PassGenerator, takes_tile: Signal, free_next: Signal, late: Signal
     ) -> list[Signal]:
         """May a pass start; does one unless a bank conflict holds it; is it an instruction's first?
 
@@ -152,13 +155,29 @@ class Sequencer(Component):
             record.eq(~passes.fresh | (self.tail_room & (self.param_ready | (params != 0)))),
         ]
         may_start, begins, begins_instr, allowed = Signal(), Signal(), Signal(), Signal()
-        m.d.comb += allowed.eq(passes.soon & ~self.started & tile & record)
+        m.d.comb += allowed.eq(passes.soon & ~self.started & tile & record & ~late)
         m.d.sync += [
             may_start.eq(allowed),
             begins.eq(allowed & free_next),
             begins_instr.eq(allowed & free_next & passes.fresh),
         ]
         return [may_start, begins, begins_instr]
+
+    def _late(self, m: Module, active: Signal, conflict: Signal) -> Signal:
+        """Was one of the first pixels of the pass held back just now?
+
+        Tiles keep the first pixels of two passes ``Accumulator.reuse`` cycles apart, but not those behind a bubble: if a
+        pass is shorter than that, the next one starts no sooner than ``reuse`` - 1 cycles after the last bubble.
+        """
+        early, late = Signal(Accumulator.reuse - 1), Signal()  # the pixel at the loops is one of the first
+        with m.If(self.started):
+            m.d.sync += early.eq(-1)
+        with m.Elif(active & ~conflict):
+            m.d.sync += early.eq(early >> 1)
+        held, before = Signal(), Signal(Accumulator.reuse - 3)
+        m.d.comb += [held.eq(conflict & early[0]), late.eq(held | before.any())]
+        m.d.sync += before.eq(Cat(held, before))
+        return late
 
     def _issue(self, m: Module, loops: LoopNest, fields: Any, valid: Any, first_pass: Signal, last_pass: Signal,
                passes: PassGenerator, takes_tile: Signal) -> None:  # fmt: skip

@@ -34,6 +34,19 @@ def short(config, seed):
     return QuantizedNetwork(name="short", input="x", outputs=("y",), tensors=tensors, layers=(layer,))
 
 
+def shortcut(config, width):
+    """A 1x1 convolution of few pixels plus its own input: both are in one bank, pixels behind the first are held."""
+    rng, channels = np.random.default_rng(width), 3 * config.rows
+    shape, fmt = (1, width, channels), QFormat(config.act_width, 3)
+    layer = Layer(
+        name="shortcut", kind="conv", inputs=("x", "x"), output="y",
+        wgt=rng.integers(-128, 128, (channels, channels, 1, 1)), bias=rng.integers(-9999, 9999, channels),
+        shift=rng.integers(4, 9, channels), res_shift=np.full(channels, 2),
+    )  # fmt: skip
+    tensors = {name: Tensor(name=name, shape=shape, format=fmt) for name in "xy"}
+    return QuantizedNetwork(name="shortcut", input="x", outputs=("y",), tensors=tensors, layers=(layer,))
+
+
 def prepare(config, network, seed):
     """Scratchpad writes, records, rows of the weight stream, expected traces of one image."""
     program = compile_network(network, config)
@@ -84,6 +97,13 @@ def test_residuals_in_the_way(rows, cols, seed):
     """Two banks: residuals hold pixels back, the first ones of a pass too."""
     config = EngineConfig(rows=rows, cols=cols, scratchpad=1 << 14, acc_depth=64, banks=2)
     compare(config, random_network(seed, 4, size=8, kinds=("conv", "add")), seed, "full")
+
+
+@pytest.mark.parametrize(("rows", "cols", "width"), [(5, 4, 3), (6, 4, 3), (7, 2, 4), (8, 8, 4), (6, 6, 5)])
+def test_bubbles_in_short_passes(rows, cols, width):
+    """The next pass does not come closer than the accumulators allow."""
+    config = EngineConfig(rows=rows, cols=cols, scratchpad=1 << 14, acc_depth=64)
+    compare(config, shortcut(config, width), width, "full")
 
 
 def compare(config, network, seed, feed):
