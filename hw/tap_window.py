@@ -24,11 +24,11 @@ class TapWindow(Component):
 
     ``last`` marks an instruction's last word on either side.
 
-    Latency: 2 cycles; one word a cycle, ``zeros`` cycles a row in which no pixel is taken.
+    Latency: 2 cycles; one word a cycle, ``zeros`` cycles a row in which no pixel is taken, one between instructions.
 
     Members
     -------
-    job : base, fold, tail (the channels), row_last, before, zeros of an instruction; taken with its last word.
+    job : base, fold, tail (the channels), row_last, before, zeros of an instruction; taken before its first word.
     i : addr, data and last of each word or, folded, pixel.
     o : addr, data and last of each word.
     """
@@ -54,43 +54,57 @@ class TapWindow(Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.buffer = buffer = StreamBuffer(shape=self.o.payload.shape())
-        job, pixel, word = self.job.payload, self.i.payload, buffer.i.payload
-        column, zero = (
-            Signal.like(job.row_last),
-            Signal.like(job.zeros),
-        )  # pixel of the row; zeros taken behind it
-        behind, held, count = (
-            Signal(),
-            Signal(),
-            Signal.like(job.base),
-        )  # in the zeros; the last pixel was taken
-        step, row_end, first = Signal(), Signal(), Signal(init=1)
+        pixel, word, ready = self.i.payload, buffer.i.payload, buffer.i.ready
+        job, active = Signal(self.job_layout), Signal()
+        step, row_end, end = Signal(), Signal(), Signal()
+        # Of the step at hand, all in registers: is it the row's first, its last pixel, one that makes a word, a
+        # zero behind the row (the last one); and, in the zeros, was the last pixel taken before them?
+        first, column_last, makes, behind, zero_last, held = (Signal() for _ in range(6))
+        column, zero = Signal.like(job.row_last), Signal.like(job.zeros)
+        whole_row, no_zeros, one_zero, all_make = (Signal() for _ in range(4))  # of the job
         m.d.comb += [
-            step.eq((~buffer.i.valid | buffer.i.ready) & self.job.valid & (behind | self.i.valid)),
-            self.i.ready.eq(step & ~behind),
-            row_end.eq(
-                Mux(behind, zero + 1 == job.zeros, (column == job.row_last) & (job.zeros == 0)) | ~job.fold
-            ),
-            self.job.ready.eq(step & row_end & Mux(behind, held, pixel.last)),
+            self.job.ready.eq(~active),
+            step.eq(active & (behind | self.i.valid) & (~buffer.i.valid | ready)),
+            self.i.ready.eq(active & ~behind & (~buffer.i.valid | ready)),
+            row_end.eq(Mux(behind, zero_last, column_last & no_zeros)),
+            end.eq(row_end & Mux(behind, held, pixel.last)),
         ]
-        with m.If(buffer.i.ready):
+        with m.If(ready):
             m.d.sync += buffer.i.valid.eq(0)
         with m.If(step):
             m.d.sync += [
-                word.addr.eq(Mux(job.fold, job.base + count, pixel.addr)),
-                word.last.eq(self.job.ready),
-                buffer.i.valid.eq(~job.fold | behind | (column >= job.before)),
-                column.eq(Mux(row_end, 0, column + 1)),
-                zero.eq(Mux(behind & ~row_end, zero + 1, 0)),
+                active.eq(~end),
+                buffer.i.valid.eq(makes | behind),
+                word.last.eq(end),
+                word.addr.eq(Mux(job.fold, job.base, pixel.addr)),
                 first.eq(row_end),
-                behind.eq(job.fold & ~row_end & (behind | (column == job.row_last))),
                 held.eq(Mux(behind, held, pixel.last)),
+                column.eq(Mux(row_end, 0, column + 1)),
+                column_last.eq(Mux(row_end, whole_row, column + 1 == job.row_last)),
+                makes.eq(Mux(row_end, all_make, makes | (column + 1 == job.before))),
+                behind.eq(~row_end & (behind | column_last)),
+                zero.eq(zero - 1),
+                zero_last.eq(zero == 2),
             ]
-            with m.If(self.job.ready):
-                m.d.sync += count.eq(0)
-            with m.Elif(behind | (column >= job.before)):
-                m.d.sync += count.eq(count + 1)
+            with m.If(makes | behind):
+                m.d.sync += job.base.eq(job.base + 1)
             self._shift(m, word.data, job.tail, first, Mux(behind, 0, pixel.data))
+        with m.If(~behind):
+            m.d.sync += [zero.eq(job.zeros), zero_last.eq(one_zero)]
+        with m.If(~active):
+            new = self.job.payload
+            single = (new.row_last == 0) | ~new.fold
+            every = (new.before == 0) | ~new.fold
+            m.d.sync += [
+                job.eq(new),
+                active.eq(self.job.valid),
+                no_zeros.eq((new.zeros == 0) | ~new.fold),
+                one_zero.eq(new.zeros == 1),
+                *(flag.eq(single) for flag in (whole_row, column_last)),
+                *(flag.eq(every) for flag in (all_make, makes)),
+                *(flag.eq(0) for flag in (column, behind)),
+                first.eq(1),
+            ]
         for name in ("addr", "data", "last"):
             m.d.comb += self.o.payload[name].eq(buffer.o.payload[name])
         m.d.comb += [self.o.valid.eq(buffer.o.valid), buffer.o.ready.eq(self.o.ready)]
