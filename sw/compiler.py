@@ -21,6 +21,7 @@ from .dependencies import UNITS, add_waits, counts
 from .folding import Fold, fold_input
 from .lowering import Step, lower_loads, lower_operation, lower_store
 from .operations import Operation, operations
+from .overlap import overlapped
 from .program import STRIDE, OutputInfo, Program, TensorInfo
 from .weights import Segment, encode_segment
 
@@ -102,8 +103,8 @@ def _steps(
     }
     loads = lower_loads(network.tensors[network.input], places[network.input], readers, config, fold)
     result = [*loads, *(stores[name] for name in stores if name == network.input)]
-    for op in ops:
-        result += lower_operation(op, places, config, first=op is readers[0] if readers else False)
+    for op, strips in zip(ops, overlapped(ops, config, network.input), strict=True):
+        result += lower_operation(op, strips, places, config)
         result += [stores[name] for name in stores if name == op.output.name]
     last = {step.instruction.unit: step for step in result}
     for step in last.values():

@@ -93,13 +93,13 @@ def lower_store(tensor: Tensor, place: Placement, output: OutputInfo, config: En
 
 
 def lower_operation(
-    op: Operation, places: Mapping[str, Placement], config: EngineConfig, first: bool = False
+    op: Operation, pieces: Sequence[Strip], places: Mapping[str, Placement], config: EngineConfig
 ) -> Iterator[Step]:
-    """The COMPUTEs of an operation. ``first``: it reads the network's input, see ``strips``."""
+    """The COMPUTEs of an operation, strip after strip."""
     tiles = Tiles(op, config)
     work = op.output.shape[0] * op.output.shape[1] * op.output.shape[2]
     done = macs = 0
-    for strip in strips(op, config, first):
+    for strip in pieces:
         for block in range(tiles.blocks):
             channel = block * config.cols
             done += strip.outputs * min(config.cols, op.output.shape[2] - channel)

@@ -1,0 +1,71 @@
+"""Strips so that no operation waits for the pipeline of the one before.
+
+An operation that would be one strip is cut in two, rows 0..cut-1 and the rest,
+    cut = the most rows whose inputs the operation before has made when its own last strip begins
+
+While that last strip runs, the outputs before it have long left the pipeline, and the first strip of the next
+operation needs no others: the array goes on without a gap. The cut moves up by the kernel's reach with each
+operation; where a strip would become too short for its weights to arrive in time, the operation waits once and
+the cut starts at the bottom again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..hw.config import EngineConfig
+from .operations import Operation
+from .strips import Strip, strips
+from .tiles import Tiles
+
+__all__ = ["overlapped"]
+
+_SLACK = 1.25
+"""Cycles of a pass for each cycle that its tile takes on the memory port, so that FIFOs stay full."""
+
+
+def overlapped(ops: Sequence[Operation], config: EngineConfig, network_input: str) -> list[list[Strip]]:
+    """The strips of each operation, in order. The first reader of ``network_input`` has those of its LOADs."""
+    result: list[list[Strip]] = []
+    before: Operation | None = None
+    ready = 0  # rows of `before` that are complete when its last strip begins
+    loading = True
+    for op, after in zip(ops, [*ops[1:], None], strict=True):
+        first = loading and network_input in (op.act.name, op.residual.name if op.residual else None)
+        loading = loading and not first
+        plan = list(strips(op, config, first))
+        chained = (before and _reads(op, before)) or (after and _reads(after, op))
+        if len(plan) == 1 and chained and (cut := _cut(op, before, ready, config)):
+            plan = [plan[0]._replace(y1=cut), plan[0]._replace(y0=cut)]
+        result.append(plan)
+        before, ready = op, plan[-1].y0
+    return result
+
+
+def _reads(op: Operation, other: Operation) -> bool:
+    return other.output.name in (op.act.name, op.residual.name if op.residual else None)
+
+
+def _cut(op: Operation, before: Operation | None, ready: int, config: EngineConfig) -> int:
+    """Rows of the first of two strips, 0 to leave the operation whole."""
+    height, width = op.output.shape[0], op.output.shape[1] * op.window_pixels
+    tiles = Tiles(op, config)
+    # A pass must outlast its tile's way through the port, a strip the pipeline.
+    port = config.rows * tiles.width * config.plane_words / config.planes_per_word
+    pipeline = config.rows + config.cols + 48
+    pixels = max(config.rows, 8, port * _SLACK, pipeline / (tiles.passes * tiles.blocks))
+    least = -(-int(pixels) // width)
+    rows = range(height - least, least - 1, -1)
+    return next((r for r in rows if _made(op, r, before, ready)), rows[0] if rows else 0)
+
+
+def _made(op: Operation, rows: int, before: Operation | None, ready: int) -> bool:
+    """Are all inputs of output rows 0..rows-1 there, if the last strip of ``before`` is still in the pipeline?"""
+    if before is None:
+        return True
+    if op.act.name == before.output.name and op.rows_read(0, rows - 1)[1] >= ready:
+        return False
+    if op.residual is None or op.residual.name != before.output.name:
+        return True
+    last = (rows - 1) * op.window_stride[0] + (op.window[0] - 1) * op.window_dilation[0]
+    return last < ready
