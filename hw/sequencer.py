@@ -78,7 +78,7 @@ class Sequencer(Component):
         m.submodules.passes = passes = PassGenerator(config=self.config)
         m.submodules.loops = loops = LoopNest(config=self.config)
         fields = Signal(record_layout(COMPUTE, self.config))
-        later = Signal.like(fields)
+        steps, later = Signal.like(fields), Signal.like(fields)
         taken, known = Signal(), Signal()
         active, conflict, first_pass, last_pass = Signal(), Signal(), Signal(), Signal()
         free = Signal(init=1)  # no pixel, or the last one, is at the loops
@@ -90,7 +90,7 @@ class Sequencer(Component):
             passes.record_valid.eq(known),
             passes.fields.eq(later),
             passes.take.eq(taken),
-            loops.fields.eq(fields),
+            loops.fields.eq(steps),
             loops.counts.eq(passes.counts),
             loops.load.eq(begins),
             loops.advance.eq((active | may_start) & ~conflict),
@@ -108,6 +108,9 @@ class Sequencer(Component):
         ]
         with m.If(self.started_instr):
             m.d.sync += fields.eq(self.i.payload)
+        # A start that is held back may load the steps: the last pixel of a pass makes none.
+        with m.If(begins_instr):
+            m.d.sync += steps.eq(self.i.payload)
         with m.If(self.popped):
             m.d.sync += later.eq(self.i.payload)
         with m.If(free & ~conflict):
@@ -166,8 +169,8 @@ class Sequencer(Component):
     def _late(self, m: Module, active: Signal, conflict: Signal) -> Signal:
         """Was one of the first pixels of the pass held back just now?
 
-        Tiles keep the first pixels of two passes ``Accumulator.reuse`` cycles apart, but not those behind a bubble: if a
-        pass is shorter than that, the next one starts no sooner than ``reuse`` - 1 cycles after the last bubble.
+        Tiles keep the first pixels of two passes ``Accumulator.reuse`` cycles apart, but not those behind a bubble: if
+        a pass is shorter than that, the next one starts no sooner than ``reuse`` - 1 cycles after the last bubble.
         """
         early, late = Signal(Accumulator.reuse - 1), Signal()  # the pixel at the loops is one of the first
         with m.If(self.started):
