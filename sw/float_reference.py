@@ -30,7 +30,8 @@ def run(
 ) -> dict[str, Array]:
     """Real tensors [N, H, W, C] by name, in the type of ``real`` (float32 or float64).
 
-    ``real``: normalized images [N, H, W, C]; ``batch`` at a time in each thread (0: as many as are fast). Raises ValueError for another shape.
+    ``real``: normalized images [N, H, W, C]; ``batch`` at a time in each thread (0: as many as are fast). Raises
+    ValueError for another shape.
     """
     shape = graph.shapes[graph.input]
     if real.ndim != 4 or real.shape[1:] != shape:
