@@ -10,37 +10,25 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .arithmetic import FloatArray, IntArray, requantize_exact
+from .assembly import finished
 from .formats import QFormat
-from .layers import Prepared, TooFine, code_bounds, prepare
-from .metrics import sqnr_from_sums
+from .layers import Prepared, TooFine, prepare
+from .measure import Batch, Batches, choose_format, measure
 from .network import Layer, QuantizedNetwork, Tensor
 from .protocol import Network, RealLayer
-from .ranges import FL_LIMIT, check_finite, overflow_free_fl
+from .real_layer import Rewritten
+from .refine import Maps, Refinement
 from .report import LayerReport
-from .search import Method, best_fl
+from .search import Method
 from .store import ActivationStore
 
 __all__ = ["DataPhase", "Row", "run_data_phase"]
-
-Batch = tuple[FloatArray, FloatArray]
-"""(float values, exact accumulators) of some images."""
-
-
-class Batches:
-    """The batches of one tensor; ``map`` visits them in threads and returns the results in order."""
-
-    def __init__(self, pool: ThreadPoolExecutor, count: int, batch: Callable[[int], Batch]) -> None:
-        self._pool, self._count, self._batch = pool, count, batch
-
-    def map(self, visit: Callable[[FloatArray, FloatArray], Any]) -> list[Any]:
-        """``[visit(float values, accumulators) for each batch]``."""
-        return list(self._pool.map(lambda b: visit(*self._batch(b)), range(self._count)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +57,11 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class DataPhase:
-    """The quantized network, one row a layer, and the SQNR of the input's codes."""
+    """The quantized network, the layers it was made of, one report row a layer, the SQNR of the input's codes."""
 
     network: QuantizedNetwork
+    made: Network
+    """the trained network with the weights and biases that the corrections left."""
     rows: tuple[Row, ...]
     input_sqnr_db: float
 
@@ -82,6 +72,7 @@ class _State:
     magnitude: dict[str, int]
     roots: dict[str, str]
     """maxpool outputs share their input's format: the tensor whose fl is chosen."""
+    fixed: Mapping[str, int]
 
 
 def run_data_phase(
@@ -98,15 +89,20 @@ def run_data_phase(
     per_channel: bool,
     batch: int,
     threads: int,
+    fixed: Mapping[str, int] | None = None,
+    refine: Refinement | None = None,
 ) -> DataPhase:
     """Choose every activation's fl; see the module. ``input_format``: width and signedness of the input.
 
-    ``caps`` bounds the fl of single tensors. Raises TooFine where another cap is needed.
+    ``caps`` bounds the fl of single tensors, ``fixed`` sets them; ``refine`` corrects each layer as its inputs
+    freeze. Raises TooFine where another cap is needed.
     """
+    fixed = {} if fixed is None else fixed
     batches = math.ceil(images.shape[0] / batch)
     last_use = {name: i for i, layer in enumerate(network.layers) for name in layer.inputs}
     layers: list[Layer] = []
     rows: list[Row] = []
+    corrected: list[RealLayer] = []
     with ActivationStore() as store, ThreadPoolExecutor(threads or _cores()) as pool:
 
         def remember(name: str, fmt: QFormat, get: Callable[[int], Batch], layer: Layer | None) -> None:
@@ -124,21 +120,46 @@ def run_data_phase(
 
         zero = np.zeros(1, np.int64)
         name, source = network.input, Batches(pool, batches, input_batch)
-        fmt = _choose(name, source, zero, input_format, -math.inf, math.inf, method, caps.get(name))
-        input_sqnr, _ = _measure(source, zero - fmt.fl, fmt, -math.inf, math.inf)
-        state = _State({name: fmt}, {name: max(-fmt.min, fmt.max)}, {name: name})
+        fmt = choose_format(
+            name, source, zero, input_format, -math.inf, math.inf, method, caps.get(name), fixed.get(name)
+        )
+        input_sqnr, _ = measure(source, zero - fmt.fl, fmt, -math.inf, math.inf)
+        state = _State({name: fmt}, {name: max(-fmt.min, fmt.max)}, {name: name}, fixed)
         remember(name, fmt, input_batch, None)
         for b in range(batches):
             store["float:" + name, b] = input_batch(b)[0]
         for i, real_layer in enumerate(network.layers):
             out = real_layer.output
+            made: RealLayer = real_layer
+            fl = wgt_fl.get(real_layer.name)
+            if refine is not None and fl is not None:
+
+                def visit(of: Callable[[Maps], Any], real_layer: RealLayer = real_layer) -> list[Any]:
+                    def one(b: int) -> Any:
+                        return of((
+                            b * batch,
+                            [store["float:" + n, b] for n in real_layer.inputs],
+                            [store["code:" + n, b] for n in real_layer.inputs],
+                        ))  # fmt: skip
+
+                    return list(pool.map(one, range(batches)))
+
+                made, fl = refine.apply(
+                    real_layer,
+                    wgt_fl=fl,
+                    wgt_width=wgt_width(real_layer.name),
+                    formats=state.formats,
+                    size=network.shapes[out][:2],
+                    images=images.shape[0],
+                    visit=visit,
+                )
             try:
                 ready = prepare(
-                    real_layer,
+                    made,
                     formats=state.formats,
                     magnitude=state.magnitude,
                     channels=network.shapes[out][2],
-                    wgt_fl=wgt_fl.get(real_layer.name),
+                    wgt_fl=fl,
                     wgt_width=wgt_width(real_layer.name),
                     acc_width=acc_width,
                     per_channel=per_channel,
@@ -159,10 +180,11 @@ def run_data_phase(
             pairs = Batches(pool, batches, output_batch)
             fmt, layer = _finish(real_layer, ready, pairs, state, method, caps, act_width(out))
             lo, hi = (-math.inf, math.inf) if layer.kind == "maxpool" else (real_layer.lo, real_layer.hi)
-            sqnr, saturated = _measure(pairs, layer.shift, fmt, lo, hi)
+            sqnr, saturated = measure(pairs, layer.shift, fmt, lo, hi)
             remember(out, fmt, output_batch, layer)
             store.forget("acc")
             layers.append(layer)
+            corrected.append(made)
             act_fl = state.formats[real_layer.inputs[0]].fl
             rows.append(
                 Row(name=layer.name, layer=layer, act_fl=act_fl, out=fmt, saturated=saturated, sqnr_db=sqnr)
@@ -178,7 +200,8 @@ def run_data_phase(
         tensors={n: Tensor(name=n, shape=network.shapes[n], format=f) for n, f in state.formats.items()},
         layers=tuple(layers),
     )
-    return DataPhase(network=quantized, rows=tuple(rows), input_sqnr_db=input_sqnr)
+    made_of = Rewritten(network, corrected)
+    return DataPhase(network=quantized, made=made_of, rows=tuple(rows), input_sqnr_db=input_sqnr)
 
 
 def _finish(
@@ -194,14 +217,14 @@ def _finish(
     source, out = real.inputs[0], real.output
     if real.kind == "maxpool":
         fmt = state.formats[source]
-        layer = replace(ready.layer, shift=np.zeros(len(ready.fl_acc), np.int64), lo=fmt.min, hi=fmt.max)
         state.magnitude[out], state.roots[out] = state.magnitude[source], state.roots[source]
+        layer = finished(real, ready, fmt)
     else:
         kind = QFormat(width, 0, not _never_negative(real, ready.layer, state.formats))
-        fmt = _choose(out, pairs, ready.fl_acc, kind, real.lo, real.hi, method, caps.get(out))
-        lo, hi = code_bounds(real.lo, real.hi, fmt)
-        layer = replace(ready.layer, shift=ready.fl_acc - fmt.fl, lo=lo, hi=hi)
-        state.magnitude[out], state.roots[out] = max(abs(lo), abs(hi)), out
+        fixed = state.fixed.get(out)
+        fmt = choose_format(out, pairs, ready.fl_acc, kind, real.lo, real.hi, method, caps.get(out), fixed)
+        layer = finished(real, ready, fmt)
+        state.magnitude[out], state.roots[out] = max(abs(layer.lo), abs(layer.hi)), out
     state.formats[out] = fmt
     return fmt, layer
 
@@ -211,67 +234,6 @@ def _never_negative(real: RealLayer, layer: Layer, formats: Mapping[str, QFormat
     terms = [values for values in (layer.wgt, layer.bias) if values is not None]
     positive = all(int(values.min()) >= 0 for values in terms)
     return real.lo >= 0.0 or (positive and not any(formats[name].signed for name in real.inputs))
-
-
-def _choose(
-    name: str,
-    pairs: Batches,
-    fl_acc: IntArray,
-    kind: QFormat,
-    lo: float,
-    hi: float,
-    method: Method,
-    cap: int | None,
-) -> QFormat:
-    """The format of a tensor: start at the overflow-free fl of the float values, take the smallest loss."""
-
-    def extremes(real: FloatArray, acc: FloatArray) -> tuple[float, float]:
-        low, high = float(real.min()), float(real.max())
-        if not (math.isfinite(low) and math.isfinite(high)):
-            check_finite(name, real, "the network overflows on these images; check scale, mean and std")
-        return low, high
-
-    ends = pairs.map(extremes)
-    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-    start = overflow_free_fl(low, high, kind.width, kind.signed)
-    top = FL_LIMIT if cap is None else min(cap, FL_LIMIT)
-    candidates = list(dict.fromkeys(max(-FL_LIMIT, min(start + offset, top)) for offset in method.offsets))
-    if len(candidates) == 1:
-        return replace(kind, fl=candidates[0])
-
-    def losses(real: FloatArray, acc: FloatArray) -> list[float]:
-        result = []
-        real = np.ldexp(real, start)  # in units of the overflow-free format: squares stay in range
-        for fl in candidates:
-            error = requantize_exact(acc, fl_acc - fl, *code_bounds(lo, hi, replace(kind, fl=fl)))
-            error = np.ldexp(error, start - fl, out=error)
-            error -= real
-            result.append(float(method.loss(error)))
-        return result
-
-    total = np.sum(pairs.map(losses), axis=0)
-    return replace(kind, fl=best_fl(candidates, total.tolist()))
-
-
-def _measure(pairs: Batches, shift: IntArray, fmt: QFormat, lo: float, hi: float) -> tuple[float, float]:
-    """(SQNR in dB, percent of codes the format cuts off) of the frozen format."""
-    bounds = code_bounds(lo, hi, fmt)
-
-    def visit(real: FloatArray, acc: FloatArray) -> tuple[float, float, int, int]:
-        code = requantize_exact(acc, shift, -(2**62), 2**62)
-        cut = 0
-        if hi * 2.0**fmt.fl > fmt.max:
-            cut += int(np.count_nonzero(code > fmt.max))
-        if lo * 2.0**fmt.fl < fmt.min:
-            cut += int(np.count_nonzero(code < fmt.min))
-        error = np.clip(code, *bounds, out=code)
-        real = np.ldexp(real, fmt.fl)  # in units of one code: squares stay in range
-        error -= real
-        noise = float(np.sum(error * error, dtype=np.float64))
-        return float(np.sum(real * real, dtype=np.float64)), noise, cut, code.size
-
-    signal, noise, cut, count = (sum(column) for column in zip(*pairs.map(visit), strict=True))
-    return sqnr_from_sums(signal, noise), 100.0 * cut / max(count, 1)
 
 
 def _cores() -> int:

@@ -10,63 +10,19 @@ two layers at a time (beyond a gigabyte they go to temporary files).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .arithmetic import FloatArray
-from .data_phase import run_data_phase
-from .formats import QFormat
-from .layers import TooFine
+from .blas_threads import one_blas_thread
 from .network import QuantizedNetwork
+from .options import Options
 from .overflow import prove
+from .pipeline import Pipeline
 from .protocol import Network
 from .ranges import check_finite
 from .report import QuantizationReport
-from .search import DEFAULT_METHOD, method_named, search_weights
 
 __all__ = ["Options", "Quantization", "quantize"]
-
-_WIDTHS = (2, 3, 4, 5, 6, 7, 8, 16)
-_RESTARTS = 64
-_BATCH_VALUES = 1 << 23  # of one tensor in one batch
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How to quantize. Widths in bits, 2..8 or 16; the maps override them for single tensors and layers."""
-
-    act_width: int = 8
-    wgt_width: int = 8
-    acc_width: int = 32
-    method: str = DEFAULT_METHOD
-    per_channel: bool = False
-    """one fl per output channel of the weights instead of one per layer."""
-    input_range: tuple[float, float] | None = None
-    """the real range any input can have, from its preprocessing; unsigned codes where it is known to
-    start at 0 or above."""
-    act_widths: Mapping[str, int] = field(default_factory=dict)
-    """by tensor name."""
-    wgt_widths: Mapping[str, int] = field(default_factory=dict)
-    """by layer name."""
-    batch: int = 0
-    """calibration images run at a time, in each thread; 0: 16, fewer for large maps. No result depends on it."""
-    threads: int = 0
-    """batches run at a time; 0: one a core. No result depends on it."""
-
-    def __post_init__(self) -> None:
-        for name, width in (
-            ("act_width", self.act_width), ("wgt_width", self.wgt_width),
-            *((f"act_widths[{key!r}]", value) for key, value in self.act_widths.items()),
-            *((f"wgt_widths[{key!r}]", value) for key, value in self.wgt_widths.items()),
-        ):  # fmt: skip
-            if width not in _WIDTHS:
-                raise ValueError(f"{name} must be 2 to 8 or 16 bits, not {width!r}")
-        if not isinstance(self.acc_width, int) or not 8 <= self.acc_width <= 53:
-            raise ValueError(f"acc_width must be 8 to 53 bits, not {self.acc_width!r}")
-        for name, value in (("batch", self.batch), ("threads", self.threads)):
-            if not isinstance(value, int) or value < 0:
-                raise ValueError(f"{name} must be 0 or a positive integer, not {value!r}")
-        method_named(self.method)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +41,6 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
     and where a layer cannot fit the accumulator (AccumulatorOverflow).
     """
     chosen = options or Options()
-    method = method_named(chosen.method)
     shape = network.shapes[network.input]
     if images.ndim != 4 or images.shape[0] < 1 or images.shape[1:] != shape:
         raise ValueError(
@@ -93,49 +48,20 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
             f"not {list(images.shape)}"
         )
     check_finite(network.input, images, "calibrate with images that hold numbers only")
-    wgt_fl = {}
     for layer in network.layers:
         for values, what in ((layer.weight, "weight"), (layer.bias, "bias")):
             if values is not None:
                 cure = "the file is damaged or the training diverged; export the model again"
                 check_finite(f"{layer.name} {what}", values, cure)
-        if layer.weight is not None and layer.kind == "conv":
-            width = chosen.wgt_widths.get(layer.name, chosen.wgt_width)
-            wgt_fl[layer.name] = search_weights(layer.weight, width, method, chosen.per_channel)
-    largest = max(h * w * c for h, w, c in network.shapes.values())
-    signed = chosen.input_range is None or chosen.input_range[0] < 0.0
-    input_width = chosen.act_widths.get(network.input, chosen.act_width)
-    caps: dict[str, int] = {}
-    for _ in range(_RESTARTS):
-        try:
-            result = run_data_phase(
-                network,
-                images,
-                method=method,
-                wgt_fl=wgt_fl,
-                caps=caps,
-                input_format=QFormat(input_width, 0, signed),
-                act_width=lambda name: chosen.act_widths.get(name, chosen.act_width),
-                wgt_width=lambda name: chosen.wgt_widths.get(name, chosen.wgt_width),
-                acc_width=chosen.acc_width,
-                per_channel=chosen.per_channel,
-                batch=chosen.batch or max(1, min(16, _BATCH_VALUES // largest)),
-                threads=chosen.threads,
-            )
-            break
-        except TooFine as error:
-            caps[error.tensor] = error.fl
-    else:
-        raise ValueError(
-            f"tensors {', '.join(map(repr, caps))} find no fl that their residual additions can take: "
-            "quantize with more weight bits, or with one fl per layer"
-        )
+    with one_blas_thread():
+        result = Pipeline(network, images, chosen).run()
     needed = prove(result.network, chosen.acc_width)
     report = QuantizationReport(
         network=network.name,
-        method=method.name,
+        method=chosen.method,
         act_width=chosen.act_width,
         wgt_width=chosen.wgt_width,
+        correct=chosen.correct,
         acc_width=chosen.acc_width,
         per_channel=chosen.per_channel,
         images=int(images.shape[0]),

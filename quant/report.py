@@ -51,6 +51,8 @@ class QuantizationReport:
     input_format: str
     input_sqnr_db: float
     layers: tuple[LayerReport, ...]
+    correct: tuple[str, ...] = ()
+    """corrections applied."""
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of JSON types; an infinite SQNR becomes None, a negative infinite one "-inf"."""
@@ -68,6 +70,7 @@ class QuantizationReport:
             rows.append(LayerReport(**values))
         known = {f.name for f in fields(cls)}
         rest = {key: value for key, value in data.items() if key in known and key != "layers"}
+        rest["correct"] = tuple(rest.get("correct", ()))
         rest["input_sqnr_db"] = _number(rest["input_sqnr_db"])
         return cls(layers=tuple(rows), **rest)
 
@@ -86,8 +89,9 @@ class QuantizationReport:
         lines = [
             "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in rows
         ]
+        how = " + ".join((self.method, *self.correct))
         title = (
-            f"{self.network}: {self.method}, activations {self.act_width} bits, weights {self.wgt_width} bits "
+            f"{self.network}: {how}, activations {self.act_width} bits, weights {self.wgt_width} bits "
             f"{'per channel' if self.per_channel else 'per layer'}, {self.images} calibration images, "
             f"input {self.input_format} at {_decibels(self.input_sqnr_db)} dB"
         )

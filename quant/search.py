@@ -15,6 +15,7 @@ import numpy as np
 
 from .arithmetic import FloatArray, IntArray, round_half_even
 from .formats import QFormat
+from .range_rules import RULES, Histogram, rule_losses
 from .ranges import FL_LIMIT, overflow_free_fl
 
 __all__ = ["DEFAULT_METHOD", "METHODS", "Method", "best_fl", "method_named", "search_weights"]
@@ -27,6 +28,10 @@ class Method:
     name: str
     power: int
     offsets: tuple[int, ...]
+    rule: str = ""
+    """one of ``range_rules.RULES`` where the values' histogram decides instead of the error."""
+    by_output: bool = False
+    """where this is only the start of a search by the network's output (``output_search``)."""
 
     def loss(self, error: FloatArray, axis: int | tuple[int, ...] | None = None) -> FloatArray:
         """``sum |error|**power``, over all elements or over ``axis``."""
@@ -40,6 +45,8 @@ METHODS: dict[str, Method] = {
         Method("non-overflow", 1, (0,)),
         Method("qiu-l1", 1, (0, 1, -1, 2, -2, 3, 4, 5, 6)),
         Method("qiu-l2", 2, (0, 1, -1, 2, 3)),
+        *(Method(rule, 2, (0, 1, 2, 3), rule=rule) for rule in RULES),
+        Method("output", 2, (0, 1, -1, 2, 3), by_output=True),
     )
 }
 DEFAULT_METHOD = "qiu-l2"
@@ -73,6 +80,10 @@ def search_weights(weight: FloatArray, width: int, method: Method, per_channel: 
 
 def _search_row(rows: FloatArray, width: int, method: Method) -> IntArray:
     start = np.array([overflow_free_fl(float(row.min()), float(row.max()), width) for row in rows], np.int64)
+    if method.rule:
+        return np.array(
+            [_by_rule(row, int(fl), width, method) for row, fl in zip(rows, start, strict=True)], np.int64
+        )
     losses = []
     limits = QFormat(width, 0)
     for offset in method.offsets:
@@ -82,3 +93,9 @@ def _search_row(rows: FloatArray, width: int, method: Method) -> IntArray:
     choice = np.argmin(np.stack(losses), axis=0)
     best: IntArray = start + np.asarray(method.offsets, np.int64)[choice]
     return np.clip(best, -FL_LIMIT, FL_LIMIT)
+
+
+def _by_rule(row: FloatArray, start: int, width: int, method: Method) -> int:
+    seen = Histogram.of(row, width - 1 - start)
+    losses = rule_losses(method.rule, seen, method.offsets, 1 << width - 1)
+    return max(-FL_LIMIT, min(FL_LIMIT, start + best_fl(method.offsets, losses)))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import onnx
 import onnxruntime  # type: ignore[import-untyped]
 
-from .blas_threads import batch_size, workers
+from ..quant.blas_threads import batch_size, workers
 from .graph import Graph
 
 __all__ = ["FloatSession", "flat_logits", "run", "with_dynamic_batch"]

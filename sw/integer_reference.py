@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..quant.arithmetic import requantize_exact
+from ..quant.blas_threads import batch_size, workers
 from ..quant.network import Layer, QuantizedNetwork
 from ..quant.overflow import code_magnitudes, layer_bound
-from .blas_threads import batch_size, workers
 from .windows import conv_sum, window_max, window_sum
 
 __all__ = ["accumulate", "run", "run_layer"]

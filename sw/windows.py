@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .blas_threads import one_blas_thread
+from ..quant.blas_threads import one_blas_thread
 
 __all__ = ["Pads", "Pair", "conv_sum", "output_size", "window_max", "window_sum"]
 

@@ -1,7 +1,7 @@
 """The number of BLAS threads is one inside and what it was outside."""
 
-from systolith.sw import blas_threads
-from systolith.sw.blas_threads import one_blas_thread, workers
+from systolith.quant import blas_threads
+from systolith.quant.blas_threads import one_blas_thread, workers
 
 
 def test_restores_the_number_of_threads() -> None:

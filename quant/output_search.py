@@ -1,0 +1,175 @@
+"""Greedy search by the network's output: a format stays changed only if the logits come out better.
+
+``fl = argmin over fl, fl-1, fl+1 of sum |logits_float - logits(fl)|**2`` on calibration images
+
+Starting from formats that another method chose, every fl is visited in turn - input, each layer's weights
+(one fl a layer, or all channels of it shifted together), each activation, the output - and again until no
+single change helps (Angel-Eye, Guo et al., TCAD 2018, section IV, takes the end accuracy as this loss).
+A candidate runs the network from the first layer that it touches; everything before is kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from .arithmetic import FloatArray, IntArray, quantize_real, requantize_exact
+from .assembly import assemble
+from .formats import QFormat
+from .layers import TooFine
+from .network import Layer, QuantizedNetwork
+from .overflow import AccumulatorOverflow, code_magnitudes, layer_bound
+from .protocol import Network
+from .ranges import FL_LIMIT
+
+__all__ = ["Formats", "search_by_output"]
+
+_VISITS = 3
+_GAIN = 1e-3
+"""A change must lower the loss by this part: less is within the noise of the calibration images."""
+
+
+@dataclass(frozen=True)
+class Formats:
+    """Everything that the search moves: the format of each tensor, the fl [K] of each layer's weights."""
+
+    tensors: Mapping[str, QFormat]
+    wgt_fl: Mapping[str, IntArray]
+
+    def moved(self, kind: str, name: str, step: int) -> Formats:
+        """The same with one fl moved by ``step``."""
+        if kind == "wgt":
+            return Formats(self.tensors, {**self.wgt_fl, name: self.wgt_fl[name] + step})
+        old = self.tensors[name]
+        return Formats({**self.tensors, name: QFormat(old.width, old.fl + step, old.signed)}, self.wgt_fl)
+
+
+class _Runner:
+    """Runs integer networks on fixed images, from a given layer on, and keeps what came before."""
+
+    def __init__(
+        self, network: Network, images: FloatArray, target: FloatArray, batch: int, pool: ThreadPoolExecutor
+    ) -> None:
+        self._network, self._target, self._pool = network, target, pool
+        self._parts = [slice(i, i + batch) for i in range(0, images.shape[0], batch)]
+        self._images = images
+        self._kept: list[dict[str, FloatArray]] = [{} for _ in self._parts]
+
+    def loss(
+        self, quantized: QuantizedNetwork, first: int, keep: bool = False, limit: float = math.inf
+    ) -> float:
+        """Squared error of the first output; layers before ``first`` are as in the network last kept (-1: none)."""
+        magnitude = code_magnitudes(quantized)
+        bounds = {layer.name: max(layer_bound(layer, magnitude)) for layer in quantized.layers}
+        output = quantized.outputs[0]
+        step = quantized.tensors[output].format.step
+
+        def run(i: int) -> float:
+            live = dict(self._kept[i])
+            if first < 0:
+                real = self._images[self._parts[i]]
+                live = {quantized.input: _codes(real, quantized.tensors[quantized.input].format)}
+            for layer in quantized.layers[max(first, 0) :]:
+                inputs = [live[name] for name in layer.inputs]
+                live[layer.output] = self._run_layer(layer, inputs, bounds[layer.name])
+            if keep:
+                self._kept[i] = live
+            error = live[output] * step - self._target[self._parts[i]]
+            return float(np.sum(np.square(error, dtype=np.float64)))
+
+        return float(sum(self._pool.map(run, range(len(self._parts)))))
+
+    def _run_layer(self, layer: Layer, inputs: Sequence[FloatArray], bound: int) -> FloatArray:
+        acc = self._network.accumulate(layer, inputs, bound)
+        if layer.kind != "maxpool":
+            acc = requantize_exact(acc, layer.shift, layer.lo, layer.hi)
+        return acc.astype(np.float32, copy=False)
+
+
+def _codes(real: FloatArray, fmt: QFormat) -> FloatArray:
+    return quantize_real(real, fmt).astype(np.float32)
+
+
+def search_by_output(
+    network: Network,
+    real: Network,
+    images: FloatArray,
+    start: Formats,
+    *,
+    wgt_width: Callable[[str], int],
+    acc_width: int,
+    per_channel: bool,
+    weights: bool,
+    batch: int,
+    threads: int,
+) -> Formats:
+    """The formats that no single move improves; ``network`` holds the corrected layers, ``real`` the trained ones.
+
+    ``weights`` False leaves the weights' fl alone (their codes were fitted to it).
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        target = _float_output(real, images, batch, pool)
+        runner = _Runner(network, images, target, batch, pool)
+
+        def build(formats: Formats) -> QuantizedNetwork | None:
+            try:
+                return assemble(network, formats.tensors, formats.wgt_fl, wgt_width, acc_width, per_channel)
+            except (TooFine, AccumulatorOverflow):
+                return None
+
+        built = build(start)
+        if built is None:
+            return start
+        best, loss = start, runner.loss(built, -1, keep=True)
+        moves = _moves(network, weights)
+        still = 0
+        for kind, name, first in moves * _VISITS:
+            if still >= len(moves) or loss == 0.0:
+                break
+            still += 1
+            for step in (1, -1):
+                candidate = best.moved(kind, name, step)
+                while _within(candidate, kind, name) and (built := build(candidate)) is not None:
+                    found = runner.loss(built, first)
+                    if found >= loss * (1.0 - _GAIN):
+                        break
+                    best, loss, still = candidate, found, 0
+                    candidate = best.moved(kind, name, step)
+                if still == 0:
+                    break
+            if still == 0:
+                built = build(best)
+                assert built is not None
+                runner.loss(built, first, keep=True)
+                still = 1
+    return best
+
+
+def _moves(network: Network, weights: bool) -> list[tuple[str, str, int]]:
+    """(kind, name, first layer to run) of everything that has an fl of its own, in the network's order."""
+    moves = [("act", network.input, -1)]
+    for i, layer in enumerate(network.layers):
+        if weights and layer.kind == "conv":
+            moves.append(("wgt", layer.name, i))
+        if layer.kind != "maxpool":
+            moves.append(("act", layer.output, i))
+    return moves
+
+
+def _within(formats: Formats, kind: str, name: str) -> bool:
+    fl = formats.wgt_fl[name] if kind == "wgt" else np.array([formats.tensors[name].fl])
+    return bool(np.all(np.abs(fl) <= FL_LIMIT))
+
+
+def _float_output(network: Network, images: FloatArray, batch: int, pool: ThreadPoolExecutor) -> FloatArray:
+    def run(first: int) -> FloatArray:
+        live: dict[str, FloatArray] = {network.input: np.asarray(images[first : first + batch], np.float32)}
+        for layer in network.layers:
+            live[layer.output] = network.forward(layer, [live[name] for name in layer.inputs])
+        return live[network.outputs[0]]
+
+    return np.concatenate(list(pool.map(run, range(0, images.shape[0], batch))))

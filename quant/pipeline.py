@@ -1,0 +1,134 @@
+"""The order of the quantizer's steps.
+
+equalize -> weight phase -> data phase, each layer corrected as its inputs freeze
+         -> search by the network's output -> data phase again at the formats found
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from .arithmetic import FloatArray, IntArray
+from .balance import balance, observe
+from .data_phase import DataPhase, run_data_phase
+from .equalization import rescale
+from .formats import QFormat
+from .layers import TooFine
+from .options import Options
+from .output_search import Formats, search_by_output
+from .protocol import Network
+from .refine import Refinement
+from .search import method_named, search_weights
+
+__all__ = ["Pipeline"]
+
+_RESTARTS = 64
+_BATCH_VALUES = 1 << 23  # of one tensor in one batch
+_OBSERVED = 64
+_SEARCH_IMAGES = 64
+_SEARCH_VALUES = 1 << 26  # activations of all images together, in the search by the output
+
+
+class Pipeline:
+    """One quantization of ``network`` on ``images`` (checked by the caller)."""
+
+    def __init__(self, network: Network, images: FloatArray, options: Options) -> None:
+        self._images, self._options = images, options
+        self._method = method_named(options.method)
+        largest = max(h * w * c for h, w, c in network.shapes.values())
+        self._batch = options.batch or max(1, min(16, _BATCH_VALUES // largest))
+        self._network = self._equalized(network)
+        self._fixed: Mapping[str, int] = {}
+        self._caps: dict[str, int] = {}
+
+    def run(self) -> DataPhase:
+        """All steps; raises ValueError where no formats fit."""
+        chosen = self._options
+        wgt_fl = {
+            layer.name: search_weights(
+                layer.weight, self._wgt_width(layer.name), self._method, chosen.per_channel
+            )
+            for layer in self._network.layers
+            if layer.weight is not None and layer.kind == "conv"
+        }
+        rounding = "round" in chosen.correct
+        refine = None
+        if rounding or "bias" in chosen.correct:
+            refine = Refinement(rounding=rounding, per_channel=chosen.per_channel)
+        result = self._phase(wgt_fl, refine)
+        if not self._method.by_output:
+            return result
+        start = Formats(
+            {name: tensor.format for name, tensor in result.network.tensors.items()},
+            {
+                layer.name: layer.wgt_fl
+                for layer in result.network.layers
+                if layer.kind == "conv" and layer.wgt_fl is not None
+            },
+        )
+        values = sum(h * w * c for h, w, c in self._network.shapes.values())
+        count = max(1, min(_SEARCH_IMAGES, _SEARCH_VALUES // values))
+        found = search_by_output(
+            result.made,
+            self._network,
+            self._images[:: max(1, len(self._images) // count)][:count],
+            start,
+            wgt_width=self._wgt_width,
+            acc_width=chosen.acc_width,
+            per_channel=chosen.per_channel,
+            weights=not rounding,
+            batch=self._batch,
+            threads=chosen.threads or _cores(),
+        )
+        self._fixed = {name: fmt.fl for name, fmt in found.tensors.items()}
+        if refine is not None:
+            refine = Refinement(rounding=rounding, per_channel=chosen.per_channel, offsets=())
+        return self._phase(dict(found.wgt_fl), refine)
+
+    def _equalized(self, network: Network) -> Network:
+        octaves = "shift" in self._options.correct
+        if not octaves and "equalize" not in self._options.correct:
+            return network
+        count = max(1, len(self._images) // _OBSERVED)
+        seen = observe(network, self._images[::count][:_OBSERVED], self._batch)
+        widths = {"act_width": self._options.act_width, "wgt_width": self._options.wgt_width}
+        return rescale(network, balance(network, seen, octaves=octaves, **widths))
+
+    def _wgt_width(self, name: str) -> int:
+        return self._options.wgt_widths.get(name, self._options.wgt_width)
+
+    def _act_width(self, name: str) -> int:
+        return self._options.act_widths.get(name, self._options.act_width)
+
+    def _phase(self, wgt_fl: Mapping[str, IntArray], refine: Refinement | None) -> DataPhase:
+        chosen, name = self._options, self._network.input
+        signed = chosen.input_range is None or chosen.input_range[0] < 0.0
+        for _ in range(_RESTARTS):
+            try:
+                return run_data_phase(
+                    self._network,
+                    self._images,
+                    method=self._method,
+                    wgt_fl=wgt_fl,
+                    caps=self._caps,
+                    input_format=QFormat(self._act_width(name), 0, signed),
+                    act_width=self._act_width,
+                    wgt_width=self._wgt_width,
+                    acc_width=chosen.acc_width,
+                    per_channel=chosen.per_channel,
+                    batch=self._batch,
+                    threads=chosen.threads,
+                    fixed=self._fixed,
+                    refine=refine,
+                )
+            except TooFine as error:
+                self._caps[error.tensor] = error.fl
+        raise ValueError(
+            f"tensors {', '.join(map(repr, self._caps))} find no fl that their residual additions can take: "
+            "quantize with more weight bits, or with one fl per layer"
+        )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

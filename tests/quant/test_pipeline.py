@@ -1,0 +1,167 @@
+"""Equalization, bias correction, learned rounding and the search by the output on small networks."""
+
+import numpy as np
+import pytest
+from systolith.quant.arithmetic import quantize_real
+from systolith.quant.balance import balance, observe
+from systolith.quant.equalization import FIXED, channel_groups, rescale
+from systolith.quant.metrics import sqnr_db
+from systolith.quant.options import CORRECTIONS
+from systolith.quant.overflow import prove
+from systolith.quant.quantizer import Options, Quantization, quantize
+from systolith.quant.samples import kernel_rows, pixels, windows
+from systolith.sw import float_reference, integer_reference
+from systolith.sw.graph import Graph, RealLayer
+
+
+def network(hi: float = np.inf) -> Graph:
+    """x -> a (relu) -> b + copy(x') -> pool -> fully connected y, with very different channels."""
+    rng = np.random.default_rng(0)
+    uneven = 2.0 ** rng.integers(-4, 5, 6)
+    first = rng.normal(size=(6, 3, 3, 3)) * uneven[:, None, None, None]
+    layers = (
+        RealLayer(name="a", kind="conv", inputs=("x",), output="a", kernel=(3, 3), pads=(1, 1, 1, 1),
+                  weight=first, bias=rng.normal(size=6) * uneven, lo=0.0, hi=hi),
+        RealLayer(name="s", kind="conv", inputs=("a",), output="s", weight=np.eye(6)[:, :, None, None]),
+        RealLayer(name="b", kind="conv", inputs=("a", "s"), output="b", kernel=(3, 3), pads=(1, 1, 1, 1),
+                  weight=rng.normal(size=(6, 6, 3, 3)) / uneven[:, None, None] * uneven[:, None, None, None],
+                  lo=0.0),
+        RealLayer(name="p", kind="maxpool", inputs=("b",), output="p", kernel=(2, 2), stride=(2, 2)),
+        RealLayer(name="y", kind="conv", inputs=("p",), output="y", kernel=(4, 4),
+                  weight=rng.normal(size=(5, 6, 4, 4)) / uneven[:, None, None], bias=rng.normal(size=5)),
+    )  # fmt: skip
+    shapes = {"x": (8, 8, 3), "a": (8, 8, 6), "s": (8, 8, 6), "b": (8, 8, 6), "p": (4, 4, 6), "y": (1, 1, 5)}
+    return Graph(name="n", input="x", outputs=("y",), shapes=shapes, layers=layers)
+
+
+def images(count: int = 48) -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(count, 8, 8, 3)).astype(np.float32)
+
+
+def logits_db(graph: Graph, found: Quantization, real: np.ndarray) -> float:
+    net = found.network
+    codes = integer_reference.run(net, quantize_real(real, net.tensors["x"].format))["y"]
+    return sqnr_db(float_reference.run(graph, real)["y"], codes * net.tensors["y"].format.step)
+
+
+def test_groups_follow_copies_residuals_and_pools() -> None:
+    groups = channel_groups(network())
+    assert np.all(groups["x"] == FIXED) and np.all(groups["y"] == FIXED)
+    for name in ("s", "b", "p"):
+        assert np.array_equal(groups[name], groups["a"])
+    assert len(set(groups["a"].tolist())) == 6
+    assert np.all(channel_groups(network(hi=6.0))["p"] == FIXED)
+
+
+@pytest.mark.parametrize("octaves", [False, True])
+def test_equalization_is_exact_and_evens_the_channels_out(octaves: bool) -> None:
+    graph, real = network(), images()
+    seen = observe(graph, real)
+    factors = balance(graph, seen, octaves=octaves)
+    even = rescale(graph, factors)
+    live = {"x": real.astype(np.float64)}
+    for layer in even.layers:
+        live[layer.output] = even.forward(layer, [live[name] for name in layer.inputs])
+    expected = float_reference.run(graph, real.astype(np.float64), "all")
+    assert live["y"] == pytest.approx(expected["y"], rel=1e-9, abs=1e-9)
+    assert live["b"] == pytest.approx(expected["b"] * factors["b"], rel=1e-9, abs=1e-9)
+    peaks = seen.peak["a"]
+    assert np.ptp(np.log2(peaks * factors["a"])) < np.ptp(np.log2(peaks))
+    assert not octaves or all(np.all(np.frexp(f)[0] == 0.5) for f in factors.values())
+
+
+def test_nothing_to_equalize() -> None:
+    graph = network(hi=6.0)
+    assert balance(graph, observe(graph, images(2))) == {}
+    assert rescale(graph, {}).layers[0].weight == pytest.approx(graph.layers[0].weight)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_corrections_help_on_other_images(per_channel: bool) -> None:
+    graph, real, other = network(), images(), images(96)[48:]
+    plain = logits_db(graph, quantize(graph, real, Options(wgt_width=4, per_channel=per_channel)), other)
+    for names in (("bias",), ("round",), ("equalize",), ("equalize", "round"), ("shift", "round")):
+        options = Options(wgt_width=4, per_channel=per_channel, correct=names)
+        found = quantize(graph, real, options)
+        prove(found.network)
+        assert found.report.correct == names
+        if "round" in names:
+            assert logits_db(graph, found, other) > plain + 1.0
+
+
+def test_bias_takes_the_mean_error() -> None:
+    """With the correction, the mean of a layer's output over the calibration images is the float network's."""
+    graph, real = network(), images()
+    first = Graph(name="n", input="x", outputs=("a",), shapes=graph.shapes, layers=graph.layers[:1])
+    linear = Graph(**{**vars(first), "layers": (RealLayer(**{**vars(graph.layers[0]), "lo": -np.inf}),)})
+    errors = []
+    for names in ((), ("bias",)):
+        net = quantize(linear, real, Options(wgt_width=3, act_width=16, correct=names)).network
+        codes = integer_reference.run(net, quantize_real(real, net.tensors["x"].format))["a"]
+        error = codes * net.tensors["a"].format.step - float_reference.run(linear, real)["a"]
+        errors.append(float(np.abs(error.mean(axis=(0, 1, 2))).max()))
+    assert errors[1] < 2.0 * net.tensors["a"].format.step < errors[0]
+
+
+def test_windows_are_what_a_convolution_reads() -> None:
+    weight = np.random.default_rng(2).normal(size=(4, 3, 3, 2))
+    layer = RealLayer(name="c", kind="conv", inputs=("x",), output="y", kernel=(3, 2), stride=(2, 1),
+                      dilation=(1, 2), pads=(1, 0, 1, 1), weight=weight)  # fmt: skip
+    graph = Graph(
+        name="g", input="x", outputs=("y",), shapes={"x": (8, 8, 3), "y": (4, 7, 4)}, layers=(layer,)
+    )
+    real = images(5)
+    expected = float_reference.run(graph, real)["y"].reshape(5, -1, 4)
+    at = pixels(3, 5, 28, 9)
+    assert len(np.unique(at, axis=0)) == 45
+    assert layer.weight is not None
+    found = windows(real, layer, at, 7) @ kernel_rows(layer.weight).T
+    assert found == pytest.approx(expected[at[:, 0], at[:, 1]], abs=1e-5)
+
+
+@pytest.mark.parametrize("correct", [(), ("equalize", "round"), ("shift", "bias")])
+@pytest.mark.parametrize("method", ["qiu-l2", "output"])
+def test_deterministic(method: str, correct: tuple[str, ...]) -> None:
+    graph, real = network(), images(20)
+    runs = [
+        quantize(graph, real, Options(method=method, correct=correct, threads=t, per_channel=True))
+        for t in (1, 3)
+    ]
+    for one, other in zip(*(found.network.layers for found in runs), strict=True):
+        for name in ("wgt", "bias", "shift", "wgt_fl"):
+            assert np.array_equal(getattr(one, name), getattr(other, name))
+    assert runs[0].report == runs[1].report
+
+
+@pytest.mark.parametrize("method", ["non-overflow", "output"])
+def test_edge_cases(method: str) -> None:
+    graph = network()
+    dead = Graph(**{**vars(graph), "layers": tuple(
+        layer if layer.weight is None else RealLayer(**{**vars(layer), "weight": layer.weight * 0.0, "bias": None})
+        for layer in graph.layers)})  # fmt: skip
+    constant = np.ones((3, 8, 8, 3), np.float32)
+    outlier = images(8)
+    outlier[0, 0, 0, 0] = 1000.0
+    for options in (
+        Options(method=method, correct=("equalize", "round")),
+        Options(method=method, correct=("bias",)),
+    ):
+        for net, real in ((graph, images(1)), (dead, images(2)), (graph, images(2) * 0), (graph, constant),
+                          (graph, outlier), (graph, images(4) * 1e6), (graph, images(4) * 1e-6)):  # fmt: skip
+            prove(quantize(net, real, options).network)
+
+
+def test_search_by_output_never_raises_the_loss() -> None:
+    graph, real = network(), images()
+    start = logits_db(graph, quantize(graph, real, Options(act_width=5, wgt_width=5)), real)
+    found = logits_db(graph, quantize(graph, real, Options(act_width=5, wgt_width=5, method="output")), real)
+    assert found >= start
+
+
+def test_names() -> None:
+    for name in CORRECTIONS:
+        Options(correct=(name,))
+    with pytest.raises(ValueError, match="correct must name some of equalize, shift"):
+        Options(correct=("magic",))
+    with pytest.raises(ValueError, match="not both"):
+        Options(correct=("shift", "equalize"))
