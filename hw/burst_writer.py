@@ -6,7 +6,7 @@ from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, In, Out, connect
 
 from .burst_reader import BURST
 from .config import EngineConfig
@@ -70,7 +70,9 @@ class BurstWriter(Component):
             self.done.eq(self.bvalid & finals.o.payload),
             self.error.eq(self.bvalid & self.bresp.any()),
         ]
-        self._data(m, lengths)
+        m.submodules.length = length = StreamBuffer(shape=range(BURST))
+        connect(m, lengths.o, length.i)
+        self._data(m, length)
         return m
 
     def _addresses(self, m: Module, room: Any) -> tuple[Any, Signal]:
@@ -116,7 +118,7 @@ class BurstWriter(Component):
                         m.next = "IDLE"
         return self.awvalid & self.awready, final
 
-    def _data(self, m: Module, lengths: SmallFifo) -> None:
+    def _data(self, m: Module, lengths: StreamBuffer) -> None:
         """W, through a register slice; a beat goes only in a burst whose address was taken."""
         width = self.config.port_width
         m.submodules.out = out = StreamBuffer(shape=data.StructLayout({"data": width, "last": 1}))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
@@ -117,27 +118,25 @@ class ControlPort(Component):
         """Address; a value of each group; the group's; on the bus."""
         bus, take = self.bus, Signal()
         m.d.comb += bus.arready.eq(take)
-        word, stages = Signal(10), Signal(2)
+        groups = max(values) // (4 * _GROUP) + 1
+        word, stages = bus.araddr[2:], Signal(2)
+        low = (_GROUP - 1).bit_length()
+        place, group = Signal(_GROUP), Signal(groups)  # one bit each: the place in its group, the group
         m.d.sync += [
             take.eq(bus.arvalid & ~bus.rvalid & ~take & ~stages.any()),
             stages.eq(Cat(take, stages)),
         ]
         with m.If(take):
-            m.d.sync += word.eq(bus.araddr[2:])
-        groups = max(values) // (4 * _GROUP) + 1
+            m.d.sync += [
+                place.eq(Cat(word[:low] == i for i in range(_GROUP))),
+                group.eq(Cat(word[low:] == i for i in range(groups))),
+            ]
         chosen = [Signal(32, name=f"group_{i}", reset_less=True) for i in range(groups)]
-        for group, value in enumerate(chosen):
-            m.d.sync += value.eq(0)
-            with m.Switch(word[: (_GROUP - 1).bit_length()]):
-                for i in range(_GROUP):
-                    with m.Case(i):
-                        m.d.sync += value.eq(values.get(4 * (group * _GROUP + i), 0))
+        for i, value in enumerate(chosen):
+            members = (values.get(4 * (i * _GROUP + j), 0) for j in range(_GROUP))
+            m.d.sync += value.eq(_choose(place, members))
         with m.If(stages[-1]):
-            m.d.sync += [bus.rvalid.eq(1), bus.rdata.eq(0)]
-            with m.Switch(word[(_GROUP - 1).bit_length() :]):
-                for group, value in enumerate(chosen):
-                    with m.Case(group):
-                        m.d.sync += bus.rdata.eq(value)
+            m.d.sync += [bus.rvalid.eq(1), bus.rdata.eq(_choose(group, chosen))]
         with m.Elif(bus.rready):
             m.d.sync += bus.rvalid.eq(0)
 
@@ -155,3 +154,11 @@ class ControlPort(Component):
         with m.Elif(~left[-1]):
             m.d.sync += left.eq(less)
         return expired
+
+
+def _choose(bits: Signal, values: Iterable[Any]) -> Any:
+    """The value whose bit is set, 0 without any."""
+    result: Any = 0
+    for bit, value in zip(bits, values, strict=True):
+        result = result | Mux(bit, value, 0)
+    return result

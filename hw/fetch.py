@@ -64,13 +64,13 @@ class Fetch(Component):
         for queue, selected in zip(queues, out.o.payload.route, strict=True):
             m.d.comb += [queue.payload.eq(out.o.payload.word), queue.valid.eq(out.o.valid & selected)]
         route, to = Signal(targets), Signal(targets)
-        advance, checking = Signal(), Signal()
+        advance, checking, going = Signal(), Signal(), Signal(init=1)  # going: not checking and not stopped
         m.d.comb += [
             out.o.ready.eq((Cat(queue.ready for queue in queues) & out.o.payload.route).any()),
             out.i.payload.word.eq(word),
             out.i.payload.route.eq(to),
             out.i.valid.eq(advance & to.any()),
-            words.o.ready.eq(out.i.ready & ~checking & ~self.bad_opcode & ~self.bad_config),
+            words.o.ready.eq(out.i.ready & going),
             advance.eq(words.o.valid & words.o.ready),
         ]
         first, last, own = self._position(m, advance)
@@ -84,8 +84,13 @@ class Fetch(Component):
                 self.bad_config.eq(known.any() & ~self.configured),
             ]
         complete = advance & last & Mux(first, is_config, ~route.any())
-        self._configure(m, advance & own, word, complete, checking)
+        equal, judge = self._configure(m, advance & own, word, complete, checking)
+        with m.If(complete | (advance & first & Mux(known.any(), ~self.configured, ~is_config))):
+            m.d.sync += going.eq(0)
+        with m.Elif(judge):
+            m.d.sync += going.eq(equal)
         with m.If(self.start):
+            m.d.sync += going.eq(1)
             m.d.sync += [self.bad_opcode.eq(0), self.bad_config.eq(0), self.configured.eq(0)]
         return m
 
@@ -97,11 +102,11 @@ class Fetch(Component):
         with m.If(advance):
             m.d.sync += [index.eq(index + 1), first.eq(last), last.eq(index == words - 2)]
             m.d.sync += own.eq(own & (index != self._kept - 1))
-        with m.If(self.start | (advance & last)):
+        with m.If(advance & last):
             m.d.sync += [index.eq(0), first.eq(1), own.eq(1), last.eq(words == 1)]
         return first, last, own
 
-    def _configure(self, m: Module, keep: Any, word: Any, complete: Any, checking: Signal) -> None:
+    def _configure(self, m: Module, keep: Any, word: Any, complete: Any, checking: Signal) -> tuple[Signal, Signal]:
         """Keep the last record's words; where it is a complete CONFIG, compare, then take its counts."""
         record = record_layout(CONFIG, self.config)
         width = self.config.port_width
@@ -117,3 +122,4 @@ class Fetch(Component):
             m.d.sync += [checking.eq(0), self.bad_config.eq(~equal), self.configured.eq(equal)]
             for target in _TARGETS:
                 m.d.sync += getattr(self, f"n_{target.unit}").eq(config[f"n_{target.unit}"])
+        return equal, judge

@@ -65,8 +65,8 @@ class SmallFifo(Component):
             full.eq(level + given == self.depth),
             empty.eq(Mux(free, empty | ((level == 1) & ~given), empty & ~given)),
         ]
+        m.d.sync += self.o.valid.eq(~free | ~empty | given)
         with m.If(free):
-            m.d.sync += self.o.valid.eq(~empty | given)
             with m.If(empty):
                 m.d.sync += self.o.payload.eq(self.i.payload)
             with m.Else():

@@ -54,7 +54,7 @@ class StoreReader(Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.words = words = SmallFifo(shape=len(self.read.data), depth=self._AHEAD)
-        used = Signal(range(self._AHEAD + 1))  # words under way or in the queue
+        used, will = Signal(range(self._AHEAD + 1)), Signal(range(self._AHEAD + 1))  # words under way or queued
         asked, taken = Signal(), Signal()
         m.d.comb += [
             words.i.payload.eq(self.read.data),
@@ -62,13 +62,14 @@ class StoreReader(Component):
             asked.eq(self.read.request.valid & self.read.request.ready),
             taken.eq(words.o.valid & words.o.ready),
         ]
-        m.d.sync += used.eq(used + asked - taken)
-        self._loops(m, used, asked)
+        m.d.comb += will.eq(used + asked - taken)
+        m.d.sync += used.eq(will)
+        self._loops(m, ~will[-1], asked)
         self._beats(m, words)
         return m
 
-    def _loops(self, m: Module, used: Signal, asked: Signal) -> None:
-        """One request a word, in the order of the loops. A request on offer stays: `used` only grows with it."""
+    def _loops(self, m: Module, room: Any, asked: Signal) -> None:
+        """One request a word, in the order of the loops. A request on offer stays: room shrinks only with it."""
         job, new, request = Signal(self._job), self.job.payload, self.read.request
         pixels, blocks, block_addr = Signal.like(job.pixels), Signal.like(job.blocks), Signal.like(job.base)
         last_pixel, last_block, one_pixel = Signal(), Signal(), Signal()
@@ -83,10 +84,11 @@ class StoreReader(Component):
                 ]
                 m.d.sync += [last_block.eq(new.blocks == 1), one_pixel.eq(new.pixels == 1)]
                 m.d.sync += [request.payload.addr.eq(new.base), block_addr.eq(new.base + new.block_step)]
+                m.d.sync += request.valid.eq(self.job.valid & room)
                 with m.If(self.job.valid):
                     m.next = "RUN"
             with m.State("RUN"):
-                m.d.comb += request.valid.eq(~used[-1])
+                m.d.sync += request.valid.eq(room & ~(asked & last_pixel & last_block))
                 with m.If(asked & last_pixel):
                     m.d.sync += [pixels.eq(job.pixels), last_pixel.eq(one_pixel)]
                     m.d.sync += [blocks.eq(blocks - 1), last_block.eq(blocks == 2)]

@@ -34,12 +34,11 @@ class StreamBuffer(Component):
         m.d.comb += self.i.ready.eq(~full)
         with m.If(~full):
             m.d.sync += spare.eq(self.i.payload)
-        with m.If(self.o.ready | ~self.o.valid):
-            m.d.sync += [self.o.valid.eq(full | self.i.valid), full.eq(0)]
+        held = self.o.valid & ~self.o.ready
+        m.d.sync += [self.o.valid.eq(held | full | self.i.valid), full.eq(held & (full | self.i.valid))]
+        with m.If(~held):
             with m.If(full):
                 m.d.sync += self.o.payload.eq(spare)
             with m.Else():
                 m.d.sync += self.o.payload.eq(self.i.payload)
-        with m.Elif(self.i.valid):
-            m.d.sync += full.eq(1)
         return m
