@@ -45,6 +45,8 @@ def fold_input(
     op = ops[readers[0]]
     if op.wgt is None or op.act.name != network.input or op.dilation[1] != 1:
         return list(ops), None
+    if op.residual is not None and op.residual.name == network.input:  # which wants the image as it is
+        return list(ops), None
     channels, columns, left = op.act.shape[2], op.kernel[1], op.origin[1]
     if channels > FOLD_CHANNELS:
         return list(ops), None
