@@ -30,6 +30,7 @@ class Fault(NamedTuple):
 
 
 _COMPUTE = "tests/hw/test_compute_unit.py"
+_ENGINE = "tests/sim/test_engine.py::test_again_without_reset"
 
 FAULTS = [
     Fault("round half up", "requantizer.py", "(value[0] & (sticky | value[1]))", "value[0]", "tests/hw/test_requantizer.py"),
@@ -55,6 +56,29 @@ FAULTS = [
     Fault("kernel rows forget the column", "pass_generator.py", "m.d.sync += [kx.eq(f.kx_last), self.x.eq(f.x0), ky.eq(ky - 1)]", "m.d.sync += [kx.eq(f.kx_last), ky.eq(ky - 1)]", _COMPUTE),
     Fault("outputs of an instruction overlap", "writeback.py", "trace_addr.eq(self.tail.base + count)", "trace_addr.eq(self.tail.base)", _COMPUTE),
     Fault("loops wrap one pixel early", "loop_nest.py", "self.counts[f\"{loop}_last\"] - 1", "self.counts[f\"{loop}_last\"] - 2", "tests/hw/test_loop_nest.py"),
+    Fault("bubbles in a short pass forgotten", "sequencer.py", "late.eq(held | before.any())", "late.eq(0)", _COMPUTE),
+    Fault("every load from the images", "load_unit.py", "place.eq(getattr(self, region))", "place.eq(self.input)", "tests/hw/test_load_unit.py"),
+    Fault("load forgets its offset", "load_unit.py", "command.payload.addr.eq(place + offset)", "command.payload.addr.eq(place)", "tests/hw/test_load_unit.py"),
+    Fault("load done before its last block", "load_writer.py", "tag.last.eq(last_pixel & last_block)", "tag.last.eq(last_pixel)", "tests/hw/test_load_unit.py"),
+    Fault("second block of a store", "store_reader.py", "block_addr.eq(block_addr + job.block_step)", "block_addr.eq(block_addr + 1)", "tests/hw/test_store_unit.py"),
+    Fault("store forgets its offset", "store_unit.py", "command.payload.addr.eq(place + offset)", "command.payload.addr.eq(place)", "tests/hw/test_store_unit.py"),
+    Fault("bursts of writes not aligned", "burst_writer.py", "least.eq(BURST - first)", "least.eq(BURST)", "tests/hw/test_store_unit.py"),
+    Fault("an address for every client", "memory_reader.py", "araddr.eq(client.request.payload.addr)", "araddr.eq(self.client[0].request.payload.addr)", "tests/hw/test_memory_reader.py"),
+    Fault("gearbox does not flush", "gearbox.py", "gone.eq(Mux(request.flush, 0, next_gone))", "gone.eq(next_gone)", "tests/hw/test_gearbox.py"),
+    Fault("gearbox is generous with credit", "gearbox.py", "go.eq(room >= 3)", "go.eq(1)", "tests/hw/test_gearbox.py"),
+    Fault("weights not sign-extended", "weight_decoder.py", "(sign[c] & above[i])", "(sign[c] & 0)", "tests/hw/test_weight_decoder.py"),
+    Fault("headers unchecked", "segment_reader.py", "(header.magic != MAGIC) |", "0 |", "tests/hw/test_weight_decoder.py"),
+    Fault("second iteration waits for the first", "instruction_queue.py", 'm.d.sync += base.eq(base + getattr(self, f"n_{unit}"))', "m.d.sync += base.eq(base)", "tests/hw/test_instruction_queue.py"),
+    Fault("an instruction begins after an error", "instruction_queue.py", "~(ahead[-1] | self.halt)", "~ahead[-1]", "tests/hw/test_instruction_queue.py"),
+    Fault("hash never compared", "fetch.py", "equal.eq(config.hash == self.config.hash)", "equal.eq(1)", "tests/hw/test_fetch.py"),
+    Fault("unknown opcodes dropped", "fetch.py", "self.bad_opcode.eq(~is_config & ~known.any())", "self.bad_opcode.eq(0)", "tests/hw/test_fetch.py"),
+    Fault("completed at the end of an iteration", "completion.py", "inside.eq(inside - n + done)", "inside.eq(inside - n)", "tests/hw/test_completion.py"),
+    Fault("first error overwritten", "control_port.py", "with m.Elif(self.busy):", "with m.Else():", "tests/hw/test_control_port.py"),
+    Fault("registers written while busy", "control_port.py", "take & selected & ~self.busy & ~self.start", "take & selected", "tests/hw/test_control_port.py"),
+    Fault("interrupt of the batch before", "control_port.py", "& (self.done | self.halt) & ~self.start", "& (self.done | self.halt)", _ENGINE),
+    Fault("results of every image in one place", "engine.py", "regions.advance.eq(queue.iteration_end)", "regions.advance.eq(0)", _ENGINE),
+    Fault("turns on the port go on", "engine.py", "self.reader.start.eq(self.control.start)", "self.reader.start.eq(0)", _ENGINE),
+    Fault("read errors unheard", "engine.py", "control.bad_read.eq(self.reader.error)", "control.bad_read.eq(0)", "tests/sim/test_engine.py::test_errors"),
 ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """A program for the stub engine, and a build cache of the session's own."""
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,8 @@ from systolith.hw.config import EngineConfig
 from systolith.hw.verilog import to_verilog
 from systolith.quant.formats import QFormat
 from systolith.sw.program import OutputInfo, Program, TensorInfo
+
+sys.path.insert(0, str(Path(__file__).parent))  # engine_bench, for the tests and for cocotb's Python
 
 
 def stub_engine() -> ModuleType:

@@ -1,0 +1,180 @@
+"""Small networks full of corners: references == ONNX Runtime == instruction-set simulator == RTL, in every layer.
+
+A configuration is one simulation and one process: all of its networks, each with one image at a time and several
+back to back, at three memory latencies, without and with pauses on every channel of the memory port.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from engine_bench import SMALL, Expected, Run, convolution, run, shortcut
+from systolith.hw.config import EngineConfig
+from systolith.quant.network import QuantizedNetwork
+from systolith.quant.quantizer import Options, quantize
+from systolith.sim.random_network import random_codes, random_network
+from systolith.sim.rtl import Stalls
+from systolith.sw import oracle
+from systolith.sw.compiler import compile_network
+from systolith.sw.onnx_reader import read
+from systolith.sw.random_model import random_model
+
+
+def engine(rows: int, cols: int, **others: int) -> EngineConfig:
+    """Few accumulators, so that maps are cut into strips; few words a bank, so that operands meet in one."""
+    lane_bytes = 1 if others.get("act_width", 8) <= 8 else 2
+    words = others.pop("words", 512)
+    return EngineConfig(
+        **{"rows": rows, "cols": cols, "acc_depth": 16, "scratchpad": words * lane_bytes * max(rows, cols)}
+        | others
+    )
+
+
+FAST = [
+    SMALL,
+    engine(3, 5, port_width=32, banks=2),
+    engine(7, 2, port_width=512, act_width=4, wgt_width=4, acc_width=24, acc_depth=64),
+    engine(1, 1, port_width=128, acc_depth=64, words=1024),
+    engine(2, 3, port_width=128, act_width=16, wgt_width=16, acc_width=48, acc_depth=32),
+]
+SLOW = [
+    engine(1, 1, port_width=32, words=1024),
+    engine(1, 1, port_width=64, act_width=16, wgt_width=16, acc_width=40, words=1024),
+    engine(3, 5, port_width=128),
+    engine(3, 5, port_width=64, wgt_width=5, act_width=6, acc_width=20, acc_depth=32),
+    engine(4, 4, port_width=512, acc_depth=64, banks=8),
+    engine(4, 4, port_width=32, act_width=2, wgt_width=2, acc_width=16),
+    engine(4, 4, port_width=64, act_width=8, wgt_width=16, acc_width=40),
+    engine(8, 8, port_width=64),
+    EngineConfig(),
+    engine(8, 8, port_width=32, act_width=16, wgt_width=16, acc_width=48, acc_depth=128),
+    engine(8, 8, port_width=512, act_width=4, wgt_width=4, acc_width=24, acc_depth=32, banks=16),
+    engine(7, 2, port_width=64),
+    engine(7, 2, port_width=32, banks=2, acc_depth=64),
+    engine(2, 7, port_width=128),
+    engine(6, 4, port_width=64, banks=16),
+    engine(2, 40, port_width=32, wgt_width=4, words=256),  # a plane of weights spans two words
+    engine(12, 16, port_width=128, acc_depth=1024, words=2048),
+]
+
+
+def name(config: EngineConfig) -> str:
+    widths = f"a{config.act_width}w{config.wgt_width}"
+    return f"{config.rows}x{config.cols}-{config.port_width}-{widths}-{config.acc_depth}-{config.banks}"
+
+
+def random_networks(config: EngineConfig, first: int, count: int) -> Iterator[QuantizedNetwork]:
+    """Networks of random integers: every shift and bound, but none that ONNX knows."""
+    seed = first
+    while count:
+        network = random_network(
+            seed, 4, act_width=config.act_width, wgt_width=config.wgt_width, size=8,
+            channels=12 if config.lanes > 1 else 5,
+        )  # fmt: skip
+        seed += 1
+        try:
+            compile_network(network, config)
+        except ValueError as error:
+            assert "--scratchpad" in str(error) or "--acc-width" in str(error), error
+            assert seed < first + 100
+            continue
+        count -= 1
+        yield network
+
+
+def quantized_networks(config: EngineConfig, first: int, count: int) -> Iterator[QuantizedNetwork]:
+    """Random ONNX models, quantized; ONNX Runtime agrees with the reference on every tensor."""
+    seed = first
+    while count:
+        graph = read(random_model(seed))
+        shape = graph.shapes[graph.input]
+        real = np.random.default_rng(seed).normal(size=(3, *shape)).astype(np.float32)
+        seed += 1
+        options = Options(
+            act_width=config.act_width, wgt_width=config.wgt_width, acc_width=config.acc_width,
+            per_channel=seed % 2 == 0,
+        )  # fmt: skip
+        try:
+            network = quantize(graph, real, options).network
+            compile_network(network, config)
+        except ValueError as error:
+            assert "--scratchpad" in str(error) or "acc" in str(error), error
+            assert seed < first + 100
+            continue
+        result = oracle.compare(network, real * 1.5, "all")
+        assert result.mismatches == 0, str(result.first)
+        count -= 1
+        yield network
+
+
+def directed(config: EngineConfig) -> Iterator[QuantizedNetwork]:
+    """Shapes that random networks seldom have."""
+    few, many = 1, config.cols + 1
+    cases = [
+        ((6, 5, 3, many, (5, 5)), {"pads": (2, 2, 2, 2)}),
+        ((8, 7, 1, 3, (7, 7)), {"pads": (3, 3, 3, 3), "stride": (2, 2)}),
+        ((3, 9, 2, few, (1, 7)), {"pads": (0, 6, 0, 1)}),
+        ((9, 3, 2, 3, (7, 1)), {"pads": (5, 0, 0, 0), "stride": (3, 1)}),
+        ((9, 8, 3, 4, (3, 3)), {"pads": (0, 3, 2, 1), "dilation": (3, 2), "stride": (1, 3)}),
+        ((1, 1, 2 * config.rows + 1, many, (1, 1)), {}),  # fully connected
+        ((2, 3, config.rows + 1, many, (2, 3)), {}),  # fully connected, of a map
+        ((1, 1, 1, 1, (3, 3)), {"pads": (1, 1, 1, 1)}),
+        ((1, 8, config.rows, config.cols, (1, 1)), {"stride": (1, 2)}),
+    ]
+    for seed, (shape, options) in enumerate(cases):
+        yield convolution(seed, config, *shape, **options)  # type: ignore[arg-type, misc]
+    for width in range(2, 6):  # bubbles inside short passes
+        yield shortcut(width, config, 1, width, 3 * config.rows)
+    yield shortcut(1, config, 6, 5, 1, (3, 3))
+    for bits in range(2, min(config.wgt_width, 8) + 1):
+        yield convolution(bits, config, 4, 4, config.rows, config.cols, (2, 2), bits=bits)
+
+
+def settings(seed: int) -> list[dict[str, object]]:
+    """Of the memory, and how many images back to back."""
+    rng = np.random.default_rng(seed)
+    channels = ("read_address", "read_data", "write_address", "write_data", "response")
+    heavy = Stalls(
+        seed=seed + 1, **{name: int(p) for name, p in zip(channels, rng.integers(0, 230, 5), strict=True)}
+    )
+    light = Stalls(seed=seed + 1, **dict.fromkeys(channels, 40))
+    return [
+        {"images": 1, "mem_latency": 30},
+        {"images": 3, "mem_latency": (1, 30, 200)[seed % 3], "stalls": (light, None, heavy)[seed % 3]},
+        {"images": 2, "mem_latency": (200, 1, 30)[seed % 3], "stalls": heavy},
+    ]
+
+
+def check(config: EngineConfig, networks: list[QuantizedNetwork]) -> None:
+    expected, runs, about = [], [], []
+    for seed, network in enumerate(networks):
+        program = compile_network(network, config, fuse_pools=seed % 4 != 3)
+        right = Expected(network, program, random_codes(network, seed, 3))
+        for setting in settings(seed):
+            images = int(setting.pop("images"))  # type: ignore[call-overload]
+            runs.append(Run(program=program, codes=right.codes[:images], **setting))  # type: ignore[arg-type]
+            about.append((right, images, f"{network.name}, {setting}"))
+        expected.append(right)
+    for outcome, (right, images, what) in zip(run(runs), about, strict=True):
+        right.check(outcome, images, what)
+
+
+@pytest.mark.parametrize("config", FAST, ids=name)
+def test_every_model_agrees(config: EngineConfig) -> None:
+    networks = [
+        *directed(config),
+        *random_networks(config, 100 * config.rows + config.cols, 10),
+        *quantized_networks(config, 10 * config.rows + config.cols, 3),
+    ]
+    check(config, networks)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", [*FAST, *SLOW], ids=name)
+def test_many_networks(config: EngineConfig) -> None:
+    networks = [
+        *directed(config),
+        *random_networks(config, 10_000 + 100 * config.rows + config.cols, 60),
+        *quantized_networks(config, 1000 + 10 * config.rows + config.cols, 15),
+    ]
+    check(config, networks)
