@@ -88,7 +88,7 @@ class LoopNest(Component):
         inside = moving > i if i < len(LOOPS) - 1 else 0  # of the loop that moves
         m.d.comb += [
             fresh.eq(self.counts[f"{loop}_last"] - 1),
-            following.eq(Mux(inside, again, left - (moving == i))),
+            following.eq(Mux(moving == i, left - 1, Mux(inside, again, left))),
             ended[i].eq(left[-1]),
             will_end[i].eq(Mux(self.load, fresh, following)[-1]),
         ]
