@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .search import DEFAULT_METHOD, method_named
 
-__all__ = ["CORRECTIONS", "Options"]
+__all__ = ["CORRECTIONS", "DEFAULT_CORRECT", "Options"]
 
 CORRECTIONS = {
     "equalize": "move per-channel factors between layers, so that codes and scales fit their ranges",
@@ -16,6 +16,9 @@ CORRECTIONS = {
     "round": "round weight codes by the error of the layer's output, not one by one; corrects the bias too",
 }
 """Name and meaning. None of them changes the hardware."""
+
+DEFAULT_CORRECT = ("round",)
+"""What the command line and the API apply unless told otherwise."""
 
 _WIDTHS = (2, 3, 4, 5, 6, 7, 8, 16)
 

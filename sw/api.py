@@ -15,7 +15,7 @@ then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ import numpy as np
 
 from ..hw.config import EngineConfig
 from ..quant import quantizer
-from ..quant.quantizer import Options
+from ..quant.options import CORRECTIONS, DEFAULT_CORRECT, Options
 from ..quant.search import DEFAULT_METHOD, METHODS
 from . import compiler, disassembler, onnx_reader, quantized_io
 from . import evaluate as evaluation
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from .demo.run import DemoResult
 
 __all__ = [
-    "DEFAULT_METHOD", "METHODS", "RAW_PIXELS", "Check", "Compilation", "Divergence", "EngineConfig",
+    "CORRECTIONS", "DEFAULT_CORRECT", "DEFAULT_METHOD", "METHODS", "RAW_PIXELS", "Check", "Compilation",
+    "Divergence", "EngineConfig",
     "Evaluation", "Images", "LayerResult", "Preprocessing", "Program", "Progress", "Quantized",
     "QuantizedModel", "Verification", "VerilogFiles", "check", "compile", "demo", "disassemble",
     "evaluate", "load_images", "load_quantized", "quantize", "read_model", "read_program", "verify",
@@ -104,6 +105,7 @@ def quantize(
     wgt_width: int = 8,
     acc_width: int = 32,
     method: str = DEFAULT_METHOD,
+    correct: Sequence[str] = DEFAULT_CORRECT,
     per_channel: bool = False,
     progress: Progress = quiet,
 ) -> Quantized:
@@ -116,11 +118,12 @@ def quantize(
     preprocessing : real = (images / scale - mean) / std; stored in the directory, later commands reuse it.
     act_width, wgt_width, acc_width : bits; 2..8 or 16 for the first two.
     method : one of ``METHODS``.
+    correct : some of ``CORRECTIONS``; none of them changes the hardware.
     per_channel : one fractional length of the weights an output channel instead of one a layer.
     """
     options = Options(
         act_width=act_width, wgt_width=wgt_width, acc_width=acc_width, method=method, per_channel=per_channel,
-        input_range=preprocessing.real_range(),
+        correct=tuple(correct), input_range=preprocessing.real_range(),
     )  # fmt: skip
     model = onnx_reader.load_model(path)
     graph = onnx_reader.read(path)

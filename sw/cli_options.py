@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import Any, NoReturn
 
 from ..hw.config import EngineConfig
+from ..quant.options import CORRECTIONS, DEFAULT_CORRECT
 from ..quant.search import DEFAULT_METHOD, METHODS
 from .cli_texts import IMAGES, TEXTS
 from .images import Preprocessing
@@ -80,6 +81,11 @@ def count_of(option: str, low: int) -> Any:
         return value
 
     return convert
+
+
+def corrections(text: str) -> tuple[str, ...]:
+    """An argparse type: names separated by commas; ``none`` is none of them. ``Options`` checks the names."""
+    return () if text.strip() == "none" else tuple(name.strip() for name in text.split(","))
 
 
 def mem_latency(arguments: Namespace) -> int:
@@ -168,6 +174,10 @@ def parser() -> ArgumentParser:
                               help=f"bits of {what} (default: {value})")  # fmt: skip
     quantize.add_argument("--method", default=DEFAULT_METHOD, metavar="NAME",
                           help=f"{', '.join(METHODS)} (default: {DEFAULT_METHOD})")  # fmt: skip
+    meanings = "; ".join(f"{name}: {meaning}" for name, meaning in CORRECTIONS.items())
+    quantize.add_argument("--correct", type=corrections, default=DEFAULT_CORRECT, metavar="A,B",
+                          help="corrections that leave the hardware unchanged, or none. "
+                          f"{meanings} (default: {','.join(DEFAULT_CORRECT)})")  # fmt: skip
     quantize.add_argument("--per-channel", action="store_true",
                           help="one fractional length of the weights for each output channel")  # fmt: skip
     _preprocessing_options(quantize)

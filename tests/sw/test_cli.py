@@ -76,7 +76,11 @@ def test_quantize_evaluate(tiny: Any, run: Run, tmp_path: Path) -> None:
     assert document["images"] == 8 and document["directory"] == str(where)
     assert document["method"] == "qiu-l2" and len(document["layers"]) == 7
     assert run(*words, "--method", "non-overflow", "--per-channel").status == 0  # replaces it
-    assert json.loads((where / "report.json").read_text())["method"] == "non-overflow"
+    report = json.loads((where / "report.json").read_text())
+    assert report["method"] == "non-overflow" and report["correct"] == ["round"]
+    for text, names in (("none", []), ("equalize, bias", ["equalize", "bias"])):
+        assert run(*words, "--correct", text, "--json").json["correct"] == names
+    assert "correct must name some of equalize, shift" in run(*words, "--correct", "magic").err
     assert json.loads((where / "preprocessing.json").read_text()) == {
         "scale": 255.0,
         "mean": [0.5],
