@@ -64,8 +64,8 @@ class TapWindow(Component):
         whole_row, no_zeros, one_zero, all_make = (Signal() for _ in range(4))  # of the job
         m.d.comb += [
             self.job.ready.eq(~active),
-            step.eq(active & (behind | self.i.valid) & (~buffer.i.valid | ready)),
-            self.i.ready.eq(active & ~behind & (~buffer.i.valid | ready)),
+            step.eq(active & (behind | self.i.valid) & ready),
+            self.i.ready.eq(active & ~behind & ready),
             row_end.eq(Mux(behind, zero_last, column_last & no_zeros)),
             end.eq(row_end & Mux(behind, held, pixel.last)),
         ]
