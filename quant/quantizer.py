@@ -47,6 +47,10 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
             f"calibration images must be [N, {shape[0]}, {shape[1]}, {shape[2]}] with N >= 1, "
             f"not {list(images.shape)}"
         )
+    layers = [layer.name for layer in network.layers if layer.kind == "conv"]
+    for name in chosen.wgt_widths:
+        if name not in layers:
+            raise ValueError(f"wgt_widths must name layers with weights ({', '.join(layers)}), not {name!r}")
     check_finite(network.input, images, "calibrate with images that hold numbers only")
     for layer in network.layers:
         for values, what in ((layer.weight, "weight"), (layer.bias, "bias")):

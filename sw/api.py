@@ -15,7 +15,7 @@ then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,6 +107,7 @@ def quantize(
     method: str = DEFAULT_METHOD,
     correct: Sequence[str] = DEFAULT_CORRECT,
     per_channel: bool = False,
+    wgt_bits: Mapping[str, int] | None = None,
     progress: Progress = quiet,
 ) -> Quantized:
     """Quantize an ONNX file on calibration images and write the directory ``output``.
@@ -119,11 +120,12 @@ def quantize(
     act_width, wgt_width, acc_width : bits; 2..8 or 16 for the first two.
     method : one of ``METHODS``.
     correct : some of ``CORRECTIONS``; none of them changes the hardware.
+    wgt_bits : bits of the weights of single layers, by name, instead of ``wgt_width``.
     per_channel : one fractional length of the weights an output channel instead of one a layer.
     """
     options = Options(
         act_width=act_width, wgt_width=wgt_width, acc_width=acc_width, method=method, per_channel=per_channel,
-        correct=tuple(correct), input_range=preprocessing.real_range(),
+        correct=tuple(correct), wgt_widths=wgt_bits or {}, input_range=preprocessing.real_range(),
     )  # fmt: skip
     model = onnx_reader.load_model(path)
     graph = onnx_reader.read(path)

@@ -48,7 +48,8 @@ def _quantize(arguments: Namespace, progress: api.Progress) -> Outcome:
             arguments.model, arguments.calib, arguments.output,
             count=arguments.calib_count, act_width=arguments.act_width, wgt_width=arguments.wgt_width,
             acc_width=arguments.acc_width, method=arguments.method, correct=arguments.correct,
-            per_channel=arguments.per_channel, progress=progress, preprocessing=chosen or api.RAW_PIXELS,
+            wgt_bits=arguments.wgt_bits, per_channel=arguments.per_channel, progress=progress,
+            preprocessing=chosen or api.RAW_PIXELS,
         )  # fmt: skip
     except ValueError as error:
         raise named(error) from None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from argparse import ArgumentParser, Namespace
 from dataclasses import MISSING, fields
 from importlib import metadata
+from pathlib import Path
 from typing import Any, NoReturn
 
 from ..hw.config import EngineConfig
@@ -86,6 +88,17 @@ def count_of(option: str, low: int) -> Any:
 def corrections(text: str) -> tuple[str, ...]:
     """An argparse type: names separated by commas; ``none`` is none of them. ``Options`` checks the names."""
     return () if text.strip() == "none" else tuple(name.strip() for name in text.split(","))
+
+
+def bits_file(path: str) -> dict[str, int]:
+    """An argparse type: the JSON object in a file; ``Options`` checks names and bits."""
+    try:
+        found = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--wgt-bits must be a JSON file, not {path!r}: {error}") from None
+    if not isinstance(found, dict):
+        raise UsageError(f"--wgt-bits must hold a JSON object of bits by layer, not {type(found).__name__}")
+    return found
 
 
 def mem_latency(arguments: Namespace) -> int:
@@ -178,6 +191,8 @@ def parser() -> ArgumentParser:
     quantize.add_argument("--correct", type=corrections, default=DEFAULT_CORRECT, metavar="A,B",
                           help="corrections that leave the hardware unchanged, or none. "
                           f"{meanings} (default: {','.join(DEFAULT_CORRECT)})")  # fmt: skip
+    quantize.add_argument("--wgt-bits", type=bits_file, metavar="FILE",
+                          help='JSON object of bits by layer: {"conv1": 8, "fc": 4}')  # fmt: skip
     quantize.add_argument("--per-channel", action="store_true",
                           help="one fractional length of the weights for each output channel")  # fmt: skip
     _preprocessing_options(quantize)

@@ -80,6 +80,15 @@ def test_quantize_evaluate(tiny: Any, run: Run, tmp_path: Path) -> None:
     assert report["method"] == "non-overflow" and report["correct"] == ["round"]
     for text, names in (("none", []), ("equalize, bias", ["equalize", "bias"])):
         assert run(*words, "--correct", text, "--json").json["correct"] == names
+    bits = tmp_path / "bits.json"
+    layers = [row["name"] for row in document["layers"] if row["wgt_width"] and row["kind"] == "conv"]
+    bits.write_text(json.dumps({layers[0]: 4}))
+    rows = run(*words, "--wgt-bits", bits, "--json").json["layers"]
+    assert [row["wgt_width"] for row in rows if row["name"] in layers] == [4] + [8] * (len(layers) - 1)
+    for text, error in (('{"none": 4}', "must name layers with weights"), (f'{{"{layers[0]}": 9}}', "2 to 8 or 16"),
+                        ("[4]", "must hold a JSON object"), ("{", "must be a JSON file")):  # fmt: skip
+        bits.write_text(text)
+        assert error in run(*words, "--wgt-bits", bits).err
     assert "correct must name some of equalize, shift" in run(*words, "--correct", "magic").err
     assert json.loads((where / "preprocessing.json").read_text()) == {
         "scale": 255.0,
