@@ -106,7 +106,9 @@ class Fetch(Component):
             m.d.sync += [index.eq(0), first.eq(1), own.eq(1), last.eq(words == 1)]
         return first, last, own
 
-    def _configure(self, m: Module, keep: Any, word: Any, complete: Any, checking: Signal) -> tuple[Signal, Signal]:
+    def _configure(
+        self, m: Module, keep: Any, word: Any, complete: Any, checking: Signal
+    ) -> tuple[Signal, Signal]:
         """Keep the last record's words; where it is a complete CONFIG, compare, then take its counts."""
         record = record_layout(CONFIG, self.config)
         width = self.config.port_width

@@ -54,7 +54,10 @@ class StoreReader(Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.words = words = SmallFifo(shape=len(self.read.data), depth=self._AHEAD)
-        used, will = Signal(range(self._AHEAD + 1)), Signal(range(self._AHEAD + 1))  # words under way or queued
+        used, will = (
+            Signal(range(self._AHEAD + 1)),
+            Signal(range(self._AHEAD + 1)),
+        )  # words under way or queued
         asked, taken = Signal(), Signal()
         m.d.comb += [
             words.i.payload.eq(self.read.data),
