@@ -21,7 +21,7 @@ from .formats import QFormat
 from .protocol import RealLayer
 from .ranges import FL_LIMIT, overflow_free_fl
 from .real_layer import PlainLayer, changed
-from .rounding import Moments, least_squares, loss, round_codes
+from .rounding import Moments, first_codes, least_squares, loss, round_codes
 from .samples import gather, kernel_rows, pixels, windows
 
 __all__ = ["Maps", "Refinement"]
@@ -107,18 +107,17 @@ class Refinement:
             start = np.broadcast_to(start, (weight.shape[0],))
             start = np.where(np.any(free, axis=1), start, wgt_fl)
             candidates = [np.clip(start + offset, -FL_LIMIT, FL_LIMIT) for offset in self.offsets]
-        results, losses = [], []
+        losses = []
         for fl in candidates:
             scale = np.ldexp(1.0, fl.astype(np.int32))[:, None]
-            codes = round_codes(best * scale, metric, limits.min, limits.max, free)
-            results.append(codes / scale)
-            losses.append(loss(results[-1], best, metric))
+            first = first_codes(best * scale, metric, limits.min, limits.max, free)
+            losses.append(loss(first / scale, best, metric))
         table = np.stack(losses)
         if not self.per_channel:
             table = np.broadcast_to(table.sum(axis=1, keepdims=True), table.shape)
-        choice = np.argmin(table, axis=0)
-        each = np.arange(len(choice))
-        return np.stack(results)[choice, each], np.stack(candidates)[choice, each]
+        chosen = np.stack(candidates)[np.argmin(table, axis=0), np.arange(len(weight))]
+        scale = np.ldexp(1.0, chosen.astype(np.int32))[:, None]
+        return round_codes(best * scale, metric, limits.min, limits.max, free) / scale, chosen
 
 
 def _nearest(weight: FloatArray, fl: IntArray, width: int) -> FloatArray:

@@ -17,7 +17,7 @@ import numpy as np
 
 from .arithmetic import FloatArray, IntArray
 
-__all__ = ["Moments", "descend", "least_squares", "loss", "round_codes"]
+__all__ = ["Moments", "descend", "first_codes", "least_squares", "loss", "round_codes"]
 
 _SWEEPS = 12
 
@@ -76,13 +76,22 @@ def round_codes(
 
     Where ``free`` is False a code is 0 and stays 0: pruned weights, other groups of a grouped convolution.
     """
-    nearest = np.clip(np.rint(target), low, high)
-    if free is not None and not bool(np.all(free)):
-        return descend(np.where(free, nearest, 0.0), target, gram, low, high, free).astype(np.int64)
-    starts = (_propagate(target, gram, low, high), nearest)
-    ends = np.stack([descend(codes, target, gram, low, high) for codes in starts])
+    starts = [first_codes(target, gram, low, high, free)]
+    if free is None or bool(np.all(free)):
+        starts.append(np.clip(np.rint(target), low, high))
+        free = None
+    ends = np.stack([descend(codes, target, gram, low, high, free) for codes in starts])
     better = np.argmin(np.stack([loss(codes, target, gram) for codes in ends]), axis=0)
     return np.asarray(ends[better, np.arange(len(target))]).astype(np.int64)
+
+
+def first_codes(
+    target: FloatArray, gram: FloatArray, low: int, high: int, free: FloatArray | None = None
+) -> FloatArray:
+    """Where ``round_codes`` starts, in a tenth of its time: enough to compare one fl with another."""
+    if free is None or bool(np.all(free)):
+        return _propagate(target, gram, low, high)
+    return np.where(free, np.clip(np.rint(target), low, high), 0.0)
 
 
 def _propagate(target: FloatArray, gram: FloatArray, low: int, high: int) -> FloatArray:
