@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
@@ -61,14 +61,16 @@ class LoopNest(Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         ended, will_end = Signal(4), Signal(4)
-        # The loop that moves next: those inside have ended and start again.
-        moving = Signal(2)
+        # The loop that moves next: those inside have ended and start again. As a number for the positions, as one
+        # bit each for the counts: one register would drive a hundred inputs, and the way to the farthest is long.
+        moving, turn = Signal(2), Signal(4, init=1)
         for i, loop in enumerate(LOOPS):
-            self._count(m, i, loop, moving, ended, will_end)
+            self._count(m, i, loop, turn, ended, will_end)
         m.d.comb += [self.last_next.eq(will_end.all()), self.window_last.eq(ended[:2].all())]
         with m.If(self.advance):
             m.d.sync += [self.window_first.eq(self.load | self.window_last), self.last.eq(self.last_next)]
             m.d.sync += moving.eq(Mux(~will_end[0], 0, Mux(~will_end[1], 1, Mux(~will_end[2], 2, 3))))
+            m.d.sync += turn.eq(Cat(will_end[:i].all() & (~will_end[i] if i < 3 else 1) for i in range(4)))
         positions = [("y", "y_step", self.start_y), ("x", "x_step", self.start_x)]
         positions += [("addr", "addr_step", self.start_addr), ("res_addr", "res_step", self.counts.res_base)]
         if self.config.groups > 1:
@@ -78,17 +80,17 @@ class LoopNest(Component):
             self._position(m, getattr(self, name), step, start, moving)
         return m
 
-    def _count(self, m: Module, i: int, loop: str, moving: Signal, ended: Signal, will_end: Signal) -> None:
+    def _count(self, m: Module, i: int, loop: str, turn: Signal, ended: Signal, will_end: Signal) -> None:
         """Turns left - 1: its sign says that the loop has ended."""
         left, again = Signal(signed(COORD), name=f"{loop}_left"), Signal(signed(COORD), name=f"{loop}_again")
         fresh, following = (
             Signal.like(left, name=f"{loop}_fresh"),
             Signal.like(left, name=f"{loop}_following"),
         )
-        inside = moving > i if i < len(LOOPS) - 1 else 0  # of the loop that moves
+        inside = turn[i + 1 :].any()  # of the loop that moves
         m.d.comb += [
             fresh.eq(self.counts[f"{loop}_last"] - 1),
-            following.eq(Mux(moving == i, left - 1, Mux(inside, again, left))),
+            following.eq(Mux(inside, again, left - turn[i])),
             ended[i].eq(left[-1]),
             will_end[i].eq(Mux(self.load, fresh, following)[-1]),
         ]
