@@ -83,14 +83,11 @@ class Fetch(Component):
                 self.bad_opcode.eq(~is_config & ~known.any()),
                 self.bad_config.eq(known.any() & ~self.configured),
             ]
-        complete = advance & last & Mux(first, is_config, ~route.any())
-        equal, judge = self._configure(m, advance & own, word, complete, checking)
-        with m.If(complete | (advance & first & Mux(known.any(), ~self.configured, ~is_config))):
-            m.d.sync += going.eq(0)
-        with m.Elif(judge):
-            m.d.sync += going.eq(equal)
+        refused = first & Mux(known.any(), ~self.configured, ~is_config)
+        ends = last & Mux(first, is_config, ~route.any())
+        equal, judge = self._configure(m, advance & own, word, advance & ends, checking)
+        m.d.sync += going.eq(self.start | Mux(judge, equal, going & ~(advance & (refused | ends))))
         with m.If(self.start):
-            m.d.sync += going.eq(1)
             m.d.sync += [self.bad_opcode.eq(0), self.bad_config.eq(0), self.configured.eq(0)]
         return m
 
