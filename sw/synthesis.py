@@ -205,7 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--rows", type=int, default=4)
     parser.add_argument("--cols", type=int, default=4)
-    parser.add_argument("--scratchpad", type=int, default=32, help="KB of activation memory")
+    parser.add_argument("--scratchpad", type=int, default=32 * 1024, help="bytes of activation memory")
     parser.add_argument("--acc-depth", type=int, default=1024, help="accumulators of a column")
     parser.add_argument("--device", choices=DEVICES, default="ecp5-85f")
     parser.add_argument("--speed", type=int, choices=(6, 7, 8), default=6)
@@ -217,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     options = parser.parse_args(arguments)
     try:
-        config = EngineConfig(rows=options.rows, cols=options.cols, scratchpad=options.scratchpad * 1024,
+        config = EngineConfig(rows=options.rows, cols=options.cols, scratchpad=options.scratchpad,
                               acc_depth=options.acc_depth)  # fmt: skip
         result = synthesize(
             config,
