@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -171,8 +170,3 @@ class VerilogFiles:
         lines += [] if self.path is None else [f"written: {self.path}"]
         lines += [] if self.testbench is None else [f"test bench: {self.testbench}"]
         return "\n".join(lines)
-
-
-def finite(value: float | None) -> float | None:
-    """The number, or None where JSON has none for it."""
-    return value if value is not None and math.isfinite(value) else None
