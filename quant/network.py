@@ -10,23 +10,27 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from .arithmetic import FloatArray, IntArray, quantize_real
 from .formats import QFormat
 
-__all__ = ["IntArray", "Kind", "Layer", "QuantizedNetwork", "Tensor"]
+__all__ = ["IntArray", "Kind", "Layer", "QuantizedNetwork", "Stem", "Tensor"]
 
-IntArray = npt.NDArray[np.int64]
-Kind = Literal["conv", "maxpool", "avgpool", "add"]
+Kind = Literal["conv", "maxpool", "avgpool", "add", "concat"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """An activation: its name in the ONNX file, its map ``(height, width, channels)``, its format."""
+    """An activation: its name in the ONNX file, its map ``(height, width, channels)``, its format.
+
+    ``trained network's value = code * 2**-fl / scale[channel]``: equalization moves factors between layers.
+    """
 
     name: str
     shape: tuple[int, int, int]
     format: QFormat
+    scale: FloatArray | None = None
+    """[C] positive; None: 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +39,12 @@ class Layer:
 
     ``conv``     acc[k] = bias[k] + sum_{c,r,s} act[y*sy + r*dy - pt, x*sx + s*dx - pl, c] * wgt[k,c,r,s]
                  (+ residual << res_shift[k]), out = clamp(round_half_even(acc >> shift[k]), lo, hi).
-                 Codes outside of the map are 0. A fully connected layer is a conv whose kernel covers the map.
+                 Codes outside of the map are 0. With ``groups`` G > 1, out channel k sees the C/G input
+                 channels from (k // (K/G)) * (C/G) on (depthwise: G = C).
+                 A fully connected layer is a conv whose kernel covers the map.
     ``avgpool``  the same with acc[c] = sum over the window of act[.., c] * wgt, ``wgt`` one code of shape (1,1,1,1).
     ``maxpool``  out = max over the window of the codes inside the map; ``shift`` is 0, lo and hi the format's.
+    ``concat``   out = the inputs' codes, one after the other along the channels; all share one format.
     ``add``      acc = (act0 << in_shift) + (act1 << res_shift), out as above. Either shift is 0.
 
     The last output channel's, row's and column's windows may reach outside of the map (pads, ceil_mode).
@@ -53,8 +60,10 @@ class Layer:
     dilation: tuple[int, int] = (1, 1)
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
     """top, left, bottom, right."""
+    groups: int = 1
+    """conv only."""
     wgt: IntArray | None = None
-    """[K, C, R, S] signed codes (avgpool: [1, 1, 1, 1]); None for maxpool and add."""
+    """[K, C/groups, R, S] signed codes (avgpool: [1, 1, 1, 1]); None for maxpool and add."""
     wgt_width: int = 8
     """bits of a weight code, 2..8 or 16."""
     wgt_fl: IntArray | None = None
@@ -75,6 +84,31 @@ class Layer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stem:
+    """How the trained network's input becomes codes, where that is more than one scale.
+
+    ``code = clamp(round_half_even((pad(real * gain) + offset) * 2**fl))``, pad: zeros around the map
+
+    Chosen so that the codes are the image's own pixels: the normalization moves into the first layer's
+    weights and bias, its padding into the image, and the input's codes are exact.
+    """
+
+    gain: FloatArray
+    """[C] positive."""
+    offset: FloatArray
+    """[C]."""
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """top, left, bottom, right."""
+
+    def apply(self, real: FloatArray) -> FloatArray:
+        """Real inputs of the integer network, float32 [N, H', W', C], from those of the trained one."""
+        top, left, bottom, right = self.pads
+        scaled = np.asarray(real, np.float64) * self.gain
+        padded = np.pad(scaled, ((0, 0), (top, bottom), (left, right), (0, 0)))
+        return (padded + self.offset).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
 class QuantizedNetwork:
     """Layers in topological order over named tensors; one input, one output or more."""
 
@@ -83,3 +117,17 @@ class QuantizedNetwork:
     outputs: tuple[str, ...]
     tensors: dict[str, Tensor]
     layers: tuple[Layer, ...]
+    stem: Stem | None = None
+    """None: the input's codes are those of the trained network's input."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the trained network's input, before the stem's padding."""
+        height, width, channels = self.tensors[self.input].shape
+        top, left, bottom, right = (0, 0, 0, 0) if self.stem is None else self.stem.pads
+        return height - top - bottom, width - left - right, channels
+
+    def input_codes(self, real: FloatArray) -> IntArray:
+        """The codes [N, H', W', C] of real inputs [N, H, W, C] of the trained network."""
+        staged = real if self.stem is None else self.stem.apply(real)
+        return quantize_real(staged, self.tensors[self.input].format)

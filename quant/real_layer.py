@@ -29,6 +29,7 @@ class PlainLayer:
     stride: tuple[int, int] = (1, 1)
     dilation: tuple[int, int] = (1, 1)
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    groups: int = 1
     weight: FloatArray | None = None
     bias: FloatArray | None = None
     lo: float = -math.inf

@@ -159,7 +159,7 @@ def evaluate(
         if preprocessing is not None:
             raise ValueError("a quantized model holds its preprocessing: give none")
         network = source.network
-        shape = network.tensors[network.input].shape
+        shape = network.image_shape
     else:
         graph = onnx_reader.read(source)
         shape = graph.shapes[graph.input]

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from ..hw.config import EngineConfig
-from ..quant.arithmetic import quantize_real
 from ..quant.network import QuantizedNetwork
 from . import integer_reference, quantized_io
 from .api_models import Codes, RtlRun, cycle_limit, rtl_codes, run_iss, run_oracle, run_rtl
@@ -69,10 +68,10 @@ def verify(
     if isinstance(mem_latency, bool) or not isinstance(mem_latency, int) or not 1 <= mem_latency <= 200:
         raise ValueError(f"mem_latency must be an integer in 1..200, not {mem_latency!r}")
     loaded = (
-        images if isinstance(images, Images) else load_images(images, network.tensors[network.input].shape)
+        images if isinstance(images, Images) else load_images(images, network.image_shape)
     )
     real = model.preprocessing.apply(loaded.first(count).images)
-    codes = quantize_real(real, network.tensors[network.input].format)
+    codes = network.input_codes(real)
     compiled = compile_network(network, engine)
     errors: list[str] = []
     used = compiled

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from ..quant.arithmetic import quantize_real
 from ..quant.metrics import sqnr_db
 from . import integer_reference, oracle
 from .float_reference import FloatSession, flat_logits
@@ -66,7 +65,7 @@ def evaluate(
     output = network.outputs[0]
     logits = _flat(FloatSession(model.model, graph, [output]).run(real)[output])
     fmt = network.tensors[output].format
-    codes = quantize_real(real, network.tensors[network.input].format)
+    codes = network.input_codes(real)
     expected = integer_reference.run(network, codes)
     result = flat_logits(expected[output])
     checked = oracle.compare(network, real, "outputs", model=model.qdq, expected=expected)

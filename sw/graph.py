@@ -23,7 +23,7 @@ from .windows import conv_sum, window_max, window_sum
 __all__ = ["Graph", "HostOp", "Node", "NodeKind", "RealLayer"]
 
 Array = npt.NDArray[Any]
-NodeKind = Literal["conv", "maxpool", "avgpool", "add", "affine", "clip"]
+NodeKind = Literal["conv", "maxpool", "avgpool", "add", "concat", "affine", "clip"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,7 @@ class Node:
     stride: tuple[int, int] = (1, 1)
     dilation: tuple[int, int] = (1, 1)
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    groups: int = 1
     weight: Array | None = None
     bias: Array | None = None
     scale: Array | None = None
@@ -63,6 +64,7 @@ class RealLayer:
     stride: tuple[int, int] = (1, 1)
     dilation: tuple[int, int] = (1, 1)
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    groups: int = 1
     weight: Array | None = None
     bias: Array | None = None
     lo: float = -math.inf

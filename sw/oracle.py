@@ -16,7 +16,6 @@ import numpy.typing as npt
 import onnx
 import onnxruntime  # type: ignore[import-untyped]
 
-from ..quant.arithmetic import quantize_real
 from ..quant.network import QuantizedNetwork
 from . import integer_reference
 from .qdq import codes_name, export_qdq
@@ -131,14 +130,13 @@ def compare(
     from disk instead of a fresh export. ``expected``: the reference's codes, where they are known already.
     """
     oracle = Oracle(network, keep, model)
-    fmt = network.tensors[network.input].format
     counts: dict[str, int] = {}
     firsts: dict[str, Mismatch] = {}
     compared = 0
     for start in range(0, real.shape[0], batch):
         part = np.asarray(real[start : start + batch], np.float32)
         if expected is None:
-            wanted = integer_reference.run(network, quantize_real(part, fmt), keep)
+            wanted = integer_reference.run(network, network.input_codes(part), keep)
         else:
             wanted = {name: codes[start : start + batch] for name, codes in expected.items()}
         got = oracle.run(part)

@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ...hw.config import EngineConfig
-from ...quant.arithmetic import quantize_real
 from ...quant.metrics import sqnr_db
 from .. import api, float_reference, integer_reference, onnx_reader
 from ..api_files import fresh_file, write_whole
@@ -107,7 +106,7 @@ def run(output: str | Path = "systolith-demo", *, progress: Progress = quiet) ->
     api.quantize(HERE / "fashion.onnx", HERE / "fashion_calib.npz", folder, preprocessing=PREPROCESSING,
                  progress=progress)  # fmt: skip
     model = api.load_quantized(folder)
-    images = api.load_images(HERE / "fashion_test.npz", model.network.tensors[model.network.input].shape)
+    images = api.load_images(HERE / "fashion_test.npz", model.network.image_shape)
     evaluation = api.evaluate(model, images, progress=progress)
     errors = layer_errors(model, images.first(min(IMAGES_FOR_ERROR, len(images))))
     progress("compiling")
@@ -134,7 +133,7 @@ def layer_errors(model: QuantizedModel, images: Images) -> dict[str, float]:
     network = model.network
     real = model.preprocessing.apply(images.images)
     floats = float_reference.run(onnx_reader.read(model.model), real, "all")
-    codes = integer_reference.run(network, quantize_real(real, network.tensors[network.input].format), "all")
+    codes = integer_reference.run(network, network.input_codes(real), "all")
     return {
         layer.output: sqnr_db(
             floats[layer.output], codes[layer.output] * network.tensors[layer.output].format.step
@@ -153,7 +152,7 @@ def _draw(
     shown = images.first(verification.images)
     network = model.network
     real = model.preprocessing.apply(shown.images)
-    codes = quantize_real(real, network.tensors[network.input].format)
+    codes = network.input_codes(real)
     output = network.outputs[0]
     logits = flat_logits(integer_reference.run(network, codes)[output]) * network.tensors[output].format.step
     config = verification.config
