@@ -67,9 +67,7 @@ def verify(
     chosen = layer_range(layers, len(network.layers))
     if isinstance(mem_latency, bool) or not isinstance(mem_latency, int) or not 1 <= mem_latency <= 200:
         raise ValueError(f"mem_latency must be an integer in 1..200, not {mem_latency!r}")
-    loaded = (
-        images if isinstance(images, Images) else load_images(images, network.image_shape)
-    )
+    loaded = images if isinstance(images, Images) else load_images(images, network.image_shape)
     real = model.preprocessing.apply(loaded.first(count).images)
     codes = network.input_codes(real)
     compiled = compile_network(network, engine)
