@@ -90,5 +90,10 @@ def rescale(network: Network, factors: Mapping[str, FloatArray]) -> Rewritten:
         before, after = of(layer.inputs[0]), of(layer.output)
         weight = np.asarray(layer.weight, np.float64) * after[:, None, None, None] / before[:, None, None]
         bias = None if layer.bias is None else np.asarray(layer.bias, np.float64) * after
-        layers.append(changed(layer, weight=weight, bias=bias))
+        known = {
+            name: np.asarray(values, np.float64) * after
+            for name, values in (("pre_mean", layer.pre_mean), ("pre_std", layer.pre_std))
+            if values is not None
+        }
+        layers.append(changed(layer, weight=weight, bias=bias, **known))
     return Rewritten(network, layers)

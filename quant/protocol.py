@@ -48,6 +48,15 @@ class RealLayer(Protocol):
     def hi(self) -> float: ...
     @property
     def macs(self) -> int: ...
+    @property
+    def pre_mean(self) -> FloatArray | None:
+        """[K] mean of the sums before residual and bounds over the training images; None where unknown."""
+        ...
+
+    @property
+    def pre_std(self) -> FloatArray | None:
+        """[K] their standard deviation; None where unknown."""
+        ...
 
 
 class Network(Protocol):

@@ -35,6 +35,8 @@ class PlainLayer:
     lo: float = -math.inf
     hi: float = math.inf
     macs: int = 0
+    pre_mean: FloatArray | None = None
+    pre_std: FloatArray | None = None
 
 
 def changed(layer: RealLayer, **changes: Any) -> PlainLayer:

@@ -50,6 +50,10 @@ class Node:
     lo: float = -math.inf
     hi: float = math.inf
     macs: int = 0
+    pre_mean: Array | None = None
+    """[K] mean of the sums, before residual and bounds, over the training images: BatchNormalization's beta."""
+    pre_std: Array | None = None
+    """[K] their standard deviation: |gamma|. None where the file has no BatchNormalization."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +74,10 @@ class RealLayer:
     lo: float = -math.inf
     hi: float = math.inf
     macs: int = 0
+    pre_mean: Array | None = None
+    """[K] mean of the sums, before residual and bounds, over the training images: BatchNormalization's beta."""
+    pre_std: Array | None = None
+    """[K] their standard deviation: |gamma|. None where the file has no BatchNormalization."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -259,5 +259,5 @@ def _layer(node: Node) -> RealLayer:
     return RealLayer(
         name=node.name, kind=node.kind, inputs=node.inputs, output=node.output, kernel=node.kernel,
         stride=node.stride, dilation=node.dilation, pads=node.pads, weight=node.weight, bias=node.bias,
-        lo=node.lo, hi=node.hi, macs=node.macs,
+        lo=node.lo, hi=node.hi, macs=node.macs, pre_mean=node.pre_mean, pre_std=node.pre_std,
     )  # fmt: skip

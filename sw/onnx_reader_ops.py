@@ -41,7 +41,10 @@ def _per_channel(values: Array, source: Ref) -> Array:
     return np.array(each, np.float64)
 
 
-def _affine(ctx: Context, source: Ref, scale: Array, offset: Array) -> None:
+def _affine(
+    ctx: Context, source: Ref, scale: Array, offset: Array, seen: tuple[Array, Array] | None = None
+) -> None:
+    """``out = in * scale + offset``; ``seen``: mean and deviation of the output, where the file knows them."""
     node = Node(
         name=ctx.name,
         kind="affine",
@@ -49,6 +52,8 @@ def _affine(ctx: Context, source: Ref, scale: Array, offset: Array) -> None:
         output=ctx.node.output[0],
         scale=scale,
         offset=offset,
+        pre_mean=None if seen is None else seen[0],
+        pre_std=None if seen is None else seen[1],
     )
     ctx.emit(node, source.shape, source)
 
@@ -69,7 +74,7 @@ def batch_normalization(ctx: Context) -> None:
     if not np.all(deviation > 0):
         raise Unsupported("its variance is not positive", "export the model again")
     scale = gamma / deviation
-    _affine(ctx, source, scale, beta - mean * scale)
+    _affine(ctx, source, scale, beta - mean * scale, (beta, np.abs(gamma)))
 
 
 def _constant_side(ctx: Context) -> int | None:

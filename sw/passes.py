@@ -1,6 +1,6 @@
 """Passes over the small graph: fold, fuse, lower, until every node is one requantization.
 
-``conv -> affine``            weight * scale, bias * scale + offset
+``conv -> affine``            weight * scale, bias * scale + offset; the statistics of the sums go along
 ``node -> clip``              the node's own lo..hi
 ``node -> maxpool -> clip``   the clip moves in front of the maxpool (both are monotone, so they commute)
 ``conv, x -> add``            a conv with x as its residual operand
@@ -107,8 +107,18 @@ def _fold_affine(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
             merged = replace(before, scale=scale, offset=offset, output=node.output, lo=node.lo, hi=node.hi)
         else:
             continue
-        return _merged(nodes, j, i, merged)
+        return _merged(nodes, j, i, _with_statistics(merged, node))
     return None
+
+
+def _with_statistics(merged: Node, affine: Node) -> Node:
+    """``merged`` (still with the statistics before ``affine``) with those behind it: BatchNormalization's own win."""
+    if affine.pre_mean is not None:
+        return replace(merged, pre_mean=affine.pre_mean, pre_std=affine.pre_std)
+    if merged.pre_mean is None or merged.pre_std is None or affine.scale is None or affine.offset is None:
+        return merged
+    mean = merged.pre_mean * affine.scale + affine.offset
+    return replace(merged, pre_mean=mean, pre_std=merged.pre_std * np.abs(affine.scale))
 
 
 def _clamp(node: Node, clip: Node) -> tuple[float, float]:

@@ -71,6 +71,8 @@ def test_batch_norm_without_convolution() -> None:
     build = ModelBuilder((3, 6, 6))
     graph = same_as_onnxruntime(build.model(build.conv(build.same("Relu", build.batch_norm("input")), 2)))
     assert [(layer.kind, layer.macs > 0) for layer in graph.layers] == [("conv", False), ("conv", True)]
+    assert graph.layers[0].pre_mean is not None and graph.layers[0].pre_std is not None
+    assert graph.layers[0].bias is not None and graph.layers[1].pre_mean is None
 
 
 def test_relu_behind_maxpool_moves_before_it() -> None:

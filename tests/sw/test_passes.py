@@ -1,6 +1,7 @@
 """The passes on graphs by hand: what fuses, and what must not."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from systolith.sw.graph import Node
@@ -29,6 +30,16 @@ def test_affines_and_clips_collapse_into_the_convolution() -> None:
     assert node.weight is not None and node.bias is not None
     assert (node.weight == 6.0).all() and node.bias.tolist() == [2.0, 2.0]
     assert (node.lo, node.hi, node.output) == (0.0, 2.0, "5")
+
+
+def test_statistics_follow_the_affines() -> None:
+    norm = replace(affine("a", "b", 2.0, 3.0), pre_mean=np.full(2, 0.5), pre_std=np.full(2, 0.25))
+    nodes = [conv("c", "x", "a"), norm, affine("b", "y", -4.0, 1.0), clip("y", "z", 0.0, math.inf)]
+    (node,) = fuse(nodes, ["z"])
+    assert node.pre_mean is not None and node.pre_mean.tolist() == [-1.0, -1.0]
+    assert node.pre_std is not None and node.pre_std.tolist() == [1.0, 1.0]
+    (plain,) = fuse([conv("c", "x", "a"), affine("a", "y", 2.0, 3.0)], ["y"])
+    assert plain.pre_mean is None and plain.pre_std is None
 
 
 def test_clips_that_miss_each_other_give_one_value() -> None:
