@@ -17,9 +17,11 @@ import numpy as np
 
 from .arithmetic import FloatArray, IntArray, requantize_exact
 from .assembly import finished
+from .decisions import decision, wgt_decision
+from .evidence import Evidence, Why, weight_evidence
 from .formats import QFormat
 from .layers import Prepared, TooFine, prepare
-from .measure import Batch, Batches, choose_format, measure
+from .measure import Batch, Batches, choose_format, inherited, measure
 from .network import Layer, QuantizedNetwork, Tensor
 from .protocol import Network, RealLayer
 from .real_layer import Rewritten
@@ -41,6 +43,15 @@ class Row:
     out: QFormat
     saturated: float
     sqnr_db: float
+    seen: Evidence
+    """the output's values."""
+    wgt_seen: Evidence | None
+    """the weights before they were rounded."""
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Of the output and, where it has some, of the weights."""
+        return (self.seen,) if self.wgt_seen is None else (self.seen, self.wgt_seen)
 
     def report(self, acc_bits: int, acc_width: int) -> LayerReport:
         """The layer's row of the report."""
@@ -52,6 +63,8 @@ class Row:
             out_fl=self.out.fl, out_width=self.out.width, out_signed=self.out.signed,
             shift=(int(shift.min()), int(shift.max())), acc_bits=acc_bits, acc_width=acc_width,
             saturated=self.saturated, sqnr_db=self.sqnr_db,
+            decision=decision(self.out.fl, self.saturated, self.seen),
+            wgt_decision="" if fl is None or self.wgt_seen is None else wgt_decision(fl, self.wgt_seen),
         )  # fmt: skip
 
 
@@ -64,6 +77,8 @@ class DataPhase:
     """the trained network with the weights and biases that the corrections left."""
     rows: tuple[Row, ...]
     input_sqnr_db: float
+    input_saturated: float
+    input_seen: Evidence
 
 
 @dataclass
@@ -120,10 +135,10 @@ def run_data_phase(
 
         zero = np.zeros(1, np.int64)
         name, source = network.input, Batches(pool, batches, input_batch)
-        fmt = choose_format(
+        fmt, seen = choose_format(
             name, source, zero, input_format, -math.inf, math.inf, method, caps.get(name), fixed.get(name)
         )
-        input_sqnr, _ = measure(source, zero - fmt.fl, fmt, -math.inf, math.inf)
+        input_sqnr, input_cut, input_seen = measure(source, zero - fmt.fl, fmt, -math.inf, math.inf, seen)
         state = _State({name: fmt}, {name: max(-fmt.min, fmt.max)}, {name: name}, fixed)
         remember(name, fmt, input_batch, None)
         for b in range(batches):
@@ -178,17 +193,20 @@ def run_data_phase(
 
             list(pool.map(run_batch, range(batches)))
             pairs = Batches(pool, batches, output_batch)
-            fmt, layer = _finish(real_layer, ready, pairs, state, method, caps, act_width(out))
+            fmt, layer, seen = _finish(real_layer, ready, pairs, state, method, caps, act_width(out))
             lo, hi = (-math.inf, math.inf) if layer.kind == "maxpool" else (real_layer.lo, real_layer.hi)
-            sqnr, saturated = measure(pairs, layer.shift, fmt, lo, hi)
+            sqnr, saturated, seen = measure(pairs, layer.shift, fmt, lo, hi, seen)
             remember(out, fmt, output_batch, layer)
             store.forget("acc")
             layers.append(layer)
             corrected.append(made)
             act_fl = state.formats[real_layer.inputs[0]].fl
             rows.append(
-                Row(name=layer.name, layer=layer, act_fl=act_fl, out=fmt, saturated=saturated, sqnr_db=sqnr)
-            )
+                Row(
+                    name=layer.name, layer=layer, act_fl=act_fl, out=fmt, saturated=saturated, sqnr_db=sqnr,
+                    seen=seen, wgt_seen=_weights(real_layer, layer, refine is not None and refine.rounding),
+                )
+            )  # fmt: skip
             for dead in {*real_layer.inputs, out}:
                 if last_use.get(dead, -1) <= i:
                     store.forget("float:" + dead)
@@ -201,7 +219,18 @@ def run_data_phase(
         layers=tuple(layers),
     )
     made_of = Rewritten(network, corrected)
-    return DataPhase(network=quantized, made=made_of, rows=tuple(rows), input_sqnr_db=input_sqnr)
+    return DataPhase(
+        network=quantized, made=made_of, rows=tuple(rows),
+        input_sqnr_db=input_sqnr, input_saturated=input_cut, input_seen=input_seen,
+    )  # fmt: skip
+
+
+def _weights(real: RealLayer, layer: Layer, fitted: bool) -> Evidence | None:
+    """What is seen of the weights; ``fitted``: their fl was chosen with their codes, by the layer's output."""
+    if real.weight is None or layer.wgt_fl is None or layer.kind != "conv":
+        return None
+    why: Why = "fixed" if fitted else "loss"
+    return weight_evidence(real.name, real.weight, layer.wgt_width, layer.wgt_fl, why)
 
 
 def _finish(
@@ -212,21 +241,24 @@ def _finish(
     method: Method,
     caps: Mapping[str, int],
     width: int,
-) -> tuple[QFormat, Layer]:
+) -> tuple[QFormat, Layer, Evidence]:
     """Freeze the output's format of a layer: its tensor enters ``state``, its shift and bounds the layer."""
     source, out = real.inputs[0], real.output
     if real.kind == "maxpool":
         fmt = state.formats[source]
+        seen = inherited(out, pairs, fmt)
         state.magnitude[out], state.roots[out] = state.magnitude[source], state.roots[source]
         layer = finished(real, ready, fmt)
     else:
         kind = QFormat(width, 0, not _never_negative(real, ready.layer, state.formats))
         fixed = state.fixed.get(out)
-        fmt = choose_format(out, pairs, ready.fl_acc, kind, real.lo, real.hi, method, caps.get(out), fixed)
+        fmt, seen = choose_format(
+            out, pairs, ready.fl_acc, kind, real.lo, real.hi, method, caps.get(out), fixed
+        )
         layer = finished(real, ready, fmt)
         state.magnitude[out], state.roots[out] = max(abs(layer.lo), abs(layer.hi)), out
     state.formats[out] = fmt
-    return fmt, layer
+    return fmt, layer, seen
 
 
 def _never_negative(real: RealLayer, layer: Layer, formats: Mapping[str, QFormat]) -> bool:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import reduce
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .arithmetic import FloatArray, IntArray, requantize_exact
+from .evidence import Evidence, histogram, nearby, relative, spaced
 from .formats import QFormat
 from .layers import code_bounds
 from .metrics import sqnr_from_sums
@@ -23,10 +24,12 @@ from .range_rules import Histogram, rule_losses
 from .ranges import FL_LIMIT, check_finite, overflow_free_fl
 from .search import Method, best_fl
 
-__all__ = ["Batch", "Batches", "choose_format", "measure"]
+__all__ = ["Batch", "Batches", "choose_format", "inherited", "measure"]
 
 Batch = tuple[FloatArray, FloatArray]
 """(float values, exact accumulators) of some images."""
+
+_SQUARES = Method("squares", 2, ())
 
 
 class Batches:
@@ -50,53 +53,66 @@ def choose_format(
     method: Method,
     cap: int | None,
     fixed: int | None = None,
-) -> QFormat:
+) -> tuple[QFormat, Evidence]:
     """The format of a tensor: start at the overflow-free fl of the float values, take the smallest loss.
 
-    ``cap`` bounds its fl; ``fixed`` is the fl itself, chosen elsewhere.
+    ``cap`` bounds its fl; ``fixed`` is the fl itself, chosen elsewhere. With it what the others would have cost.
     """
-
-    def extremes(real: FloatArray, acc: FloatArray) -> tuple[float, float]:
-        low, high = float(real.min()), float(real.max())
-        if not (math.isfinite(low) and math.isfinite(high)):
-            check_finite(name, real, "the network overflows on these images; check scale, mean and std")
-        return low, high
-
-    ends = pairs.map(extremes)
-    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+    low, high = _extremes(name, pairs)
     start = overflow_free_fl(low, high, kind.width, kind.signed)
     top = FL_LIMIT if cap is None else min(cap, FL_LIMIT)
-    if fixed is not None:
-        return replace(kind, fl=min(fixed, top))
-    candidates = list(dict.fromkeys(max(-FL_LIMIT, min(start + offset, top)) for offset in method.offsets))
-    if len(candidates) == 1:
-        return replace(kind, fl=candidates[0])
+    wanted = [max(-FL_LIMIT, start + offset) for offset in method.offsets]
+    candidates = list(dict.fromkeys(min(fl, top) for fl in wanted))
+    seen = Evidence(name=name, low=low, high=high, free_fl=start, why="loss", capped=max(wanted) > top)
 
-    if method.rule:
+    def errors(fls: Sequence[int], how: Method, sample: bool) -> list[float]:
+        def visit(real: FloatArray, acc: FloatArray) -> list[float]:
+            if sample:
+                real, acc = spaced(real), spaced(acc)
+            real = np.ldexp(real, start)  # in units of the overflow-free format: squares stay in range
+            result = [float(how.loss(real))]
+            for fl in fls:
+                error = requantize_exact(acc, fl_acc - fl, *code_bounds(lo, hi, replace(kind, fl=fl)))
+                error = np.ldexp(error, start - fl, out=error)
+                error -= real
+                result.append(float(how.loss(error)))
+            return result
+
+        return [float(total) for total in np.sum(pairs.map(visit), axis=0)]
+
+    if not method.rule and fixed is None and len(candidates) > 1:
+        sums = errors(candidates, method, sample=False)
+        fmt = replace(kind, fl=best_fl(candidates, sums[1:]))
+        return fmt, replace(seen, power=method.power, errors=relative(candidates, sums))
+    if fixed is not None:
+        fmt, seen = replace(kind, fl=min(fixed, top)), replace(seen, why="fixed", capped=fixed > top)
+    elif len(candidates) == 1:
+        fmt, seen = replace(kind, fl=candidates[0]), replace(seen, why="only")
+    else:
         end = kind.width - int(kind.signed)
         parts = pairs.map(lambda real, acc: Histogram.of(np.clip(real, lo, hi), end - start))
         by_rule = rule_losses(method.rule, reduce(add, parts), [fl - start for fl in candidates], 1 << end)
-        return replace(kind, fl=best_fl(candidates, by_rule))
-
-    def losses(real: FloatArray, acc: FloatArray) -> list[float]:
-        result = []
-        real = np.ldexp(real, start)  # in units of the overflow-free format: squares stay in range
-        for fl in candidates:
-            error = requantize_exact(acc, fl_acc - fl, *code_bounds(lo, hi, replace(kind, fl=fl)))
-            error = np.ldexp(error, start - fl, out=error)
-            error -= real
-            result.append(float(method.loss(error)))
-        return result
-
-    total = np.sum(pairs.map(losses), axis=0)
-    return replace(kind, fl=best_fl(candidates, total.tolist()))
+        fmt = replace(kind, fl=best_fl(candidates, by_rule))
+        judged = sorted(pair for pair in zip(candidates, by_rule, strict=True) if math.isfinite(pair[1]))
+        seen = replace(seen, why="rule", criterion=tuple(judged))
+    fls = nearby(start, fmt.fl, top=top)
+    return fmt, replace(seen, sampled=True, errors=relative(fls, errors(fls, _SQUARES, sample=True)))
 
 
-def measure(pairs: Batches, shift: IntArray, fmt: QFormat, lo: float, hi: float) -> tuple[float, float]:
-    """(SQNR in dB, percent of codes the format cuts off) of the frozen format."""
+def inherited(name: str, pairs: Batches, fmt: QFormat) -> Evidence:
+    """What is seen of a tensor whose format is that of its input."""
+    low, high = _extremes(name, pairs)
+    free = overflow_free_fl(low, high, fmt.width, fmt.signed)
+    return Evidence(name=name, low=low, high=high, free_fl=free, why="shared")
+
+
+def measure(
+    pairs: Batches, shift: IntArray, fmt: QFormat, lo: float, hi: float, seen: Evidence
+) -> tuple[float, float, Evidence]:
+    """(SQNR in dB, percent of codes the format cuts off) of the frozen format, and the values' histogram."""
     bounds = code_bounds(lo, hi, fmt)
 
-    def visit(real: FloatArray, acc: FloatArray) -> tuple[float, float, int, int]:
+    def visit(real: FloatArray, acc: FloatArray) -> tuple[float, float, int, int, IntArray]:
         code = requantize_exact(acc, shift, -(2**62), 2**62)
         cut = 0
         if hi * 2.0**fmt.fl > fmt.max:
@@ -104,10 +120,25 @@ def measure(pairs: Batches, shift: IntArray, fmt: QFormat, lo: float, hi: float)
         if lo * 2.0**fmt.fl < fmt.min:
             cut += int(np.count_nonzero(code < fmt.min))
         error = np.clip(code, *bounds, out=code)
+        counts = histogram(real, seen.low, seen.high)
         real = np.ldexp(real, fmt.fl)  # in units of one code: squares stay in range
         error -= real
         noise = float(np.sum(error * error, dtype=np.float64))
-        return float(np.sum(real * real, dtype=np.float64)), noise, cut, code.size
+        return float(np.sum(real * real, dtype=np.float64)), noise, cut, code.size, counts
 
-    signal, noise, cut, count = (sum(column) for column in zip(*pairs.map(visit), strict=True))
-    return sqnr_from_sums(signal, noise), 100.0 * cut / max(count, 1)
+    *sums, counts = (sum(column) for column in zip(*pairs.map(visit), strict=True))
+    signal, noise, cut, count = sums
+    return sqnr_from_sums(signal, noise), 100.0 * cut / max(count, 1), seen.counted(counts)
+
+
+def _extremes(name: str, pairs: Batches) -> tuple[float, float]:
+    """The smallest and the largest float value; raises ValueError where one is no number."""
+
+    def visit(real: FloatArray, acc: FloatArray) -> tuple[float, float]:
+        low, high = float(real.min()), float(real.max())
+        if not (math.isfinite(low) and math.isfinite(high)):
+            check_finite(name, real, "the network overflows on these images; check scale, mean and std")
+        return low, high
+
+    ends = pairs.map(visit)
+    return min(end[0] for end in ends), max(end[1] for end in ends)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from .arithmetic import FloatArray
 from .blas_threads import one_blas_thread
+from .decisions import decision
 from .network import QuantizedNetwork
 from .options import Options
 from .overflow import prove
@@ -72,5 +73,10 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
         input_format=str(result.network.tensors[network.input].format),
         input_sqnr_db=result.input_sqnr_db,
         layers=tuple(row.report(needed[row.name], chosen.acc_width) for row in result.rows),
+        input_saturated=result.input_saturated,
+        input_decision=decision(
+            result.network.tensors[network.input].format.fl, result.input_saturated, result.input_seen
+        ),
+        evidence=(result.input_seen, *(seen for row in result.rows for seen in row.evidence)),
     )
     return Quantization(network=result.network, report=report)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+from .evidence import Evidence
 
 __all__ = ["LayerReport", "QuantizationReport"]
 
@@ -34,6 +36,10 @@ class LayerReport:
     (the activation function's own bounds not counted)."""
     sqnr_db: float
     """output against the float network, on the calibration images; infinite where equal."""
+    decision: str = ""
+    """why the output has its fl, in words (``decisions``)."""
+    wgt_decision: str = ""
+    """the same of the weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +59,17 @@ class QuantizationReport:
     layers: tuple[LayerReport, ...]
     correct: tuple[str, ...] = ()
     """corrections applied."""
+    input_saturated: float = 0.0
+    """percent of the input's codes."""
+    input_decision: str = ""
+    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    """of the input, then of each layer its output and, where it has some, its weights; not part of the JSON."""
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of JSON types; an infinite SQNR becomes None, a negative infinite one "-inf"."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
+        rows = [{key: _plain(value) for key, value in vars(row).items()} for row in self.layers]
+        rest = {key: _plain(value) for key, value in vars(self).items() if key not in ("layers", "evidence")}
+        return {**rest, "layers": rows}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> QuantizationReport:
@@ -69,7 +82,9 @@ class QuantizationReport:
             values["sqnr_db"] = _number(values["sqnr_db"])
             rows.append(LayerReport(**values))
         known = {f.name for f in fields(cls)}
-        rest = {key: value for key, value in data.items() if key in known and key != "layers"}
+        rest = {
+            key: value for key, value in data.items() if key in known and key not in ("layers", "evidence")
+        }
         rest["correct"] = tuple(rest.get("correct", ()))
         rest["input_sqnr_db"] = _number(rest["input_sqnr_db"])
         return cls(layers=tuple(rows), **rest)
