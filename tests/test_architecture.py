@@ -18,7 +18,7 @@ LINES = 350
 PLAIN = {"hw.config", "hw.isa", "hw.registers"}
 """Contracts that software reads: no Amaranth."""
 
-FRONT = ("sw.api", "sw.cli", "sw.demo", "sw.synthesis")
+FRONT = ("sw.api", "sw.bench", "sw.cli", "sw.demo", "sw.synthesis")
 """The front door, by the beginning of the module's name: may import everything, and nobody imports it."""
 
 PACKAGES = {
