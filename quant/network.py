@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from .arithmetic import FloatArray, IntArray, quantize_real
 from .formats import QFormat
@@ -31,6 +32,11 @@ class Tensor:
     format: QFormat
     scale: FloatArray | None = None
     """[C] positive; None: 1."""
+
+    def real(self, codes: npt.ArrayLike) -> FloatArray:
+        """The trained network's values, float64, of codes [..., C]."""
+        values = np.asarray(codes, np.float64) * self.format.step
+        return values if self.scale is None else values / self.scale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,11 +107,15 @@ class Stem:
     """top, left, bottom, right."""
 
     def apply(self, real: FloatArray) -> FloatArray:
-        """Real inputs of the integer network, float32 [N, H', W', C], from those of the trained one."""
+        """Real inputs of the integer network, float32 [N, H', W', C], from those of the trained one.
+
+        Computed in float32, one operation after the other: ONNX Runtime gets the same bits.
+        """
         top, left, bottom, right = self.pads
-        scaled = np.asarray(real, np.float64) * self.gain
+        scaled = np.asarray(real, np.float32) * self.gain.astype(np.float32)
         padded = np.pad(scaled, ((0, 0), (top, bottom), (left, right), (0, 0)))
-        return (padded + self.offset).astype(np.float32)
+        result: FloatArray = padded + self.offset.astype(np.float32)
+        return result
 
 
 @dataclass(frozen=True, kw_only=True)

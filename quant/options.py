@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .formats import QFormat
 from .search import DEFAULT_METHOD, method_named
 
 __all__ = ["CORRECTIONS", "DEFAULT_CORRECT", "Options"]
@@ -36,6 +37,8 @@ class Options:
     input_range: tuple[float, float] | None = None
     """the real range any input can have, from its preprocessing; unsigned codes where it is known to
     start at 0 or above."""
+    input_format: QFormat | None = None
+    """the format of the input's codes where it is known, whatever ``act_width``, range and method say."""
     act_widths: Mapping[str, int] = field(default_factory=dict)
     """by tensor name."""
     wgt_widths: Mapping[str, int] = field(default_factory=dict)

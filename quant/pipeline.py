@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
 
 from .arithmetic import FloatArray, IntArray
 from .balance import balance, observe
@@ -38,12 +41,29 @@ class Pipeline:
         self._method = method_named(options.method)
         largest = max(h * w * c for h, w, c in network.shapes.values())
         self._batch = options.batch or max(1, min(16, _BATCH_VALUES // largest))
+        self._factors: Mapping[str, FloatArray] = {}
         self._network = self._equalized(network)
-        self._fixed: Mapping[str, int] = {}
+        known = options.input_format
+        self._fixed: Mapping[str, int] = {} if known is None else {network.input: known.fl}
         self._caps: dict[str, int] = {}
+
+    @property
+    def network(self) -> Network:
+        """The trained network, equalized where that was asked for, before its weights are rounded."""
+        return self._network
 
     def run(self) -> DataPhase:
         """All steps; raises ValueError where no formats fit."""
+        result = self._run()
+        tensors = {
+            name: replace(tensor, scale=factor)
+            if (factor := self._factors.get(name)) is not None and np.any(factor != 1.0)
+            else tensor
+            for name, tensor in result.network.tensors.items()
+        }
+        return replace(result, network=replace(result.network, tensors=tensors))
+
+    def _run(self) -> DataPhase:
         chosen = self._options
         wgt_fl = {
             layer.name: search_weights(
@@ -93,7 +113,8 @@ class Pipeline:
         count = max(1, len(self._images) // _OBSERVED)
         seen = observe(network, self._images[::count][:_OBSERVED], self._batch)
         widths = {"act_width": self._options.act_width, "wgt_width": self._options.wgt_width}
-        return rescale(network, balance(network, seen, octaves=octaves, **widths))
+        self._factors = balance(network, seen, octaves=octaves, **widths)
+        return rescale(network, self._factors)
 
     def _wgt_width(self, name: str) -> int:
         return self._options.wgt_widths.get(name, self._options.wgt_width)
@@ -104,6 +125,7 @@ class Pipeline:
     def _phase(self, wgt_fl: Mapping[str, IntArray], refine: Refinement | None) -> DataPhase:
         chosen, name = self._options, self._network.input
         signed = chosen.input_range is None or chosen.input_range[0] < 0.0
+        known = chosen.input_format or QFormat(self._act_width(name), 0, signed)
         for _ in range(_RESTARTS):
             try:
                 return run_data_phase(
@@ -112,7 +134,7 @@ class Pipeline:
                     method=self._method,
                     wgt_fl=wgt_fl,
                     caps=self._caps,
-                    input_format=QFormat(self._act_width(name), 0, signed),
+                    input_format=known,
                     act_width=self._act_width,
                     wgt_width=self._wgt_width,
                     acc_width=chosen.acc_width,

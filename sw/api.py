@@ -16,6 +16,7 @@ then.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ from .container import load_program, to_bytes
 from .evaluate import Evaluation
 from .graph import Graph
 from .images import Images, Preprocessing, load_images
+from .input_folding import exact_input
 from .program import Program
 from .quantized_io import QuantizedModel
 from .verify import Divergence, LayerResult, Verification
@@ -134,9 +136,17 @@ def quantize(
     images = load_images(calibration, shape)
     images = images.first(min(CALIBRATION_IMAGES, len(images)) if count is None else count)
     progress(f"quantizing {graph.name}: {len(graph.layers)} layers, {len(images)} calibration images")
-    result = quantizer.quantize(graph, preprocessing.apply(images.images), options)
+    real = preprocessing.apply(images.images)
+    exact = exact_input(graph, preprocessing, act_width)
+    if exact is None:
+        result = quantizer.quantize(graph, real, options)
+    else:
+        result = quantizer.quantize(
+            exact.graph, exact.real(real), replace(options, input_format=exact.format)
+        )
+    network = result.network if exact is None else replace(result.network, stem=exact.stem)
     progress(f"writing {output}")
-    quantized_io.save(output, result.network, preprocessing, result.report, model, graph.flat)
+    quantized_io.save(output, network, preprocessing, result.report, model, graph.flat)
     return Quantized(directory=Path(output), report=result.report)
 
 

@@ -62,7 +62,7 @@ def export_qdq(
             h, w, c = tensor.shape
             kind = _code_type(tensor.format)
             infos.append(helper.make_tensor_value_info(codes_name(name), kind, ["N", c, h, w]))
-    h, w, c = source.shape
+    h, w, c = network.image_shape
     graph = helper.make_graph(
         build.nodes,
         network.name,
@@ -125,8 +125,20 @@ class _Builder:
         return self.constant(np.array(value, dtype))
 
     def quantize_input(self, tensor: Tensor) -> None:
-        """``input:codes`` from the real input."""
-        self._to_codes(self.input_name, tensor, tensor.format.min, tensor.format.max, double=False)
+        """``input:codes`` from the real input, through the stem (``quant.network.Stem.apply``) if there is one."""
+        value, stem = self.input_name, self.network.stem
+        if stem is not None:
+            gain, offset = (
+                self.constant(values.astype(np.float32).reshape(1, -1, 1, 1))
+                for values in (stem.gain, stem.offset)
+            )
+            value = self.add("Mul", [value, gain])
+            if any(stem.pads):
+                top, left, bottom, right = stem.pads
+                around = self.constant(np.array([0, 0, top, left, 0, 0, bottom, right], np.int64))
+                value = self.add("Pad", [value, around])
+            value = self.add("Add", [value, offset])
+        self._to_codes(value, tensor, tensor.format.min, tensor.format.max, double=False)
 
     def real_output(self, tensor: Tensor, flat: bool) -> onnx.ValueInfoProto:
         """The tensor's real values under its own name."""

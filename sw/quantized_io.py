@@ -20,7 +20,7 @@ import numpy as np
 import onnx
 
 from ..quant.formats import QFormat
-from ..quant.network import IntArray, Layer, QuantizedNetwork, Tensor
+from ..quant.network import IntArray, Layer, QuantizedNetwork, Stem, Tensor
 from ..quant.report import QuantizationReport
 from .images import Preprocessing
 from .onnx_reader import load_model
@@ -28,7 +28,7 @@ from .qdq import codes_name, export_qdq
 
 __all__ = ["QuantizedModel", "QuantizedModelError", "load", "network_from_json", "network_to_json", "save"]
 
-_VERSION = 1
+_VERSION = 2
 _ARRAYS = ("wgt", "wgt_fl", "bias", "shift", "res_shift")
 
 
@@ -64,9 +64,16 @@ def network_to_json(network: QuantizedNetwork) -> tuple[dict[str, Any], dict[str
         "input": network.input,
         "outputs": network.outputs,
         "tensors": [
-            {"name": t.name, "shape": t.shape, "format": asdict(t.format)} for t in network.tensors.values()
+            {
+                "name": t.name,
+                "shape": t.shape,
+                "format": asdict(t.format),
+                "scale": None if t.scale is None else t.scale.tolist(),
+            }
+            for t in network.tensors.values()
         ],
         "layers": layers,
+        "stem": None if network.stem is None else _stem_to_json(network.stem),
     }
     return document, arrays
 
@@ -75,7 +82,8 @@ def network_from_json(document: Mapping[str, Any], arrays: Mapping[str, IntArray
     """The inverse of ``network_to_json``; raises QuantizedModelError for another version."""
     if document.get("version") != _VERSION:
         raise QuantizedModelError(
-            f"the quantized model is of version {document.get('version')!r}, not {_VERSION}: quantize again"
+            f"the quantized model is of format version {document.get('version')!r}, this reads {_VERSION}: "
+            "quantize the model again"
         )
     layers = []
     for i, row in enumerate(document["layers"]):
@@ -87,16 +95,33 @@ def network_from_json(document: Mapping[str, Any], arrays: Mapping[str, IntArray
                 values[key] = arrays[f"{i}.{key}"].astype(np.int64)
         layers.append(Layer(**values))
     tensors = {
-        row["name"]: Tensor(name=row["name"], shape=tuple(row["shape"]), format=QFormat(**row["format"]))
+        row["name"]: Tensor(
+            name=row["name"],
+            shape=tuple(row["shape"]),
+            format=QFormat(**row["format"]),
+            scale=None if row["scale"] is None else np.array(row["scale"], np.float64),
+        )
         for row in document["tensors"]
     }
+    stem = document["stem"]
     return QuantizedNetwork(
         name=document["name"],
         input=document["input"],
         outputs=tuple(document["outputs"]),
         tensors=tensors,
         layers=tuple(layers),
+        stem=None if stem is None else _stem_from_json(stem),
     )
+
+
+def _stem_to_json(stem: Stem) -> dict[str, Any]:
+    return {"gain": stem.gain.tolist(), "offset": stem.offset.tolist(), "pads": stem.pads}
+
+
+def _stem_from_json(row: Mapping[str, Any]) -> Stem:
+    top, left, bottom, right = row["pads"]
+    gain, offset = (np.array(row[name], np.float64) for name in ("gain", "offset"))
+    return Stem(gain=gain, offset=offset, pads=(top, left, bottom, right))
 
 
 def save(

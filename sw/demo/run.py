@@ -135,9 +135,7 @@ def layer_errors(model: QuantizedModel, images: Images) -> dict[str, float]:
     floats = float_reference.run(onnx_reader.read(model.model), real, "all")
     codes = integer_reference.run(network, network.input_codes(real), "all")
     return {
-        layer.output: sqnr_db(
-            floats[layer.output], codes[layer.output] * network.tensors[layer.output].format.step
-        )
+        layer.output: sqnr_db(floats[layer.output], network.tensors[layer.output].real(codes[layer.output]))
         for layer in network.layers
     }
 

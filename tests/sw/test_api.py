@@ -174,7 +174,8 @@ def test_cycle_limit_is_generous(tiny: Any, model: api.QuantizedModel) -> None:
 def test_iss_stops(tiny: Any, model: api.QuantizedModel) -> None:
     program = api.compile(model, tiny.config).program
     broken = Program(**{**vars(program), "weights": program.weights[: len(program.weights) // 2]})
-    images, addresses, error = run_iss(broken, np.zeros((1, 8, 8, 3), np.int64))
+    codes = np.zeros((1, *model.network.tensors[model.network.input].shape), np.int64)
+    images, addresses, error = run_iss(broken, codes)
     assert error is not None and addresses is None and len(images) == 1 and not images[0].results
 
 

@@ -1,11 +1,12 @@
 """Quantized models on disk: the same back, the same bytes, whole or not at all."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from systolith.quant.network import Stem
 from systolith.quant.quantizer import Quantization, quantize
 from systolith.sw import quantized_io
 from systolith.sw.graph import Graph
@@ -51,6 +52,21 @@ def test_round_trip(tmp_path: Path) -> None:
                 assert left.dtype == np.int64 and np.array_equal(left, right), item.name
             else:
                 assert left == right and type(left) is type(right), item.name
+
+
+def test_stem_and_scales(tmp_path: Path) -> None:
+    model, graph, result = example()
+    stem = Stem(gain=np.array([58.395, 57.12]), offset=np.array([-4.325, 0.1]), pads=(1, 2, 0, 3))
+    network = replace(result.network, stem=stem)
+    for name, tensor in network.tensors.items():
+        network.tensors[name] = replace(tensor, scale=np.arange(1, tensor.shape[2] + 1) / 3)
+    save(tmp_path / "m", network, PRE, result.report, model, graph.flat)
+    loaded = load(tmp_path / "m").network
+    assert loaded.stem is not None and loaded.stem.pads == stem.pads
+    assert np.array_equal(loaded.stem.gain, stem.gain) and np.array_equal(loaded.stem.offset, stem.offset)
+    assert loaded.image_shape == network.image_shape == (5, 1, 2)
+    for name, tensor in network.tensors.items():
+        assert tensor.scale is not None and np.array_equal(loaded.tensors[name].scale, tensor.scale)
 
 
 def test_same_bytes(tmp_path: Path) -> None:
@@ -122,8 +138,9 @@ def test_load_errors(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
         file.write_bytes(data)
     text = (tmp_path / "m" / "network.json").read_text()
-    (tmp_path / "m" / "network.json").write_text(text.replace('"version": 1', '"version": 9'))
-    with pytest.raises(QuantizedModelError, match="is of version 9, not 1"):
+    (tmp_path / "m" / "network.json").write_text(text.replace('"version": 2', '"version": 1'))
+    cure = "is of format version 1, this reads 2: quantize the model again"
+    with pytest.raises(QuantizedModelError, match=cure):
         load(tmp_path / "m")
     (tmp_path / "m" / "network.json").write_text(text)
     (tmp_path / "m" / "qdq.onnx").write_bytes((tmp_path / "m" / "model.onnx").read_bytes())
