@@ -106,12 +106,15 @@ def run_data_phase(
     threads: int,
     fixed: Mapping[str, int] | None = None,
     refine: Refinement | None = None,
+    scales: Mapping[str, FloatArray] | None = None,
 ) -> DataPhase:
     """Choose every activation's fl; see the module. ``input_format``: width and signedness of the input.
 
     ``caps`` bounds the fl of single tensors, ``fixed`` sets them; ``refine`` corrects each layer as its inputs
-    freeze. Raises TooFine where another cap is needed.
+    freeze. ``scales`` are the factors [C] that equalization gave tensors (``Tensor.scale``). Raises TooFine
+    where another cap is needed.
     """
+    scales = {} if scales is None else scales
     fixed = {} if fixed is None else fixed
     batches = math.ceil(images.shape[0] / batch)
     last_use = {name: i for i, layer in enumerate(network.layers) for name in layer.inputs}
@@ -195,7 +198,7 @@ def run_data_phase(
             pairs = Batches(pool, batches, output_batch)
             fmt, layer, seen = _finish(real_layer, ready, pairs, state, method, caps, act_width(out))
             lo, hi = (-math.inf, math.inf) if layer.kind == "maxpool" else (real_layer.lo, real_layer.hi)
-            sqnr, saturated, seen = measure(pairs, layer.shift, fmt, lo, hi, seen)
+            sqnr, saturated, seen = measure(pairs, layer.shift, fmt, lo, hi, seen, scales.get(out))
             remember(out, fmt, output_batch, layer)
             store.forget("acc")
             layers.append(layer)
@@ -215,7 +218,10 @@ def run_data_phase(
         name=network.name,
         input=network.input,
         outputs=tuple(network.outputs),
-        tensors={n: Tensor(name=n, shape=network.shapes[n], format=f) for n, f in state.formats.items()},
+        tensors={
+            n: Tensor(name=n, shape=network.shapes[n], format=f, scale=scales.get(n))
+            for n, f in state.formats.items()
+        },
         layers=tuple(layers),
     )
     made_of = Rewritten(network, corrected)

@@ -36,11 +36,19 @@ class Batches:
     """The batches of one tensor; ``map`` visits them in threads and returns the results in order."""
 
     def __init__(self, pool: ThreadPoolExecutor, count: int, batch: Callable[[int], Batch]) -> None:
-        self._pool, self._count, self._batch = pool, count, batch
+        self._pool, self.count, self._batch = pool, count, batch
+
+    def of(self, count: int, batch: Callable[[int], Batch]) -> Batches:
+        """Others, by the same threads."""
+        return Batches(self._pool, count, batch)
+
+    def each(self, visit: Callable[[int, FloatArray, FloatArray], Any]) -> list[Any]:
+        """As ``map``, with the number of the batch."""
+        return list(self._pool.map(lambda b: visit(b, *self._batch(b)), range(self.count)))
 
     def map(self, visit: Callable[[FloatArray, FloatArray], Any]) -> list[Any]:
         """``[visit(float values, accumulators) for each batch]``."""
-        return list(self._pool.map(lambda b: visit(*self._batch(b)), range(self._count)))
+        return self.each(lambda b, real, acc: visit(real, acc))
 
 
 def choose_format(
@@ -107,10 +115,20 @@ def inherited(name: str, pairs: Batches, fmt: QFormat) -> Evidence:
 
 
 def measure(
-    pairs: Batches, shift: IntArray, fmt: QFormat, lo: float, hi: float, seen: Evidence
+    pairs: Batches,
+    shift: IntArray,
+    fmt: QFormat,
+    lo: float,
+    hi: float,
+    seen: Evidence,
+    scale: FloatArray | None = None,
 ) -> tuple[float, float, Evidence]:
-    """(SQNR in dB, percent of codes the format cuts off) of the frozen format, and the values' histogram."""
+    """(SQNR in dB, percent of codes the format cuts off) of the frozen format, and the values' histogram.
+
+    ``scale`` [C]: the tensor is the trained network's times this; the SQNR is over the trained one's values.
+    """
     bounds = code_bounds(lo, hi, fmt)
+    unit = None if scale is None else (1.0 / scale).astype(np.float32)
 
     def visit(real: FloatArray, acc: FloatArray) -> tuple[float, float, int, int, IntArray]:
         code = requantize_exact(acc, shift, -(2**62), 2**62)
@@ -123,6 +141,9 @@ def measure(
         counts = histogram(real, seen.low, seen.high)
         real = np.ldexp(real, fmt.fl)  # in units of one code: squares stay in range
         error -= real
+        if unit is not None:
+            real = real * unit
+            error *= unit
         noise = float(np.sum(error * error, dtype=np.float64))
         return float(np.sum(real * real, dtype=np.float64)), noise, cut, code.size, counts
 

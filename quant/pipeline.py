@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -41,7 +40,7 @@ class Pipeline:
         self._method = method_named(options.method)
         largest = max(h * w * c for h, w, c in network.shapes.values())
         self._batch = options.batch or max(1, min(16, _BATCH_VALUES // largest))
-        self._factors: Mapping[str, FloatArray] = {}
+        self._scales: Mapping[str, FloatArray] = {}
         self._network = self._equalized(network)
         known = options.input_format
         self._fixed: Mapping[str, int] = {} if known is None else {network.input: known.fl}
@@ -54,16 +53,6 @@ class Pipeline:
 
     def run(self) -> DataPhase:
         """All steps; raises ValueError where no formats fit."""
-        result = self._run()
-        tensors = {
-            name: replace(tensor, scale=factor)
-            if (factor := self._factors.get(name)) is not None and np.any(factor != 1.0)
-            else tensor
-            for name, tensor in result.network.tensors.items()
-        }
-        return replace(result, network=replace(result.network, tensors=tensors))
-
-    def _run(self) -> DataPhase:
         chosen = self._options
         wgt_fl = {
             layer.name: search_weights(
@@ -113,8 +102,9 @@ class Pipeline:
         count = max(1, len(self._images) // _OBSERVED)
         seen = observe(network, self._images[::count][:_OBSERVED], self._batch)
         widths = {"act_width": self._options.act_width, "wgt_width": self._options.wgt_width}
-        self._factors = balance(network, seen, octaves=octaves, **widths)
-        return rescale(network, self._factors)
+        factors = balance(network, seen, octaves=octaves, **widths)
+        self._scales = {name: factor for name, factor in factors.items() if np.any(factor != 1.0)}
+        return rescale(network, factors)
 
     def _wgt_width(self, name: str) -> int:
         return self._options.wgt_widths.get(name, self._options.wgt_width)
@@ -143,6 +133,7 @@ class Pipeline:
                     threads=chosen.threads,
                     fixed=self._fixed,
                     refine=refine,
+                    scales=self._scales,
                 )
             except TooFine as error:
                 self._caps[error.tensor] = error.fl

@@ -76,6 +76,22 @@ def test_nothing_to_equalize() -> None:
     assert rescale(graph, {}).layers[0].weight == pytest.approx(graph.layers[0].weight)
 
 
+@pytest.mark.parametrize("correct", [(), ("equalize",), ("shift", "round")])
+def test_tensors_keep_their_factors(correct: tuple[str, ...]) -> None:
+    """The report's SQNR is that of the trained network's values, whatever factors moved between layers."""
+    graph, real = network(), images()
+    found = quantize(graph, real, Options(correct=correct))
+    net = found.network
+    floats = float_reference.run(graph, real, "all")
+    codes = integer_reference.run(net, net.input_codes(real), "all")
+    for row, layer in zip(found.report.layers, net.layers, strict=True):
+        tensor = net.tensors[layer.output]
+        error = sqnr_db(floats[tensor.name], tensor.real(codes[tensor.name]))
+        assert row.sqnr_db == pytest.approx(error, abs=0.01)
+    scaled = [name for name, tensor in net.tensors.items() if tensor.scale is not None]
+    assert scaled == ([name for name in net.tensors if name not in ("x", "y")] if correct else [])
+
+
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_corrections_help_on_other_images(per_channel: bool) -> None:
     graph, real, other = network(), images(), images(96)[48:]
