@@ -1,0 +1,68 @@
+"""The fewest cycles that the array's shape allows: what utilization is compared with.
+
+    for layer in Conv and Gemm:  passes = ceil(K / cols) * R * min over t of ceil(S / t) * ceil(t * C / rows)
+    cycles = sum of passes * max(pixels, rows)          bound = MACs / (rows * cols * cycles)
+
+A pass holds one tile of weights, rows x cols of them, while every output pixel streams through, one a cycle; the
+next tile takes rows cycles to come. Channels that do not fill the last tile are what the shape costs. t columns of
+the kernel lie in the rows at once (``sw/folding.py``): only in the layer that reads the image, whose pixels have
+few channels, so that all of them fit a word; t = 1 elsewhere.
+
+What no bound holds: the way of the first pixels and weights in and of the last out, bandwidth, pools, additions and
+anything else that takes the array's time. So an engine cannot reach it on one image, and nothing passes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...hw.config import EngineConfig
+from ...hw.isa import FOLD_CHANNELS
+from ...quant.network import Layer, QuantizedNetwork
+
+__all__ = ["LayerBound", "bounds", "total_cycles", "utilization_bound"]
+
+
+@dataclass(frozen=True)
+class LayerBound:
+    """One Conv or Gemm: its passes, the pixels of each, and the cycles that takes at least."""
+
+    name: str
+    macs: int
+    passes: int
+    pixels: int
+    cycles: int
+
+
+def bounds(network: QuantizedNetwork, config: EngineConfig) -> list[LayerBound]:
+    """Every layer with useful MACs. Raises ValueError for groups, which this engine's tiles do not have."""
+    return [_layer(layer, network, config) for layer in network.layers if layer.kind == "conv"]
+
+
+def total_cycles(layers: Sequence[LayerBound]) -> int:
+    """Cycles of a whole network, at least."""
+    return sum(layer.cycles for layer in layers)
+
+
+def utilization_bound(network: QuantizedNetwork, config: EngineConfig) -> float:
+    """The utilization that no cycle lost would give, 0..1."""
+    layers = bounds(network, config)
+    macs = sum(layer.macs for layer in layers)
+    return macs / (config.rows * config.cols * total_cycles(layers))
+
+
+def _layer(layer: Layer, network: QuantizedNetwork, config: EngineConfig) -> LayerBound:
+    if layer.groups != 1 or layer.wgt is None:
+        raise ValueError(
+            f"layer {layer.name!r} has {layer.groups} groups: the bound is of ordinary convolutions"
+        )
+    outs, ins, height, width = layer.wgt.shape
+    most = 1
+    if layer.inputs[0] == network.input and ins <= FOLD_CHANNELS and layer.dilation[1] == 1:
+        most = min(width, max(1, config.lanes // ins))
+    across = min(-(-width // t) * -(-t * ins // config.rows) for t in range(1, most + 1))
+    passes = -(-outs // config.cols) * height * across
+    rows, columns, _ = network.tensors[layer.output].shape
+    pixels = rows * columns
+    return LayerBound(layer.name, layer.macs, passes, pixels, passes * max(pixels, config.rows))
