@@ -32,6 +32,8 @@ class Quantization:
 
     network: QuantizedNetwork
     report: QuantizationReport
+    real: Network
+    """the trained network whose layers were rounded: equalized where that was asked for."""
 
 
 def quantize(network: Network, images: FloatArray, options: Options | None = None) -> Quantization:
@@ -52,6 +54,13 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
     for name in chosen.wgt_widths:
         if name not in layers:
             raise ValueError(f"wgt_widths must name layers with weights ({', '.join(layers)}), not {name!r}")
+    pooled = {layer.output for layer in network.layers if layer.kind == "maxpool"}
+    tensors = [name for name in network.shapes if name not in pooled]
+    for name in chosen.act_widths:
+        if name not in tensors:
+            raise ValueError(
+                f"act_widths must name tensors with a format of their own ({', '.join(tensors)}), not {name!r}"
+            )
     check_finite(network.input, images, "calibrate with images that hold numbers only")
     for layer in network.layers:
         for values, what in ((layer.weight, "weight"), (layer.bias, "bias")):
@@ -59,7 +68,8 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
                 cure = "the file is damaged or the training diverged; export the model again"
                 check_finite(f"{layer.name} {what}", values, cure)
     with one_blas_thread():
-        result = Pipeline(network, images, chosen).run()
+        pipeline = Pipeline(network, images, chosen)
+        result = pipeline.run()
     needed = prove(result.network, chosen.acc_width)
     report = QuantizationReport(
         network=network.name,
@@ -79,4 +89,4 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
         ),
         evidence=(result.input_seen, *(seen for row in result.rows for seen in row.evidence)),
     )
-    return Quantization(network=result.network, report=report)
+    return Quantization(network=result.network, report=report, real=pipeline.network)
