@@ -13,7 +13,7 @@ import numpy as np
 from .arithmetic import IntArray
 from .formats import QFormat
 from .layers import Prepared, code_bounds, prepare
-from .network import Layer, QuantizedNetwork, Tensor
+from .network import COPIES, Layer, QuantizedNetwork, Tensor
 from .protocol import Network, RealLayer
 
 __all__ = ["assemble", "finished"]
@@ -21,7 +21,7 @@ __all__ = ["assemble", "finished"]
 
 def finished(real: RealLayer, ready: Prepared, fmt: QFormat) -> Layer:
     """The layer with its shift and saturation bounds for an output of format ``fmt``."""
-    if real.kind == "maxpool":
+    if real.kind in COPIES:
         zero = np.zeros(len(ready.fl_acc), np.int64)
         return replace(ready.layer, shift=zero, lo=fmt.min, hi=fmt.max)
     lo, hi = code_bounds(real.lo, real.hi, fmt)
@@ -36,7 +36,7 @@ def assemble(
     acc_width: int,
     per_channel: bool,
 ) -> QuantizedNetwork:
-    """The integer network with these formats; a max pool's output takes its input's.
+    """The integer network with these formats; what only passes codes on takes its input's.
 
     Raises TooFine where a residual operand would be finer than the accumulator, AccumulatorOverflow where a
     sum fits no accumulator.
@@ -56,10 +56,10 @@ def assemble(
             acc_width=acc_width,
             per_channel=per_channel,
         )
-        pool = real.kind == "maxpool"
-        known[out] = known[source] if pool else formats[out]
+        copies = real.kind in COPIES
+        known[out] = known[source] if copies else formats[out]
         layer = finished(real, ready, known[out])
-        magnitude[out] = magnitude[source] if pool else max(abs(layer.lo), abs(layer.hi))
+        magnitude[out] = ready.bound if copies else max(abs(layer.lo), abs(layer.hi))
         layers.append(layer)
     return QuantizedNetwork(
         name=network.name,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .arithmetic import FloatArray, IntArray
-from .equalization import FIXED, channel_groups
+from .equalization import FIXED, channel_groups, input_channels
 from .protocol import Network
 from .samples import gather, pixels
 
@@ -137,8 +137,9 @@ def _scale_sets(
             total += _relative(values, widths[0], bool(values.min(initial=0.0) < 0.0))
         for layer in network.layers:
             if layer.weight is not None and tensors & {layer.inputs[0], layer.output}:
-                scaled = np.asarray(layer.weight, np.float64) * factor(layer.output)[:, None, None, None]
-                total += _relative(scaled / factor(layer.inputs[0])[:, None, None], widths[1], True)
+                ratio = factor(layer.output)[:, None] / factor(layer.inputs[0])[input_channels(layer)]
+                scaled = np.asarray(layer.weight, np.float64) * ratio[:, :, None, None]
+                total += _relative(scaled, widths[1], True)
         return total
 
     members: dict[int, set[str]] = {}

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,14 @@ from .evidence import Evidence, Why, weight_evidence
 from .formats import QFormat
 from .layers import Prepared, TooFine, prepare
 from .measure import Batch, Batches, choose_format, inherited, measure
-from .network import Layer, QuantizedNetwork, Tensor
+from .network import COPIES, Layer, QuantizedNetwork, Tensor
 from .protocol import Network, RealLayer
 from .real_layer import Rewritten
 from .refine import Maps, Refinement
 from .report import LayerReport
 from .search import Method
 from .store import ActivationStore
+from .ties import choose_shared, ties
 
 __all__ = ["DataPhase", "Row", "run_data_phase"]
 
@@ -85,9 +86,11 @@ class DataPhase:
 class _State:
     formats: dict[str, QFormat]
     magnitude: dict[str, int]
-    roots: dict[str, str]
-    """maxpool outputs share their input's format: the tensor whose fl is chosen."""
     fixed: Mapping[str, int]
+    root: Mapping[str, str]
+    """of each tensor the one whose fl is chosen (``ties``)."""
+    shared: Mapping[str, tuple[QFormat, Evidence]]
+    """by root, where it has been chosen for several tensors at once."""
 
 
 def run_data_phase(
@@ -137,12 +140,19 @@ def run_data_phase(
             return real, real
 
         zero = np.zeros(1, np.int64)
-        name, source = network.input, Batches(pool, batches, input_batch)
-        fmt, seen = choose_format(
-            name, source, zero, input_format, -math.inf, math.inf, method, caps.get(name), fixed.get(name)
-        )
+        name, source, tied = network.input, Batches(pool, batches, input_batch), ties(network)
+        shared = choose_shared(
+            network, tied, source,
+            input_format=input_format, method=method, act_width=act_width, caps=caps, fixed=fixed,
+        )  # fmt: skip
+        if name in shared:
+            fmt, seen = shared[name][0], inherited(name, source, shared[name][0])
+        else:
+            fmt, seen = choose_format(
+                name, source, zero, input_format, -math.inf, math.inf, method, caps.get(name), fixed.get(name)
+            )
         input_sqnr, input_cut, input_seen = measure(source, zero - fmt.fl, fmt, -math.inf, math.inf, seen)
-        state = _State({name: fmt}, {name: max(-fmt.min, fmt.max)}, {name: name}, fixed)
+        state = _State({name: fmt}, {name: max(-fmt.min, fmt.max)}, fixed, tied.root, shared)
         remember(name, fmt, input_batch, None)
         for b in range(batches):
             store["float:" + name, b] = input_batch(b)[0]
@@ -183,7 +193,7 @@ def run_data_phase(
                     per_channel=per_channel,
                 )
             except TooFine as error:
-                raise TooFine(error.layer, state.roots[error.tensor], error.fl) from None
+                raise TooFine(error.layer, state.root[error.tensor], error.fl) from None
 
             def run_batch(b: int, real_layer: RealLayer = real_layer, ready: Prepared = ready) -> None:
                 real = network.forward(real_layer, [store["float:" + n, b] for n in real_layer.inputs])
@@ -197,7 +207,7 @@ def run_data_phase(
             list(pool.map(run_batch, range(batches)))
             pairs = Batches(pool, batches, output_batch)
             fmt, layer, seen = _finish(real_layer, ready, pairs, state, method, caps, act_width(out))
-            lo, hi = (-math.inf, math.inf) if layer.kind == "maxpool" else (real_layer.lo, real_layer.hi)
+            lo, hi = (-math.inf, math.inf) if layer.kind in COPIES else (real_layer.lo, real_layer.hi)
             sqnr, saturated, seen = measure(pairs, layer.shift, fmt, lo, hi, seen, scales.get(out))
             remember(out, fmt, output_batch, layer)
             store.forget("acc")
@@ -249,20 +259,24 @@ def _finish(
     width: int,
 ) -> tuple[QFormat, Layer, Evidence]:
     """Freeze the output's format of a layer: its tensor enters ``state``, its shift and bounds the layer."""
-    source, out = real.inputs[0], real.output
-    if real.kind == "maxpool":
-        fmt = state.formats[source]
+    out = real.output
+    shared = state.shared.get(state.root[out])
+    if real.kind in COPIES:
+        fmt = state.formats[real.inputs[0]]
         seen = inherited(out, pairs, fmt)
-        state.magnitude[out], state.roots[out] = state.magnitude[source], state.roots[source]
         layer = finished(real, ready, fmt)
+        state.magnitude[out] = ready.bound
     else:
-        kind = QFormat(width, 0, not _never_negative(real, ready.layer, state.formats))
-        fixed = state.fixed.get(out)
-        fmt, seen = choose_format(
-            out, pairs, ready.fl_acc, kind, real.lo, real.hi, method, caps.get(out), fixed
-        )
+        if shared is not None:
+            fmt, seen = shared[0], replace(shared[1], name=out)
+        else:
+            kind = QFormat(width, 0, not _never_negative(real, ready.layer, state.formats))
+            fixed = state.fixed.get(out)
+            fmt, seen = choose_format(
+                out, pairs, ready.fl_acc, kind, real.lo, real.hi, method, caps.get(out), fixed
+            )
         layer = finished(real, ready, fmt)
-        state.magnitude[out], state.roots[out] = max(abs(layer.lo), abs(layer.hi)), out
+        state.magnitude[out] = max(abs(layer.lo), abs(layer.hi))
     state.formats[out] = fmt
     return fmt, layer, seen
 

@@ -1,10 +1,11 @@
 """Cross-layer equalization: per-channel factors moved between layers, exact in real arithmetic.
 
-``w'[k, c] = s_out[k] * w[k, c] / s_in[c], b'[k] = s_out[k] * b[k]`` leave every output as it is
+``w'[k, c] = s_out[k] * w[k, c] / s_in[first(k) + c], b'[k] = s_out[k] * b[k]`` leave every output as it is
 
 as long as the activation functions in between are ReLU or nothing: f(s x) = s f(x) for s > 0 (Nagel et al.,
-ICCV 2019, section 4.1). Channels that meet in an addition or pass through a pool or a shortcut that only copies them
-share one factor; channels of the network's input, its outputs and of bounded activations have factor 1.
+ICCV 2019, section 4.1); first(k) is the first input channel of output channel k's group. Channels that meet in
+an addition, pass through a pool, a concat or a shortcut that only copies them share one factor; channels of the
+network's input, its outputs and of bounded activations have factor 1.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .arithmetic import FloatArray, IntArray
 from .protocol import Network, RealLayer
 from .real_layer import Rewritten, changed
 
-__all__ = ["channel_groups", "rescale"]
+__all__ = ["channel_groups", "input_channels", "rescale"]
 
 FIXED = -1
 
@@ -42,9 +43,9 @@ def channel_groups(network: Network) -> dict[str, IntArray]:
         a, b = root(a), root(b)
         parent[min(a, b)] = max(a, b)
 
-    def join_all(a: str, b: str) -> None:
+    def join_all(a: str, b: str, start: int) -> None:
         for c in range(network.shapes[a][2]):
-            join(first[a] + c, first[b] + c)
+            join(first[a] + c, first[b] + start + c)
 
     for name in (network.input, *network.outputs):
         for c in range(network.shapes[name][2]):
@@ -53,8 +54,11 @@ def channel_groups(network: Network) -> dict[str, IntArray]:
         if layer.lo not in (0.0, -math.inf) or layer.hi != math.inf:
             for c in range(network.shapes[layer.output][2]):
                 join(first[layer.output] + c, total)
+        start = 0
         for other in layer.inputs if layer.kind != "conv" else layer.inputs[1:]:
-            join_all(other, layer.output)
+            join_all(other, layer.output, start)
+            if layer.kind == "concat":
+                start += network.shapes[other][2]
         for k, c in _copies(layer):
             join(first[layer.inputs[0]] + c, first[layer.output] + k)
     roots = np.array([root(i) for i in range(total)])
@@ -70,7 +74,16 @@ def _copies(layer: RealLayer) -> list[tuple[int, int]]:
     used = matrix != 0.0
     if used.sum(axis=1).max(initial=0) > 1 or not np.all(np.frexp(np.abs(matrix[used]))[0] == 0.5):
         return []
-    return [(int(k), int(c)) for k, c in np.argwhere(used)]
+    return [(int(k), int(input_channels(layer)[k, c])) for k, c in np.argwhere(used)]
+
+
+def input_channels(layer: RealLayer) -> IntArray:
+    """The input channel [K, C/G] that each weight of a convolution multiplies."""
+    if layer.weight is None:
+        raise ValueError(f"layer {layer.name!r} needs weights, not None")
+    count, inside = layer.weight.shape[:2]
+    group = np.arange(count) // (count // layer.groups)
+    return np.asarray(group[:, None] * inside + np.arange(inside))
 
 
 def rescale(network: Network, factors: Mapping[str, FloatArray]) -> Rewritten:
@@ -88,7 +101,8 @@ def rescale(network: Network, factors: Mapping[str, FloatArray]) -> Rewritten:
             layers.append(layer)
             continue
         before, after = of(layer.inputs[0]), of(layer.output)
-        weight = np.asarray(layer.weight, np.float64) * after[:, None, None, None] / before[:, None, None]
+        ratio = after[:, None] / before[input_channels(layer)]
+        weight = np.asarray(layer.weight, np.float64) * ratio[:, :, None, None]
         bias = None if layer.bias is None else np.asarray(layer.bias, np.float64) * after
         known = {
             name: np.asarray(values, np.float64) * after

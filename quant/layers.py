@@ -3,6 +3,7 @@
 ``conv``     wgt = quantize(W, fl_w), fl_acc = fl_act + fl_w, bias = round(b * 2**fl_acc), fl_res <= fl_acc
 ``avgpool``  wgt = one code of 1 / window at its own fl: 1 where the window is a power of two
 ``add``      fl_acc = max(fl_0, fl_1), both operands shifted there
+``maxpool``, ``concat``   codes as they are
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from .arithmetic import FloatArray, IntArray
 from .formats import QFormat
-from .network import Layer
+from .network import COPIES, Layer
 from .overflow import AccumulatorOverflow, layer_bound
 from .protocol import RealLayer
 from .ranges import FL_LIMIT
@@ -85,9 +86,9 @@ def prepare(
         return _conv(real, real.weight, formats, magnitude, wgt_fl, wgt_width, acc_width, per_channel)
     if real.kind == "add":
         return _add(real, formats, magnitude, channels, acc_width)
-    if real.kind == "maxpool":
+    if real.kind in COPIES:
         fl = np.full(channels, formats[real.inputs[0]].fl, np.int64)
-        return Prepared(layer=_layer(real), fl_acc=fl, bound=magnitude[real.inputs[0]])
+        return Prepared(layer=_layer(real), fl_acc=fl, bound=max(magnitude[name] for name in real.inputs))
     return _average(real, formats, magnitude, channels, wgt_width, acc_width)
 
 
@@ -103,7 +104,7 @@ def _layer(
 ) -> Layer:
     return Layer(
         name=real.name, kind=real.kind, inputs=real.inputs, output=real.output, kernel=real.kernel,
-        stride=real.stride, dilation=real.dilation, pads=real.pads, macs=real.macs, wgt=wgt,
+        stride=real.stride, dilation=real.dilation, pads=real.pads, groups=real.groups, macs=real.macs, wgt=wgt,
         wgt_width=wgt_width, wgt_fl=wgt_fl, bias=bias, res_shift=res_shift, in_shift=in_shift,
     )  # fmt: skip
 

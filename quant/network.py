@@ -15,9 +15,11 @@ import numpy.typing as npt
 from .arithmetic import FloatArray, IntArray, quantize_real
 from .formats import QFormat
 
-__all__ = ["IntArray", "Kind", "Layer", "QuantizedNetwork", "Stem", "Tensor"]
+__all__ = ["COPIES", "IntArray", "Kind", "Layer", "QuantizedNetwork", "Stem", "Tensor"]
 
 Kind = Literal["conv", "maxpool", "avgpool", "add", "concat"]
+COPIES: frozenset[Kind] = frozenset({"maxpool", "concat"})
+"""Kinds that only pass codes on: their tensors share one format."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,8 @@ class Layer:
                  A fully connected layer is a conv whose kernel covers the map.
     ``avgpool``  the same with acc[c] = sum over the window of act[.., c] * wgt, ``wgt`` one code of shape (1,1,1,1).
     ``maxpool``  out = max over the window of the codes inside the map; ``shift`` is 0, lo and hi the format's.
-    ``concat``   out = the inputs' codes, one after the other along the channels; all share one format.
+    ``concat``   out = the inputs' codes, one after the other along the channels; all share one format;
+                 ``shift``, lo and hi as with maxpool.
     ``add``      acc = (act0 << in_shift) + (act1 << res_shift), out as above. Either shift is 0.
 
     The last output channel's, row's and column's windows may reach outside of the map (pads, ceil_mode).
@@ -59,7 +62,7 @@ class Layer:
     name: str
     kind: Kind
     inputs: tuple[str, ...]
-    """conv: (act,) or (act, residual); add: (act0, act1); pools: (act,)."""
+    """conv: (act,) or (act, residual); add: (act0, act1); pools: (act,); concat: one or more."""
     output: str
     kernel: tuple[int, int] = (1, 1)
     stride: tuple[int, int] = (1, 1)
@@ -69,7 +72,7 @@ class Layer:
     groups: int = 1
     """conv only."""
     wgt: IntArray | None = None
-    """[K, C/groups, R, S] signed codes (avgpool: [1, 1, 1, 1]); None for maxpool and add."""
+    """[K, C/groups, R, S] signed codes (avgpool: [1, 1, 1, 1]); None for maxpool, add and concat."""
     wgt_width: int = 8
     """bits of a weight code, 2..8 or 16."""
     wgt_fl: IntArray | None = None

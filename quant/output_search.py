@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -21,10 +22,11 @@ from .arithmetic import FloatArray, IntArray, quantize_real, requantize_exact
 from .assembly import assemble
 from .formats import QFormat
 from .layers import TooFine
-from .network import Layer, QuantizedNetwork
+from .network import COPIES, Layer, QuantizedNetwork
 from .overflow import AccumulatorOverflow, code_magnitudes, layer_bound
 from .protocol import Network
 from .ranges import FL_LIMIT
+from .ties import ties
 
 __all__ = ["Formats", "search_by_output"]
 
@@ -40,12 +42,24 @@ class Formats:
     tensors: Mapping[str, QFormat]
     wgt_fl: Mapping[str, IntArray]
 
-    def moved(self, kind: str, name: str, step: int) -> Formats:
+    def moved(self, move: Move, step: int) -> Formats:
         """The same with one fl moved by ``step``."""
-        if kind == "wgt":
+        if move.kind == "wgt":
+            name = move.names[0]
             return Formats(self.tensors, {**self.wgt_fl, name: self.wgt_fl[name] + step})
-        old = self.tensors[name]
-        return Formats({**self.tensors, name: QFormat(old.width, old.fl + step, old.signed)}, self.wgt_fl)
+        old = {name: self.tensors[name] for name in move.names}
+        made = {name: QFormat(fmt.width, fmt.fl + step, fmt.signed) for name, fmt in old.items()}
+        return Formats({**self.tensors, **made}, self.wgt_fl)
+
+
+@dataclass(frozen=True)
+class Move:
+    """Something that has an fl of its own: the weights of a layer, or one or more tensors that share it."""
+
+    kind: Literal["wgt", "act"]
+    names: tuple[str, ...]
+    first: int
+    """the first layer to run again; -1: the input's codes change."""
 
 
 class _Runner:
@@ -85,7 +99,7 @@ class _Runner:
 
     def _run_layer(self, layer: Layer, inputs: Sequence[FloatArray], bound: int) -> FloatArray:
         acc = self._network.accumulate(layer, inputs, bound)
-        if layer.kind != "maxpool":
+        if layer.kind not in COPIES:
             acc = requantize_exact(acc, layer.shift, layer.lo, layer.hi)
         return acc.astype(np.float32, copy=False)
 
@@ -127,42 +141,49 @@ def search_by_output(
         best, loss = start, runner.loss(built, -1, keep=True)
         moves = _moves(network, weights)
         still = 0
-        for kind, name, first in moves * _VISITS:
+        for move in moves * _VISITS:
             if still >= len(moves) or loss == 0.0:
                 break
             still += 1
             for step in (1, -1):
-                candidate = best.moved(kind, name, step)
-                while _within(candidate, kind, name) and (built := build(candidate)) is not None:
-                    found = runner.loss(built, first)
+                candidate = best.moved(move, step)
+                while _within(candidate, move) and (built := build(candidate)) is not None:
+                    found = runner.loss(built, move.first)
                     if found >= loss * (1.0 - _GAIN):
                         break
                     best, loss, still = candidate, found, 0
-                    candidate = best.moved(kind, name, step)
+                    candidate = best.moved(move, step)
                 if still == 0:
                     break
             if still == 0:
                 built = build(best)
                 assert built is not None
-                runner.loss(built, first, keep=True)
+                runner.loss(built, move.first, keep=True)
                 still = 1
     return best
 
 
-def _moves(network: Network, weights: bool) -> list[tuple[str, str, int]]:
-    """(kind, name, first layer to run) of everything that has an fl of its own, in the network's order."""
-    moves = [("act", network.input, -1)]
+def _moves(network: Network, weights: bool) -> list[Move]:
+    """Everything that has an fl of its own, in the network's order."""
+    tied = ties(network)
+
+    def act(name: str, first: int) -> list[Move]:
+        group = tied.shared.get(tied.root[name], (name,))
+        return [Move("act", group, first)] if name == group[0] else []
+
+    moves = act(network.input, -1)
     for i, layer in enumerate(network.layers):
         if weights and layer.kind == "conv":
-            moves.append(("wgt", layer.name, i))
-        if layer.kind != "maxpool":
-            moves.append(("act", layer.output, i))
+            moves.append(Move("wgt", (layer.name,), i))
+        if layer.kind not in COPIES:
+            moves += act(layer.output, i)
     return moves
 
 
-def _within(formats: Formats, kind: str, name: str) -> bool:
-    fl = formats.wgt_fl[name] if kind == "wgt" else np.array([formats.tensors[name].fl])
-    return bool(np.all(np.abs(fl) <= FL_LIMIT))
+def _within(formats: Formats, move: Move) -> bool:
+    if move.kind == "wgt":
+        return bool(np.all(np.abs(formats.wgt_fl[move.names[0]]) <= FL_LIMIT))
+    return all(abs(formats.tensors[name].fl) <= FL_LIMIT for name in move.names)
 
 
 def _float_output(network: Network, images: FloatArray, batch: int, pool: ThreadPoolExecutor) -> FloatArray:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .arithmetic import IntArray, accumulator_bits
-from .network import Layer, QuantizedNetwork
+from .network import COPIES, Layer, QuantizedNetwork
 
 __all__ = ["AccumulatorOverflow", "bits_needed", "code_magnitudes", "layer_bound", "prove"]
 
@@ -27,8 +27,8 @@ def code_magnitudes(network: QuantizedNetwork) -> dict[str, int]:
     fmt = network.tensors[network.input].format
     magnitude = {network.input: max(-fmt.min, fmt.max)}
     for layer in network.layers:
-        if layer.kind == "maxpool":
-            magnitude[layer.output] = magnitude[layer.inputs[0]]
+        if layer.kind in COPIES:
+            magnitude[layer.output] = max(magnitude[name] for name in layer.inputs)
         else:
             magnitude[layer.output] = max(abs(layer.lo), abs(layer.hi))
     return magnitude
@@ -37,11 +37,11 @@ def code_magnitudes(network: QuantizedNetwork) -> dict[str, int]:
 def layer_bound(layer: Layer, magnitude: Mapping[str, int]) -> list[int]:
     """``bound[k]`` of one layer as Python integers (they cannot overflow), one per output channel.
 
-    ``magnitude`` gives the largest |code| of each input tensor. avgpool: one entry; maxpool: the input's.
+    ``magnitude`` gives the largest |code| of each input tensor. avgpool: one entry; maxpool, concat: the inputs'.
     """
     act = magnitude[layer.inputs[0]]
-    if layer.kind == "maxpool":
-        return [act]
+    if layer.kind in COPIES:
+        return [max(magnitude[name] for name in layer.inputs)]
     if layer.kind == "add":
         right = magnitude[layer.inputs[1]]
         shifts = [0] if layer.res_shift is None else [int(s) for s in layer.res_shift]

@@ -63,19 +63,21 @@ class Refinement:
         """
         if layer.weight is None:
             raise ValueError(f"layer {layer.name!r} needs weights, not None")
-        weight = kernel_rows(layer.weight)
-        bias = np.zeros(weight.shape[0]) if layer.bias is None else np.asarray(layer.bias, np.float64)
-        wanted = max(_ROWS, _ROWS_PER_INPUT * weight.shape[1])
+        weight = kernel_rows(layer.weight, layer.groups)
+        groups, outputs, inputs = weight.shape
+        bias = np.zeros(groups * outputs) if layer.bias is None else np.asarray(layer.bias, np.float64)
+        wanted = max(_ROWS, _ROWS_PER_INPUT * inputs)
         each = -(-wanted // max(images, 1))
         steps = [formats[name].step for name in layer.inputs]
 
         def sample(maps: Maps) -> Moments:
             first, real, codes = maps
             at = pixels(first, real[0].shape[0], size[0] * size[1], each)
-            target = windows(real[0], layer, at, size[1]) @ weight.T.astype(np.float32)
-            target += bias.astype(np.float32)
+            target = windows(real[0], layer, at, size[1]) @ np.swapaxes(weight, 1, 2).astype(np.float32)
+            target += bias.astype(np.float32).reshape(groups, 1, outputs)
             if len(real) > 1:
-                target += gather(real[1], at) - gather(codes[1], at) * np.float32(steps[1])
+                residual = gather(real[1], at) - gather(codes[1], at) * np.float32(steps[1])
+                target += residual.reshape(-1, groups, outputs).transpose(1, 0, 2)
             return Moments.of(windows(codes[0], layer, at, size[1]) * np.float32(steps[0]), target)
 
         moments = reduce(add, visit(sample))
@@ -84,10 +86,10 @@ class Refinement:
         else:
             rows, fl = _nearest(weight, wgt_fl, wgt_width), wgt_fl
         count = max(moments.count, 1)
-        fitted = moments.t / count - rows @ (moments.x / count)
+        fitted = moments.t / count - (rows @ (moments.x / count)[..., None])[..., 0]
         k, c, r, s = layer.weight.shape
         made = rows.reshape(k, r, s, c).transpose(0, 3, 1, 2)
-        return changed(layer, weight=made, bias=fitted), fl
+        return changed(layer, weight=made, bias=fitted.reshape(k)), fl
 
     def _round(
         self, weight: FloatArray, moments: Moments, wgt_fl: IntArray, width: int
@@ -100,29 +102,32 @@ class Refinement:
         limits = QFormat(width, 0)
         candidates = [wgt_fl]
         if self.offsets:
-            rows = weight if self.per_channel else weight.reshape(1, -1)
+            flat = weight.reshape(len(wgt_fl), -1)
+            rows = flat if self.per_channel else flat.reshape(1, -1)
             start = np.array(
                 [overflow_free_fl(float(r.min()), float(r.max()), width) for r in rows], np.int64
             )
-            start = np.broadcast_to(start, (weight.shape[0],))
-            start = np.where(np.any(free, axis=1), start, wgt_fl)
+            start = np.broadcast_to(start, wgt_fl.shape)
+            start = np.where(np.any(flat != 0.0, axis=1), start, wgt_fl)
             candidates = [np.clip(start + offset, -FL_LIMIT, FL_LIMIT) for offset in self.offsets]
         losses = []
         for fl in candidates:
-            scale = np.ldexp(1.0, fl.astype(np.int32))[:, None]
+            scale = _scale(fl, weight)
             first = first_codes(best * scale, metric, limits.min, limits.max, free)
-            losses.append(loss(first / scale, best, metric))
+            losses.append(loss(first / scale, best, metric).ravel())
         table = np.stack(losses)
         if not self.per_channel:
             table = np.broadcast_to(table.sum(axis=1, keepdims=True), table.shape)
-        chosen = np.stack(candidates)[np.argmin(table, axis=0), np.arange(len(weight))]
-        scale = np.ldexp(1.0, chosen.astype(np.int32))[:, None]
+        chosen = np.stack(candidates)[np.argmin(table, axis=0), np.arange(len(wgt_fl))]
+        scale = _scale(chosen, weight)
         return round_codes(best * scale, metric, limits.min, limits.max, free) / scale, chosen
 
 
+def _scale(fl: IntArray, weight: FloatArray) -> FloatArray:
+    """2**fl [K] for rows [G, K/G, n]."""
+    return np.ldexp(1.0, fl.astype(np.int32)).reshape(*weight.shape[:2], 1)
+
+
 def _nearest(weight: FloatArray, fl: IntArray, width: int) -> FloatArray:
-    limits = QFormat(width, 0)
-    exponent = fl.astype(np.int32)[:, None]
-    return np.asarray(
-        np.ldexp(np.clip(np.rint(np.ldexp(weight, exponent)), limits.min, limits.max), -exponent)
-    )
+    limits, scale = QFormat(width, 0), _scale(fl, weight)
+    return np.asarray(np.clip(np.rint(weight * scale), limits.min, limits.max) / scale)

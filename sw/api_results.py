@@ -49,6 +49,11 @@ class Check:
         return tuple(finding for finding in self.findings if not finding.supported)
 
     @property
+    def waiting(self) -> tuple[Finding, ...]:
+        """The nodes that quantize and evaluate run, but not the engine yet."""
+        return tuple(finding for finding in self.findings if finding.lacks)
+
+    @property
     def macs(self) -> int:
         """Useful MACs of one image."""
         return sum(finding.macs for finding in self.findings)
@@ -64,6 +69,8 @@ class Check:
             "model": self.model,
             "supported": not self.unsupported,
             "unsupported": len(self.unsupported),
+            "runs_on_engine": not self.unsupported and not self.waiting,
+            "not_on_engine": len(self.waiting),
             "input_shape": None if self.input_shape is None else list(self.input_shape),
             "outputs": {name: list(shape) for name, shape in self.outputs.items()},
             "macs": self.macs,
@@ -76,12 +83,22 @@ class Check:
         rows = [["node", "operator", "runs on", "output", "MACs", "parameters"]]
         for item in self.findings:
             shape = "?" if item.output_shape is None else "x".join(map(str, item.output_shape))
-            place = item.where if item.supported else "nothing"
+            place = "no engine yet" if item.lacks else item.where if item.supported else "nothing"
             rows.append([item.name, item.op, place, shape, f"{item.macs:,}", f"{item.params:,}"])
         lines = table(rows, right=(4, 5))
         for item in self.unsupported:
             lines.append(f"not supported: {item.name} ({item.op}): {item.why}; {item.cure}")
+        kinds: dict[str, list[str]] = {}
+        for item in self.waiting:
+            kinds.setdefault(item.lacks, []).append(item.name)
+        for kind, names in kinds.items():
+            lines.append(
+                f"not on the engine yet: {len(names)} {kind}{'s' * (len(names) > 1)} ({', '.join(names)}); "
+                "quantize and evaluate work, compile and verify refuse"
+            )
         verdict = "supported" if not self.unsupported else f"{len(self.unsupported)} nodes not supported"
+        if self.waiting:
+            verdict += f", {len(self.waiting)} not on the engine yet"
         lines.append(
             f"{self.model}: {verdict}, {len(self.findings)} nodes, {self.macs:,} MACs an image, "
             f"{self.params:,} parameters"

@@ -34,6 +34,7 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
     ``fuse_pools``: max pools behind a convolution work on its output path; the tensor between is never made.
     Raises ``ValueError`` naming the layer or tensor that the engine cannot compute, and the cure.
     """
+    _refuse(network)
     ops, fold = fold_input(network, operations(network, config, fuse_pools), config)
     prove(network, config.acc_width)
     places = allocate(network, ops, config)
@@ -64,6 +65,22 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
         tensors={name: _info(network, name, places[name]) for name in names},
         computes=tuple(step.info for step in steps if step.info is not None),
     )
+
+
+def _refuse(network: QuantizedNetwork) -> None:
+    """Name every layer of a kind that has no instruction yet."""
+    found = []
+    for layer in network.layers:
+        if layer.kind == "concat":
+            found.append(f"{layer.name!r} (concat)")
+        elif layer.groups != 1:
+            found.append(f"{layer.name!r} (convolution in {layer.groups} groups)")
+    if found:
+        raise ValueError(
+            f"the engine does not run grouped convolutions and concats yet: layer{'s' * (len(found) > 1)} "
+            f"{', '.join(found)}; quantize and evaluate work on this network, "
+            "or use ordinary convolutions and additions instead"
+        )
 
 
 def _info(network: QuantizedNetwork, name: str, place: Placement) -> TensorInfo:

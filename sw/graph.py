@@ -30,7 +30,7 @@ NodeKind = Literal["conv", "maxpool", "avgpool", "add", "concat", "affine", "cli
 class Node:
     """One operation of the small graph; fields mean what they mean in ``quant.network.Layer``.
 
-    ``conv``: weight [K, C, R, S], bias [K] or None. ``affine``: scale, offset [C]. Every kind clamps its
+    ``conv``: weight [K, C/groups, R, S], bias [K] or None. ``affine``: scale, offset [C]. Every kind clamps its
     output to lo..hi (real, infinite by default).
     """
 
@@ -129,10 +129,13 @@ def _forward(layer: RealLayerProtocol, inputs: Sequence[Array]) -> Array:
         out /= act.dtype.type(layer.kernel[0] * layer.kernel[1])
     elif layer.kind == "add":
         out = act + inputs[1]
+    elif layer.kind == "concat":
+        out = np.concatenate(inputs, axis=3)
     else:
         if layer.weight is None:
             raise ValueError(f"layer {layer.name!r} needs weights, not None")
-        out = conv_sum(act, layer.weight.astype(act.dtype), layer.stride, layer.dilation, layer.pads)
+        weight = layer.weight.astype(act.dtype)
+        out = conv_sum(act, weight, layer.stride, layer.dilation, layer.pads, layer.groups)
         if layer.bias is not None:
             out += layer.bias.astype(act.dtype)
         if len(inputs) > 1:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ..quant.arithmetic import requantize_exact
 from ..quant.blas_threads import batch_size, workers
-from ..quant.network import Layer, QuantizedNetwork
+from ..quant.network import COPIES, Layer, QuantizedNetwork
 from ..quant.overflow import code_magnitudes, layer_bound
 from .windows import conv_sum, window_max, window_sum
 
@@ -27,7 +27,7 @@ Array = npt.NDArray[Any]
 
 
 def accumulate(layer: Layer, inputs: Sequence[Array], bound: int) -> Array:
-    """The exact accumulators of a layer, [N, OH, OW, K], before requantization (maxpool: the codes).
+    """The exact accumulators of a layer, [N, OH, OW, K], before requantization (maxpool, concat: the codes).
 
     ``inputs`` are codes [N, H, W, C] of any numeric type; ``bound`` on the sum of absolute terms
     (``quant.overflow.layer_bound``) picks float32 or float64. Raises ValueError from 2**53 on.
@@ -38,6 +38,8 @@ def accumulate(layer: Layer, inputs: Sequence[Array], bound: int) -> Array:
         )
     kind = np.dtype(np.float32) if bound < 1 << 24 else np.dtype(np.float64)
     act = np.asarray(inputs[0]).astype(kind, copy=False)
+    if layer.kind == "concat":
+        return np.concatenate(inputs, axis=3, dtype=kind, casting="unsafe")
     if layer.kind == "maxpool":
         return window_max(act, layer.kernel, layer.stride, layer.dilation, layer.pads)
     if layer.kind == "add":
@@ -48,7 +50,8 @@ def accumulate(layer: Layer, inputs: Sequence[Array], bound: int) -> Array:
         acc = window_sum(act, layer.kernel, layer.stride, layer.dilation, layer.pads)
         acc *= kind.type(layer.wgt[0, 0, 0, 0])
     else:
-        acc = conv_sum(act, layer.wgt.astype(kind), layer.stride, layer.dilation, layer.pads)
+        wgt = layer.wgt.astype(kind)
+        acc = conv_sum(act, wgt, layer.stride, layer.dilation, layer.pads, layer.groups)
     if layer.bias is not None:
         acc += layer.bias.astype(kind)
     if len(inputs) > 1:
@@ -60,7 +63,7 @@ def accumulate(layer: Layer, inputs: Sequence[Array], bound: int) -> Array:
 def run_layer(layer: Layer, inputs: Sequence[Array], bound: int) -> Array:
     """The output codes of a layer as floating-point integers [N, OH, OW, K]."""
     out: Array = accumulate(layer, inputs, bound)
-    if layer.kind != "maxpool":
+    if layer.kind not in COPIES:
         out = requantize_exact(out, layer.shift, layer.lo, layer.hi)
     return out
 

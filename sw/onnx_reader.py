@@ -130,6 +130,7 @@ def _walk(model: onnx.ModelProto) -> tuple[Ref, Context, list[Finding]]:
                 why=why,
                 cure=cure,
                 where="host" if node.op_type in _HOST else "folded" if node.op_type in _FOLDED else "engine",
+                lacks="" if why else context.lacks,
                 output_shape=("N", *ref.file_shape) if ref else None,
                 macs=macs,
                 params=context.params,
@@ -245,10 +246,12 @@ def _shapes(nodes: list[Node], source: Ref) -> dict[str, tuple[int, int, int]]:
     shapes = {source.tensor: source.shape}
     for node in nodes:
         h, w, c = shapes[node.inputs[0]]
-        if node.kind != "add":
+        if node.kind not in ("add", "concat"):
             top, left, bottom, right = node.pads
             h = output_size(h, node.kernel[0], node.stride[0], node.dilation[0], top, bottom)
             w = output_size(w, node.kernel[1], node.stride[1], node.dilation[1], left, right)
+        if node.kind == "concat":
+            c = sum(shapes[name][2] for name in node.inputs)
         shapes[node.output] = (h, w, c if node.weight is None else int(node.weight.shape[0]))
     return shapes
 
@@ -258,6 +261,6 @@ def _layer(node: Node) -> RealLayer:
         raise AssertionError(f"node {node.name!r} of kind {node.kind} was not lowered")
     return RealLayer(
         name=node.name, kind=node.kind, inputs=node.inputs, output=node.output, kernel=node.kernel,
-        stride=node.stride, dilation=node.dilation, pads=node.pads, weight=node.weight, bias=node.bias,
-        lo=node.lo, hi=node.hi, macs=node.macs, pre_mean=node.pre_mean, pre_std=node.pre_std,
+        stride=node.stride, dilation=node.dilation, pads=node.pads, groups=node.groups, weight=node.weight,
+        bias=node.bias, lo=node.lo, hi=node.hi, macs=node.macs, pre_mean=node.pre_mean, pre_std=node.pre_std,
     )  # fmt: skip

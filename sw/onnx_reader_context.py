@@ -45,6 +45,8 @@ class Finding:
     cure: str = ""
     where: str = "engine"
     """engine, folded (no work at run time), or host."""
+    lacks: str = ""
+    """what the engine lacks to run it, though ``quantize`` and ``evaluate`` work; empty where it runs."""
     output_shape: tuple[int | str, ...] | None = None
     """as the file sees it, the batch as "N"; None where unknown."""
     macs: int = 0
@@ -107,10 +109,12 @@ class Context:
     attributes: dict[str, Any] = field(default_factory=dict)
     params: int = 0
     name: str = ""
+    lacks: str = ""
+    """what the engine lacks to run the node (``Finding.lacks``)."""
 
     def enter(self, node: onnx.NodeProto, name: str) -> None:
         """Begin with one node of the file."""
-        self.node, self.name, self.params = node, name, 0
+        self.node, self.name, self.params, self.lacks = node, name, 0, ""
         self.attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
 
     def has(self, index: int) -> bool:

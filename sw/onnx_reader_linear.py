@@ -1,6 +1,7 @@
 """Conv, Gemm, MatMul: every operator with products becomes a conv.
 
-``out[k] = bias[k] + sum_{c,r,s} in[c,r,s] * weight[k,c,r,s]``; a dense layer's kernel covers the map.
+``out[k] = bias[k] + sum_{c,r,s} in[first(k)+c,r,s] * weight[k,c,r,s]``, with groups ``first(k) = (k // (K/G)) *
+(C/G)``; a dense layer's kernel covers the map.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Array = npt.NDArray[Any]
 
 
 def conv(ctx: Context) -> None:
-    """Conv: a conv."""
+    """Conv, grouped and depthwise too: a conv."""
     source = ctx.map()
     if not ctx.is_constant(1):
         raise Unsupported("its weights are computed at run time", "export them as constants")
@@ -29,12 +30,13 @@ def conv(ctx: Context) -> None:
     if weight.ndim != 4:
         raise Unsupported(f"it is {weight.ndim - 2}-dimensional", "use two-dimensional convolutions")
     group = ctx.attributes.get("group", 1)
-    if group != 1:
-        kind = "depthwise" if group == source.shape[2] and weight.shape[1] == 1 else "grouped"
-        raise Unsupported(f"it is {kind} (group {group})", "use an ordinary convolution (group 1)")
-    if weight.shape[1] != source.shape[2]:
+    inside, outputs = int(weight.shape[1]), int(weight.shape[0])
+    if group < 1 or inside * group != source.shape[2] or outputs % group:
         raise Unsupported(
-            f"it expects {weight.shape[1]} channels, not {source.shape[2]}", "export the model again"
+            f"it expects {inside * group} channels in {group} groups, not {source.shape[2]}"
+            if outputs % max(group, 1) == 0
+            else f"its {outputs} output channels do not fall into {group} groups",
+            "export the model again",
         )
     bias = ctx.weight(2) if ctx.has(2) else None
     kernel = (int(weight.shape[2]), int(weight.shape[3]))
@@ -42,9 +44,11 @@ def conv(ctx: Context) -> None:
     shape = (*where.output, int(weight.shape[0]))
     node = Node(
         name=ctx.name, kind="conv", inputs=(source.tensor,), output=ctx.node.output[0], kernel=kernel,
-        stride=where.stride, dilation=where.dilation, pads=where.pads, weight=weight, bias=bias,
-        macs=where.output[0] * where.output[1] * int(weight.size),
+        stride=where.stride, dilation=where.dilation, pads=where.pads, groups=group, weight=weight,
+        bias=bias, macs=where.output[0] * where.output[1] * int(weight.size),
     )  # fmt: skip
+    if group > 1:
+        ctx.lacks = f"{'depthwise' if inside == 1 else 'grouped'} convolution"
     ctx.emit(node, shape)
 
 

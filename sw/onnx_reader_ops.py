@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from .graph import HostOp, Node
 from .onnx_reader_context import Context, Ref, Unsupported
+from .onnx_reader_copies import concat, pad, slice_
 from .onnx_reader_linear import conv, gemm, matmul
 from .onnx_reader_windows import pool_window
 
@@ -237,14 +238,12 @@ CONVERTERS: dict[str, Callable[[Context], None]] = {
     "Sub": arithmetic, "Mul": arithmetic, "Div": arithmetic, "Relu": relu, "Clip": clip, "MaxPool": pool,
     "AveragePool": pool, "GlobalAveragePool": pool, "GlobalMaxPool": pool, "ReduceMean": pool,
     "Identity": identity, "Dropout": identity, "Flatten": flatten, "Reshape": reshape, "Squeeze": squeeze,
-    "Transpose": transpose, "Softmax": host, "LogSoftmax": host, "ArgMax": host,
+    "Transpose": transpose, "Slice": slice_, "Pad": pad, "Concat": concat, "Softmax": host,
+    "LogSoftmax": host, "ArgMax": host,
 }  # fmt: skip
 """Every operator that can run, by its ONNX name."""
 
 CURES: dict[str, str] = {
-    "Concat": "add the branches instead of joining them",
-    "Slice": "use a 1x1 convolution with stride as the shortcut",
-    "Pad": "give the pads to the convolution or pool behind it",
     "LeakyRelu": "use Relu or Clip", "PRelu": "use Relu or Clip", "Sigmoid": "use Relu or Clip",
     "HardSwish": "use Relu or Clip", "Tanh": "use Relu or Clip", "Elu": "use Relu or Clip",
     "QuantizeLinear": "export the float model", "DequantizeLinear": "export the float model",

@@ -3,6 +3,9 @@
 ``conv -> affine``            weight * scale, bias * scale + offset; the statistics of the sums go along
 ``node -> clip``              the node's own lo..hi
 ``node -> maxpool -> clip``   the clip moves in front of the maxpool (both are monotone, so they commute)
+``nodes -> concat -> clip``   the clip moves in front of the concat, to each operand
+``copy -> copy``              one convolution: Slice and Pad of a shortcut
+``pad -> conv``               the conv's own pads
 ``conv, x -> add``            a conv with x as its residual operand
 ``affine`` left over          a 1x1 conv with a diagonal kernel; ``clip`` left over: a 1x1 average pool
 
@@ -16,6 +19,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..quant.network import COPIES
 from .graph import Array, Node
 
 __all__ = ["fuse", "unique_names"]
@@ -27,7 +31,8 @@ def fuse(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:
     """The nodes with every pass applied until nothing changes, in topological order, dead ones removed."""
     kept = frozenset(outputs)
     current = _live(list(nodes), kept)
-    for passes in ((_fold_affine, _fuse_clip, _push_clip, _fuse_residual), (_lower, _fuse_residual)):
+    first = (_fold_affine, _fuse_copies, _fuse_pads, _fuse_clip, _push_clip, _fuse_residual)
+    for passes in (first, (_lower, _fuse_residual)):
         current = _until_stable(current, kept, passes)
     return current
 
@@ -134,7 +139,7 @@ def _fuse_clip(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
             continue
         j = made_by[node.inputs[0]]
         before = nodes[j]
-        if before.kind == "maxpool" or not _private(nodes, kept, before.output):
+        if before.kind in COPIES or not _private(nodes, kept, before.output):
             continue
         lo, hi = _clamp(before, node)
         return _merged(nodes, j, i, replace(before, lo=lo, hi=hi, output=node.output))
@@ -143,24 +148,64 @@ def _fuse_clip(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
 
 def _push_clip(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
     made_by = _producers(nodes)
-    for i, node in enumerate(nodes):
+    for node in nodes:
         if node.kind != "clip" or node.inputs[0] not in made_by:
             continue
         j = made_by[node.inputs[0]]
-        pool = nodes[j]
-        if pool.kind != "maxpool" or not _private(nodes, kept, pool.output) or pool.inputs[0] not in made_by:
+        copy = nodes[j]
+        if copy.kind not in COPIES or not _private(nodes, kept, copy.output):
             continue
-        k = made_by[pool.inputs[0]]
-        before = nodes[k]
-        if not _private(nodes, kept, before.output):
+        if not all(name in made_by and _private(nodes, kept, name) for name in copy.inputs):
             continue
-        moved = f"{before.output}:clipped"
-        clip = replace(node, inputs=(before.output,), output=moved)
-        pool = replace(pool, inputs=(moved,), output=node.output)
-        rest = [old for n, old in enumerate(nodes) if n not in (i, j)]
-        at = rest.index(before) + 1
-        # the pool goes to the place of the clip: whatever it reads is made by then
-        return [*rest[:at], clip, pool, *rest[at:]]
+        moved = {name: f"{name}:clipped" for name in copy.inputs}
+        result = []
+        for old in nodes:
+            if old is node:  # whatever the copy reads is made by then
+                result.append(replace(copy, inputs=tuple(moved.values()), output=node.output))
+            elif old is not copy:
+                result.append(old)
+            if old.output in moved:
+                name = node.name if len(moved) == 1 else f"{node.name}:{old.name}"
+                result.append(replace(node, name=name, inputs=(old.output,), output=moved[old.output]))
+        return result
+    return None
+
+
+def _is_copy(node: Node) -> bool:
+    """A convolution that the file does not have: Slice or Pad (``onnx_reader_copies``)."""
+    alone = node.kind == "conv" and len(node.inputs) == 1 and node.groups == 1
+    return alone and node.macs == 0 and node.bias is None and not _bounded(node)
+
+
+def _fuse_copies(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
+    made_by = _producers(nodes)
+    for i, node in enumerate(nodes):
+        j = made_by.get(node.inputs[0], -1)
+        if j < 0 or not (_is_copy(node) and _is_copy(nodes[j])):
+            continue
+        before, matrix = nodes[j], node.weight
+        if before.weight is None or matrix is None or not _private(nodes, kept, before.output):
+            continue
+        if matrix.shape[2:] == (1, 1) and node.stride == (1, 1) and not any(node.pads):
+            weight = np.einsum("kj,jcrs->kcrs", matrix[:, :, 0, 0], before.weight)
+            return _merged(nodes, j, i, replace(before, name=node.name, weight=weight, output=node.output))
+    return None
+
+
+def _fuse_pads(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
+    made_by = _producers(nodes)
+    for i, node in enumerate(nodes):
+        j = made_by.get(node.inputs[0], -1)
+        if j < 0 or node.kind not in ("conv", "avgpool") or not _is_copy(nodes[j]) or not any(nodes[j].pads):
+            continue
+        before = nodes[j]
+        if before.weight is None or before.output in (*kept, *node.inputs[1:]):
+            continue
+        if before.stride == (1, 1) and np.array_equal(before.weight[:, :, 0, 0], np.eye(len(before.weight))):
+            top, left, bottom, right = (a + b for a, b in zip(before.pads, node.pads, strict=True))
+            inputs = (before.inputs[0], *node.inputs[1:])
+            merged = replace(node, inputs=inputs, pads=(top, left, bottom, right))
+            return _live([merged if n == i else old for n, old in enumerate(nodes)], kept)
     return None
 
 

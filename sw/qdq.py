@@ -162,6 +162,9 @@ class _Builder:
     def layer(self, layer: Layer) -> None:
         """One layer, from the codes of its inputs to the codes of its output."""
         tensor = self.network.tensors[layer.output]
+        if layer.kind == "concat":
+            self.add("Concat", [codes_name(name) for name in layer.inputs], codes_name(tensor.name), axis=1)
+            return
         if layer.kind == "maxpool":
             value = self.add(
                 "MaxPool", [self.real(layer.inputs[0])], kernel_shape=layer.kernel, strides=layer.stride,
@@ -188,7 +191,7 @@ class _Builder:
         if layer.wgt is None or layer.wgt_fl is None:
             raise ValueError(f"layer {layer.name!r} of kind {layer.kind} needs weight codes, not None")
         if layer.kind == "conv":
-            return layer.wgt, np.broadcast_to(layer.wgt_fl, (layer.wgt.shape[0],)), 1
+            return layer.wgt, np.broadcast_to(layer.wgt_fl, (layer.wgt.shape[0],)), layer.groups
         channels = self.network.tensors[layer.inputs[0]].shape[2]
         codes = np.broadcast_to(layer.wgt, (channels, 1, *layer.kernel))
         return codes, np.broadcast_to(layer.wgt_fl, (channels,)), channels
@@ -221,12 +224,12 @@ class _Builder:
         source = self.network.tensors[layer.inputs[0]]
         total: str | None = None
         for act, unit, magnitude in split_activation(self, source, self._magnitude[source.name]):
-            for part in split_weights(wgt, layer.wgt_width, magnitude, self._exact_below):
+            for part in split_weights(wgt, layer.wgt_width, magnitude, self._exact_below, whole=group > 1):
                 values = np.ldexp(
                     part.codes.astype(np.float32), part.unit - fl.astype(np.int32)[:, None, None, None]
                 )
                 piece = act
-                if group == 1 and part.channels != (0, source.shape[2]):
+                if part.channels != (0, wgt.shape[1]):
                     bounds = [np.array([edge], np.int64) for edge in (*part.channels, 1)]
                     piece = self.add("Slice", [act, *(self.constant(edge) for edge in bounds)])
                 summand = self._as(self._conv(layer, piece, self.constant(values), group), double=True)

@@ -54,10 +54,13 @@ def split_activation(build: Builder, tensor: Tensor, magnitude: int) -> Iterator
     yield build.add("Mul", [high, step]), 8, (magnitude >> 8) + 1
 
 
-def split_weights(wgt: Array, width: int, magnitude: int, limit: int) -> Iterator[WeightPart]:
+def split_weights(
+    wgt: Array, width: int, magnitude: int, limit: int, whole: bool = False
+) -> Iterator[WeightPart]:
     """Pieces of ``wgt`` [K, C, R, S] with ``sum |codes| * magnitude < limit`` in every output channel.
 
-    Weights above 8 bits fall into two digits first. Raises ValueError where one product reaches ``limit``.
+    ``whole`` keeps all channels in every piece, as groups need. Weights above 8 bits fall into two digits
+    first. Raises ValueError where one product reaches ``limit``.
     """
     if width <= 8:
         digits = [(wgt, 0)]
@@ -75,7 +78,7 @@ def split_weights(wgt: Array, width: int, magnitude: int, limit: int) -> Iterato
             ends = [int(np.searchsorted(row, row[first] + limit, "left")) - 1 for row in sums]
             last = max(min(ends), first + 1)
             if np.any(terms[:, first:last]):
-                c0, c1 = first // taps, -(-last // taps)
+                c0, c1 = (0, wgt.shape[1]) if whole else (first // taps, -(-last // taps))
                 mask = np.zeros(terms.shape[1], bool)
                 mask[first:last] = True
                 part = np.where(mask.reshape(1, *wgt.shape[1:]), codes, 0)[:, c0:c1]

@@ -2,7 +2,7 @@
 
 A ``ModelBuilder`` writes one node a call and keeps each tensor's map; ``random_model`` draws networks of
 convolutions (strides, dilations, uneven pads), BatchNorm, Relu and Clip, residual additions, pools and a
-dense head out of it.
+dense head out of it; with ``branches`` also what the engine does not run yet: grouped convolutions, Concat.
 """
 
 from __future__ import annotations
@@ -72,15 +72,16 @@ class ModelBuilder:
         pads: tuple[int, int, int, int] = (1, 1, 1, 1),
         dilation: tuple[int, int] = (1, 1),
         bias: bool = True,
+        group: int = 1,
     ) -> str:
         """A convolution with He-scaled weights."""
         c, h, w = self.shapes[source]
-        scale = float(np.sqrt(2.0 / (c * kernel[0] * kernel[1])))
-        inputs = [source, self.weight(channels, c, *kernel, scale=scale)]
+        scale = float(np.sqrt(2.0 * group / (c * kernel[0] * kernel[1])))
+        inputs = [source, self.weight(channels, c // group, *kernel, scale=scale)]
         if bias:
             inputs.append(self.weight(channels, scale=0.2))
         output = self.node(
-            "Conv", *inputs, kernel_shape=kernel, strides=stride, pads=pads, dilations=dilation, group=1
+            "Conv", *inputs, kernel_shape=kernel, strides=stride, pads=pads, dilations=dilation, group=group
         )
         rows = output_size(h, kernel[0], stride[0], dilation[0], pads[0], pads[2])
         cols = output_size(w, kernel[1], stride[1], dilation[1], pads[1], pads[3])
@@ -97,6 +98,12 @@ class ModelBuilder:
         )
         variance = self.constant((0.5 + self.rng.random(c)).astype(np.float32))
         return self.same("BatchNormalization", source, gamma, beta, mean, variance, epsilon=1e-3)
+
+    def concat(self, *sources: str) -> str:
+        """A Concat along the channels."""
+        output = self.node("Concat", *sources, axis=1)
+        self.shapes[output] = (sum(self.shapes[name][0] for name in sources), *self.shapes[sources[0]][1:])
+        return output
 
     def pool(
         self,
@@ -158,7 +165,12 @@ class ModelBuilder:
 
 
 def random_model(
-    seed: int, max_layers: int = 5, max_channels: int = 9, max_size: int = 11, dilations: bool = True
+    seed: int,
+    max_layers: int = 5,
+    max_channels: int = 9,
+    max_size: int = 11,
+    dilations: bool = True,
+    branches: bool = False,
 ) -> onnx.ModelProto:
     """A network of 1 to ``max_layers`` blocks over maps of at most ``max_size``; the seed decides everything."""
     rng = np.random.default_rng(seed)
@@ -166,7 +178,10 @@ def random_model(
     build = ModelBuilder(shape, seed)
     current = "input"
     for _ in range(int(rng.integers(1, max_layers + 1))):
-        current = _block(build, rng, current, max_channels, dilations)
+        if branches and rng.integers(2):
+            current = _grouped(build, rng, current) if rng.integers(2) else _branches(build, rng, current)
+        else:
+            current = _block(build, rng, current, max_channels, dilations)
     head = rng.integers(4)
     if head == 0:
         current = build.pool("GlobalAveragePool", current)
@@ -188,6 +203,39 @@ def _activation(build: ModelBuilder, rng: np.random.Generator, current: str) -> 
         low, high = (build.constant(np.array(v, np.float32)) for v in (lo, hi))
         return build.same("Clip", current, low, high)
     return current
+
+
+def _grouped(build: ModelBuilder, rng: np.random.Generator, current: str) -> str:
+    """Depthwise, with or without a multiplier, or groups of several channels; a residual now and then."""
+    channels, h, w = build.shapes[current]
+    group = int(
+        rng.choice([n for n in range(1, channels + 1) if channels % n == 0 and (n > 1 or channels == 1)])
+    )
+    outputs = group * int(rng.integers(1, 4)) if rng.integers(2) else channels
+    kernel = (int(rng.integers(1, min(h, 3) + 1)), int(rng.integers(1, min(w, 3) + 1)))
+    stride = (int(rng.integers(1, 3)), int(rng.integers(1, 3)))
+    top, left, bottom, right = (int(rng.integers(0, kernel[i % 2])) for i in range(4))
+    pads = (top, left, bottom, right)
+    made = build.conv(current, outputs, kernel, stride, pads, bias=bool(rng.integers(2)), group=group)
+    if build.shapes[made] == build.shapes[current] and rng.integers(2):
+        made = build.same("Add", made, current)
+    return _activation(build, rng, made)
+
+
+def _branches(build: ModelBuilder, rng: np.random.Generator, current: str) -> str:
+    """Concat of tensors of one size: convolutions, a pool, the source itself, another concat."""
+    parts = [current] if rng.integers(2) else []
+    for _ in range(int(rng.integers(1, 4))):
+        kind = rng.integers(5)
+        if kind == 0:
+            part = build.pool("MaxPool", current, (3, 3), (1, 1), (1, 1, 1, 1))
+        elif kind == 1 and len(parts) > 1:
+            part = build.concat(*parts[-2:])
+        else:
+            part = _activation(build, rng, build.conv(current, int(rng.integers(1, 5))))
+        parts.append(part)
+    joined = build.concat(*parts)
+    return _activation(build, rng, joined) if rng.integers(3) == 0 else joined
 
 
 def _block(

@@ -1,7 +1,8 @@
 """Sliding windows over N H W C maps: the sums and maxima every reference is made of.
 
-``out[n,y,x,k] = sum_{r,s,c} map[n, y*sy + r*dy - top, x*sx + s*dx - left, c] * weight[k,c,r,s]``
+``out[n,y,x,k] = sum_{r,s,c} map[n, y*sy + r*dy - top, x*sx + s*dx - left, first(k) + c] * weight[k,c,r,s]``
 
+``first(k) = (k // (K/G)) * (C/G)`` with G groups: a group of output channels reads its own input channels.
 A map is padded with zeros (sums) or with its type's least value (maxima). The output map has
 ``(padded - dilation*(kernel-1) - 1) // stride + 1`` rows; a window never leaves the padded map.
 """
@@ -23,6 +24,7 @@ Pair = tuple[int, int]
 Pads = tuple[int, int, int, int]
 
 _CHUNK_BYTES = 4 << 20
+_CACHE_BYTES = 1 << 18
 
 
 def output_size(size: int, kernel: int, stride: int, dilation: int, before: int, after: int) -> int:
@@ -67,23 +69,61 @@ def _columns(values: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array
     return view.reshape(n * oh * ow, kernel[0] * kernel[1] * c)
 
 
-def conv_sum(values: Array, weight: Array, stride: Pair, dilation: Pair, pads: Pads) -> Array:
+def conv_sum(
+    values: Array, weight: Array, stride: Pair, dilation: Pair, pads: Pads, groups: int = 1
+) -> Array:
     """The equation above, in the type of ``values`` (BLAS for float32 and float64): [N, OH, OW, K].
 
-    ``values`` [N, H, W, C], ``weight`` [K, C, R, S] of the same type.
+    ``values`` [N, H, W, C], ``weight`` [K, C/groups, R, S] of the same type.
     """
     k, c, r, s = weight.shape
-    matrix = np.ascontiguousarray(weight.transpose(2, 3, 1, 0).reshape(r * s * c, k))
     n, h, w, _ = values.shape
     oh = output_size(h, r, stride[0], dilation[0], pads[0], pads[2])
     ow = output_size(w, s, stride[1], dilation[1], pads[1], pads[3])
     out = np.empty((n, oh, ow, k), values.dtype)
-    step = max(1, _CHUNK_BYTES // max(1, oh * ow * r * s * c * values.itemsize))
+    size = oh * ow * values.itemsize
+    if c == 1 and groups > 1:
+        step = max(1, _CACHE_BYTES // max(1, size * k))
+        for i in range(0, n, step):
+            _depthwise(values[i : i + step], weight[:, 0], stride, dilation, pads, out[i : i + step])
+        return out
+    matrices = weight.reshape(groups, k // groups, c, r, s).transpose(0, 3, 4, 2, 1)
+    matrices = np.ascontiguousarray(matrices).reshape(groups, r * s * c, k // groups)
+    step = max(1, _CHUNK_BYTES // max(1, size * r * s * c))
     with one_blas_thread():
         for i in range(0, n, step):
-            columns = _columns(_pad(values[i : i + step], pads, 0), (r, s), stride, dilation)
-            np.matmul(columns, matrix, out=out[i : i + step].reshape(columns.shape[0], k))
+            padded = _pad(values[i : i + step], pads, 0)
+            part = out[i : i + step].reshape(-1, k)
+            if groups == 1:
+                np.matmul(_columns(padded, (r, s), stride, dilation), matrices[0], out=part)
+                continue
+            for g, matrix in enumerate(matrices):
+                columns = _columns(padded[..., g * c : (g + 1) * c], (r, s), stride, dilation)
+                part[:, g * matrix.shape[1] : (g + 1) * matrix.shape[1]] = columns @ matrix
     return out
+
+
+def _depthwise(values: Array, weight: Array, stride: Pair, dilation: Pair, pads: Pads, out: Array) -> None:
+    """``conv_sum`` of single channels, ``weight`` [K, R, S], into ``out``: tap by tap over whole rows of the map."""
+    n, oh, ow, k = out.shape
+    if k > values.shape[3]:
+        values = np.repeat(values, k // values.shape[3], axis=3)
+    padded = _pad(values, pads, 0)
+    total = out.reshape(n, oh, ow * k)
+    term = np.empty_like(total)
+    phases: dict[int, Array] = {}
+    for r in range(weight.shape[1]):
+        for s in range(weight.shape[2]):
+            first, phase = divmod(s * dilation[1], stride[1])
+            if phase not in phases:  # neighbouring windows' columns side by side: a row is one run in memory
+                phases[phase] = np.ascontiguousarray(padded[:, :, phase :: stride[1]])
+            rows = phases[phase][:, r * dilation[0] :][:, : (oh - 1) * stride[0] + 1 : stride[0]]
+            tap = rows[:, :, first : first + ow].reshape(n, oh, ow * k)
+            row = np.tile(weight[:, r, s], ow)
+            if r == s == 0:
+                np.multiply(tap, row, out=total)
+            else:
+                total += np.multiply(tap, row, out=term)
 
 
 def window_sum(values: Array, kernel: Pair, stride: Pair, dilation: Pair, pads: Pads) -> Array:

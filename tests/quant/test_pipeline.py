@@ -119,19 +119,19 @@ def test_bias_takes_the_mean_error() -> None:
     assert errors[1] < 2.0 * net.tensors["a"].format.step < errors[0]
 
 
-def test_windows_are_what_a_convolution_reads() -> None:
-    weight = np.random.default_rng(2).normal(size=(4, 3, 3, 2))
+@pytest.mark.parametrize("groups, channels", [(1, 3), (3, 3), (2, 6), (6, 6)])
+def test_windows_are_what_a_convolution_reads(groups: int, channels: int) -> None:
+    weight = np.random.default_rng(2).normal(size=(groups * 2, channels // groups, 3, 2))
     layer = RealLayer(name="c", kind="conv", inputs=("x",), output="y", kernel=(3, 2), stride=(2, 1),
-                      dilation=(1, 2), pads=(1, 0, 1, 1), weight=weight)  # fmt: skip
-    graph = Graph(
-        name="g", input="x", outputs=("y",), shapes={"x": (8, 8, 3), "y": (4, 7, 4)}, layers=(layer,)
-    )
-    real = images(5)
-    expected = float_reference.run(graph, real)["y"].reshape(5, -1, 4)
+                      dilation=(1, 2), pads=(1, 0, 1, 1), groups=groups, weight=weight)  # fmt: skip
+    shapes = {"x": (8, 8, channels), "y": (4, 7, groups * 2)}
+    graph = Graph(name="g", input="x", outputs=("y",), shapes=shapes, layers=(layer,))
+    real = np.random.default_rng(1).normal(size=(5, 8, 8, channels)).astype(np.float32)
+    expected = float_reference.run(graph, real)["y"].reshape(5, -1, groups * 2)
     at = pixels(3, 5, 28, 9)
     assert len(np.unique(at, axis=0)) == 45
-    assert layer.weight is not None
-    found = windows(real, layer, at, 7) @ kernel_rows(layer.weight).T
+    found = windows(real, layer, at, 7) @ kernel_rows(weight, groups).transpose(0, 2, 1)
+    found = found.transpose(1, 0, 2).reshape(45, -1)
     assert found == pytest.approx(expected[at[:, 0], at[:, 1]], abs=1e-5)
 
 

@@ -20,6 +20,8 @@ def slow_layer(layer: Layer, inputs: list[IntArray]) -> IntArray:
     if layer.kind == "add":
         acc = (inputs[0] << layer.in_shift) + (inputs[1] << layer.res_shift)
         return requantize(acc, layer.shift, layer.lo, layer.hi)
+    if layer.kind == "concat":
+        return np.concatenate(inputs, axis=3)
     (kr, ks), (sy, sx), (dy, dx), (top, left, bottom, right) = (
         layer.kernel,
         layer.stride,
@@ -43,7 +45,11 @@ def slow_layer(layer: Layer, inputs: list[IntArray]) -> IntArray:
                     elif layer.kind == "avgpool":
                         acc[:, y, x] += act[:, row, col] * layer.wgt[0, 0, 0, 0]  # type: ignore[index]
                     else:
-                        acc[:, y, x] += act[:, row, col] @ layer.wgt[:, :, r, s].T  # type: ignore[index]
+                        inside, each = layer.wgt.shape[1], channels // layer.groups  # type: ignore[union-attr]
+                        for k in range(channels):
+                            first = k // each * inside
+                            seen = act[:, row, col, first : first + inside]
+                            acc[:, y, x, k] += seen @ layer.wgt[k, :, r, s]  # type: ignore[index]
     if layer.kind == "maxpool":
         return acc
     if layer.bias is not None:
@@ -54,7 +60,7 @@ def slow_layer(layer: Layer, inputs: list[IntArray]) -> IntArray:
 
 
 def quantized(seed: int, **options: object) -> tuple[QuantizedNetwork, IntArray]:
-    graph = read(random_model(seed))
+    graph = read(random_model(seed, branches=bool(seed % 2)))
     real = np.random.default_rng(seed).normal(size=(5, *graph.shapes[graph.input])).astype(np.float32)
     network = quantize(graph, real, Options(**options)).network  # type: ignore[arg-type]
     return network, quantize_real(real * 1.5, network.tensors[network.input].format)

@@ -25,7 +25,7 @@ from systolith.sw.random_model import random_model
     st.sampled_from(["non-overflow", "qiu-l1", "qiu-l2"]),
 )
 def test_random_networks(seed: int, act_width: int, wgt_width: int, per_channel: bool, method: str) -> None:
-    graph = read(random_model(seed))
+    graph = read(random_model(seed, branches=bool(seed % 2)))
     real = np.random.default_rng(seed).normal(size=(3, *graph.shapes[graph.input])).astype(np.float32)
     options = Options(
         act_width=act_width, wgt_width=wgt_width, per_channel=per_channel, method=method, acc_width=48

@@ -55,3 +55,28 @@ def test_many_chunks_give_what_one_does(monkeypatch: pytest.MonkeyPatch) -> None
     whole = conv_sum(values, weight, (1, 1), (1, 1), (1, 1, 1, 1))
     monkeypatch.setattr("systolith.sw.windows._CHUNK_BYTES", 1)
     assert np.array_equal(conv_sum(values, weight, (1, 1), (1, 1), (1, 1, 1, 1)), whole)
+
+
+@pytest.mark.parametrize("kernel, stride, dilation, pads", CASES)
+@pytest.mark.parametrize("groups, inside, each", [(4, 1, 1), (4, 1, 3), (2, 2, 1), (2, 3, 2), (1, 1, 3)])
+def test_groups_against_loops(kernel, stride, dilation, pads, groups, inside, each) -> None:  # type: ignore[no-untyped-def]
+    """Depthwise, with a multiplier, and groups of several channels: group g sees its own channels only."""
+    rng = np.random.default_rng(2)
+    values = rng.integers(-100, 100, (3, 6, 5, groups * inside)).astype(np.float32)
+    weight = rng.integers(-9, 9, (groups * each, inside, *kernel)).astype(np.float32)
+    under = windows(values, kernel, stride, dilation, pads, 0)
+    expected = np.zeros((*under.shape[:3], groups * each))
+    for k in range(groups * each):
+        for c in range(inside):
+            taps = under[:, :, :, k // each * inside + c]
+            expected[..., k] += (taps * weight[k, c]).sum(axis=(3, 4))
+    assert np.array_equal(conv_sum(values, weight, stride, dilation, pads, groups), expected)
+
+
+def test_many_chunks_of_a_depthwise_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    values = rng.integers(-9, 9, (10, 7, 6, 3)).astype(np.float32)
+    weight = rng.integers(-9, 9, (3, 1, 3, 3)).astype(np.float32)
+    whole = conv_sum(values, weight, (2, 2), (1, 1), (0, 0, 1, 1), 3)
+    monkeypatch.setattr("systolith.sw.windows._CACHE_BYTES", 1)
+    assert np.array_equal(conv_sum(values, weight, (2, 2), (1, 1), (0, 0, 1, 1), 3), whole)
