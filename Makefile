@@ -11,13 +11,15 @@ SYNTH   = $(VENV)/installed-synth
 WORKERS = 2
 TYPED   = -p systolith.hw -p systolith.quant -p systolith.sw -p systolith.sim
 
-.PHONY: help install demo test test-slow lint fmax clean check-system
+.PHONY: help install demo test test-slow bench bench-slow lint fmax clean check-system
 
 help:
 	@echo 'make install    make .venv and install everything into it, pinned by constraints.txt'
 	@echo 'make demo       the whole path on the network of the package; leaves demo-out/demo.png'
 	@echo 'make test       the tests; under 15 minutes on 2 cores, most of it Verilator builds'
 	@echo 'make test-slow  the long tests and the planted faults (the accuracy test needs dataset-fashion-mnist)'
+	@echo 'make bench      the fast benchmarks into docs/benchmarks.md; under 10 minutes once simulations are built'
+	@echo 'make bench-slow all of them (trained networks are taken from ../shared/data, if they are there)'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make fmax       place and route a 4x4 engine for ECP5; fails below 150 MHz'
 	@echo 'make clean      remove .venv, demo-out and what the tools left'
@@ -56,6 +58,12 @@ test-slow: $(STAMP)
 	  echo 'make: the test of the accuracy is left out, for it needs: apt install dataset-fashion-mnist' >&2
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python tests/plant_faults.py
+
+bench: $(STAMP)
+	$(BIN)/python -m systolith.sw.bench -o docs/benchmarks.md
+
+bench-slow: $(STAMP)
+	$(BIN)/python -m systolith.sw.bench --slow -o docs/benchmarks.md
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,0 +1,104 @@
+"""The benchmark: measures cases, keeps what it found, writes the page; what ``make bench`` runs.
+
+    python -m systolith.sw.bench                      the fast cases; --slow: all; or cases by name
+    python -m systolith.sw.bench -o docs/benchmarks.md
+
+Rows of cases that are not measured now stay on the page as they were, each with the commit it was measured at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from ..sim.toolchain import ToolchainError
+from .api_files import file_target, write_whole
+from .benchmark.cases import CASES, chosen
+from .benchmark.measure import measure, revision
+from .benchmark.page import page
+from .benchmark.results import Measurement, from_json, reached, to_json
+from .benchmark.sources import DATA, find
+
+__all__ = ["main"]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="systolith bench", description="Measure the benchmark's cases.")
+    parser.add_argument("cases", nargs="*", help="cases by name; by default the fast ones")
+    parser.add_argument("--slow", action="store_true", help="all cases")
+    parser.add_argument("--list", action="store_true", help="list the cases and measure nothing")
+    parser.add_argument(
+        "--data", type=Path, default=DATA, help="folder of the trained models (default: %(default)s)"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, help="write the page here, and its numbers beside it as .json"
+    )
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit 1 if an integer or a cycle differs, or a case fails; a target that is missed is only said."""
+    options = _parser().parse_args(arguments)
+    try:
+        cases = chosen(options.cases, options.slow)
+        rows = {} if options.output is None else _kept(file_target(options.output))
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if options.list:
+        for case in cases:
+            targets = "; ".join(map(str, case.targets))
+            print(f"{case.name:32} {case.config.rows}x{case.config.cols:<4} {targets}")
+        return 0
+    commit, wrong = revision(), 0
+    for number, case in enumerate(cases, 1):
+        began = time.monotonic()
+
+        def say(line: str, what: str = f"[{number}/{len(cases)}] {case.name}") -> None:
+            print(f"{what}: {line}", file=sys.stderr, flush=True)
+
+        source = find(case.network, options.data)
+        if source is None:
+            say(f"left out, {options.data} does not hold it")
+            continue
+        try:
+            row = measure(case, source, commit, progress=say)
+        except (ToolchainError, OSError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        rows[case.name] = row
+        wrong += not row.equal
+        verdicts = [f"{target}: {_figure(row, *reached(target, row))}" for target in case.targets]
+        print("; ".join([f"{case.name}: {_cycles(row)}", *verdicts]), flush=True)
+        say(f"{time.monotonic() - began:.0f} s")
+        if options.output is not None:
+            _write(options.output, rows)
+    return bool(wrong)
+
+
+def _kept(output: Path) -> dict[str, Measurement]:
+    numbers = output.with_suffix(".json")
+    return {row.case: row for row in from_json(numbers.read_text())} if numbers.is_file() else {}
+
+
+def _write(output: Path, rows: dict[str, Measurement]) -> None:
+    ordered = [rows[case.name] for case in CASES if case.name in rows]
+    write_whole(output.with_suffix(".json"), to_json(ordered))
+    write_whole(output, page(ordered, CASES))
+
+
+def _cycles(row: Measurement) -> str:
+    if row.error:
+        return row.error
+    cycles = f"{row.one:,} cycles" if row.one is not None else "no cycles"
+    return cycles if row.total is None or row.images < 2 else f"{cycles}, {row.images} images {row.total:,}"
+
+
+def _figure(row: Measurement, value: float | None, met: bool) -> str:
+    return "no figure" if value is None else f"{value:,.2f}, {'reached' if met else 'MISSED'}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
