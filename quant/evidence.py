@@ -36,6 +36,7 @@ class Evidence:
 
     name: str
     """tensor, or layer of the weights."""
+    weights: bool = False
     low: float
     high: float
     """the smallest and the largest float value."""
@@ -123,7 +124,7 @@ def weight_evidence(name: str, weight: FloatArray, width: int, fl: IntArray, why
     fls = nearby(free, *same)
     sums = [signal, *(_squares(rows, width, np.full(len(rows), one)) for one in fls)]
     result = Evidence(
-        name=name, low=low, high=high, free_fl=free, why=why, errors=relative(fls, sums),
+        name=name, weights=True, low=low, high=high, free_fl=free, why=why, errors=relative(fls, sums),
         error=None if signal == 0.0 else _squares(rows, width, fl) / signal,
     )  # fmt: skip
     return result.counted(histogram(rows, low, high))

@@ -1,7 +1,8 @@
 """A quantized model on disk: one directory, written whole or not at all, the same bytes every time.
 
-``network.json`` layers and formats, ``codes.npz`` weight and bias codes and shifts, ``report.json`` and
-``report.txt``, ``preprocessing.json``, ``qdq.onnx`` the QDQ export, ``model.onnx`` the float model.
+``network.json`` layers and formats, ``codes.npz`` weight and bias codes and shifts, ``report.json``,
+``report.txt`` and ``report.html``, ``evidence.json`` what the quantizer saw, ``preprocessing.json``,
+``qdq.onnx`` the QDQ export, ``model.onnx`` the float model.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,14 @@ from typing import Any
 import numpy as np
 import onnx
 
+from ..quant.evidence import Evidence
 from ..quant.formats import QFormat
 from ..quant.network import IntArray, Layer, QuantizedNetwork, Stem, Tensor
 from ..quant.report import QuantizationReport
 from .images import Preprocessing
 from .onnx_reader import load_model
 from .qdq import codes_name, export_qdq
+from .quant_page import quantization_page
 
 __all__ = ["QuantizedModel", "QuantizedModelError", "load", "network_from_json", "network_to_json", "save"]
 
@@ -155,6 +158,8 @@ def save(
         (fresh / "preprocessing.json").write_text(_dump(preprocessing.to_json()))
         (fresh / "report.json").write_text(_dump(report.to_json()))
         (fresh / "report.txt").write_text(report.to_text())
+        (fresh / "evidence.json").write_text(_lines([seen.to_json() for seen in report.evidence]))
+        (fresh / "report.html").write_text(quantization_page(network, report, preprocessing), "utf-8")
         (fresh / "qdq.onnx").write_bytes(export_qdq(network, flat=flat).SerializeToString(deterministic=True))
         (fresh / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))
         _replace(fresh, target, scratch / "old")
@@ -197,6 +202,8 @@ def load(directory: str | Path) -> QuantizedModel:
         network = network_from_json(document, arrays)
         preprocessing = Preprocessing.from_json(json.loads((source / "preprocessing.json").read_text()))
         report = QuantizationReport.from_json(json.loads((source / "report.json").read_text()))
+        seen = [Evidence.from_json(row) for row in json.loads((source / "evidence.json").read_text())]
+        report = replace(report, evidence=tuple(seen))
         model, qdq = load_model(source / "model.onnx"), load_model(source / "qdq.onnx")
     except QuantizedModelError:
         raise
@@ -215,6 +222,11 @@ def load(directory: str | Path) -> QuantizedModel:
 
 def _dump(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
+
+
+def _lines(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A JSON list, one element a line."""
+    return "[\n" + ",\n".join(json.dumps(row, allow_nan=False) for row in rows) + "\n]\n"
 
 
 def _archive(arrays: Mapping[str, IntArray]) -> bytes:

@@ -74,7 +74,8 @@ def test_same_bytes(tmp_path: Path) -> None:
     store(tmp_path / "b")
     names = sorted(file.name for file in (tmp_path / "a").iterdir())
     assert names == sorted([
-        "codes.npz", "model.onnx", "network.json", "preprocessing.json", "qdq.onnx", "report.json", "report.txt",
+        "codes.npz", "model.onnx", "network.json", "preprocessing.json", "qdq.onnx", "report.html", "report.json",
+        "report.txt", "evidence.json",
     ])  # fmt: skip
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
@@ -129,7 +130,9 @@ def test_load_errors(tmp_path: Path) -> None:
     with pytest.raises(QuantizedModelError, match="holds no quantized model"):
         load(tmp_path)
     store(tmp_path / "m")
-    for name in ("codes.npz", "network.json", "preprocessing.json", "report.json", "qdq.onnx", "model.onnx"):
+    for name in (
+        "codes.npz", "network.json", "preprocessing.json", "report.json", "evidence.json", "qdq.onnx", "model.onnx",
+    ):  # fmt: skip
         file = tmp_path / "m" / name
         data = file.read_bytes()
         file.write_bytes(data[: len(data) // 2])
