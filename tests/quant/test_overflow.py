@@ -42,6 +42,10 @@ def test_other_kinds() -> None:
     assert layer_bound(mean, {"x": 255}) == [84 * 49 * 255]
     both = Layer(name="s", kind="add", inputs=("x", "r"), output="y", in_shift=3, res_shift=np.array([0]))
     assert layer_bound(both, {"x": 128, "r": 255}) == [128 * 8 + 255]
+    joined = Layer(name="j", kind="concat", inputs=("x", "r"), output="y", lo=0, hi=255)
+    assert layer_bound(joined, {"x": 96, "r": 255}) == [255]
+    depthwise = replace(CONV, inputs=("x",), groups=2, wgt=np.array([[[[3]]], [[[-5]]]]))
+    assert layer_bound(depthwise, {"x": 255}) == [3 * 255 + 10, 5 * 255 + 20]
 
 
 def test_shifts_too_large_for_int64_are_bounded_too() -> None:
@@ -53,6 +57,9 @@ def test_magnitudes_follow_the_activation_function() -> None:
     formats = {"x": QFormat(8, 0), "y": QFormat(8, 0, False), "z": QFormat(8, 0, False)}
     first = Layer(name="c", kind="conv", inputs=("x",), output="y", wgt=CONV.wgt, lo=0, hi=96)
     second = Layer(name="p", kind="maxpool", inputs=("y",), output="z", lo=0, hi=255)
+    third = Layer(name="j", kind="concat", inputs=("x", "z"), output="w", lo=-128, hi=127)
+    joined = code_magnitudes(network(first, second, third, formats={**formats, "w": QFormat(8, 0)}))
+    assert joined["w"] == 128
     assert code_magnitudes(network(first, second, formats=formats)) == {"x": 128, "y": 96, "z": 96}
 
 

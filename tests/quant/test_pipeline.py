@@ -70,6 +70,63 @@ def test_equalization_is_exact_and_evens_the_channels_out(octaves: bool) -> None
     assert not octaves or all(np.all(np.frexp(f)[0] == 0.5) for f in factors.values())
 
 
+def branches() -> Graph:
+    """x -> a (relu) -> depthwise d (relu) and grouped g (relu) -> concat j -> fully connected y, uneven channels."""
+    rng = np.random.default_rng(4)
+    uneven = 2.0 ** rng.integers(-4, 5, 6)
+    around = {"kernel": (3, 3), "pads": (1, 1, 1, 1), "lo": 0.0}
+    layers = (
+        RealLayer(name="a", kind="conv", inputs=("x",), output="a", **around,
+                  weight=rng.normal(size=(6, 3, 3, 3)) * uneven[:, None, None, None], bias=rng.normal(size=6)),
+        RealLayer(name="d", kind="conv", inputs=("a",), output="d", **around, groups=6,
+                  weight=rng.normal(size=(12, 1, 3, 3)), bias=rng.normal(size=12)),
+        RealLayer(name="g", kind="conv", inputs=("a",), output="g", **around, groups=2,
+                  weight=rng.normal(size=(4, 3, 3, 3)) / np.resize(uneven, (4, 3, 1, 1)), bias=rng.normal(size=4)),
+        RealLayer(name="j", kind="concat", inputs=("d", "g"), output="j"),
+        RealLayer(name="y", kind="conv", inputs=("j",), output="y", kernel=(8, 8),
+                  weight=rng.normal(size=(5, 16, 8, 8))),
+    )  # fmt: skip
+    shapes = {
+        "x": (8, 8, 3),
+        "a": (8, 8, 6),
+        "d": (8, 8, 12),
+        "g": (8, 8, 4),
+        "j": (8, 8, 16),
+        "y": (1, 1, 5),
+    }
+    return Graph(name="b", input="x", outputs=("y",), shapes=shapes, layers=layers)
+
+
+def test_equalization_of_groups_and_concats_is_exact() -> None:
+    graph, real = branches(), images()
+    groups = channel_groups(graph)
+    assert np.array_equal(groups["j"], np.concatenate([groups["d"], groups["g"]]))
+    assert len(set(groups["d"].tolist()) | set(groups["a"].tolist())) == 18
+    factors = balance(graph, observe(graph, real))
+    assert all(np.ptp(factors[name]) > 0.0 for name in ("a", "d", "g"))
+    even = rescale(graph, factors)
+    live = {"x": real.astype(np.float64)}
+    for layer in even.layers:
+        live[layer.output] = even.forward(layer, [live[name] for name in layer.inputs])
+    expected = float_reference.run(graph, real.astype(np.float64), "all")
+    for name in expected:
+        assert live[name] == pytest.approx(expected[name] * factors[name], rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_rounding_helps_groups(per_channel: bool) -> None:
+    """Neighbouring pixels that are alike, as in photographs: their errors can cancel within a kernel."""
+    colour = np.random.default_rng(2).normal(size=(96, 1, 1, 3))
+    graph, real = branches(), (0.3 * images(96) + colour).astype(np.float32)
+    options = {
+        names: Options(wgt_width=4, per_channel=per_channel, correct=names) for names in ((), ("round",))
+    }
+    plain, rounded = (
+        logits_db(graph, quantize(graph, real[:48], one), real[48:]) for one in options.values()
+    )
+    assert rounded > plain + 6.0
+
+
 def test_nothing_to_equalize() -> None:
     graph = network(hi=6.0)
     assert balance(graph, observe(graph, images(2))) == {}

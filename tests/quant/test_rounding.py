@@ -64,3 +64,27 @@ def test_dead_inputs_keep_their_weights() -> None:
     metric, fitted = least_squares(np.zeros((2, 2)), np.zeros((1, 2)), weight, 0.1)
     assert fitted == pytest.approx(weight)
     assert round_codes(fitted, metric, -8, 7).tolist() == [[0, -3]]
+
+
+def test_groups_are_what_each_of_them_is_alone() -> None:
+    """Leading axes: every group of a grouped convolution on its own."""
+    pairs = [problem(seed, 5, 2) for seed in range(4)]
+    target, gram = (np.stack(values) for values in zip(*pairs, strict=True))
+    free = np.abs(target) > 1.0
+    for mask in (None, free):
+        codes = round_codes(target, gram, -8, 7, mask)
+        assert codes.shape == target.shape
+        for g, one in enumerate(codes):
+            alone = round_codes(target[g], gram[g], -8, 7, None if mask is None else mask[g])
+            assert np.array_equal(one, alone) or loss(one, target[g], gram[g]) == pytest.approx(
+                loss(alone, target[g], gram[g])
+            )
+    inputs = np.random.default_rng(0).normal(size=(3, 60, 5))
+    targets = np.random.default_rng(1).normal(size=(3, 60, 2))
+    grams, crosses = Moments.of(inputs, targets).centred()
+    damped, fitted = least_squares(grams, crosses, np.zeros((3, 2, 5)), 0.1)
+    for g in range(3):
+        one, cross = Moments.of(inputs[g], targets[g]).centred()
+        assert grams[g] == pytest.approx(one, rel=1e-6) and crosses[g] == pytest.approx(cross, rel=1e-6)
+        metric, weight = least_squares(one, cross, np.zeros((2, 5)), 0.1)
+        assert damped[g] == pytest.approx(metric, rel=1e-6) and fitted[g] == pytest.approx(weight, rel=1e-5)
