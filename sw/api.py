@@ -23,21 +23,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..hw.config import EngineConfig
-from ..quant import quantizer
+from ..quant.allocator import Budget
 from ..quant.options import CORRECTIONS, DEFAULT_CORRECT, Options
 from ..quant.search import DEFAULT_METHOD, METHODS
 from . import compiler, disassembler, onnx_reader, quantized_io
 from . import evaluate as evaluation
+from .api_bits import Bits, bits
 from .api_files import file_target, write_whole
 from .api_models import runtime_errors
 from .api_results import Check, Compilation, Quantized, VerilogFiles
+from .api_static import Static, static
 from .api_testbench import write_testbench
 from .api_verify import Progress, quiet, verify
+from .bit_widths import widths_for
+from .calibrated import load_calibrated
 from .container import load_program, to_bytes
 from .evaluate import Evaluation
 from .graph import Graph
 from .images import Images, Preprocessing, load_images
-from .input_folding import exact_input
 from .program import Program
 from .quantized_io import QuantizedModel
 from .verify import Divergence, LayerResult, Verification
@@ -46,18 +49,17 @@ if TYPE_CHECKING:
     from .demo.run import DemoResult
 
 __all__ = [
-    "CORRECTIONS", "DEFAULT_CORRECT", "DEFAULT_METHOD", "METHODS", "RAW_PIXELS", "Check", "Compilation",
+    "CORRECTIONS", "DEFAULT_CORRECT", "DEFAULT_METHOD", "METHODS", "RAW_PIXELS", "Bits", "Budget",
+    "Check", "Compilation",
     "Divergence", "EngineConfig",
     "Evaluation", "Images", "LayerResult", "Preprocessing", "Program", "Progress", "Quantized",
-    "QuantizedModel", "Verification", "VerilogFiles", "check", "compile", "demo", "disassemble",
-    "evaluate", "load_images", "load_quantized", "quantize", "read_model", "read_program", "verify",
+    "QuantizedModel", "Static", "Verification", "VerilogFiles", "bits", "check", "compile", "demo", "disassemble",
+    "evaluate", "load_images", "load_quantized", "quantize", "read_model", "read_program", "static", "verify",
     "verilog",
 ]  # fmt: skip
 
 RAW_PIXELS = Preprocessing(scale=255.0)
 """real = images / 255, unless told otherwise."""
-
-CALIBRATION_IMAGES = 256
 
 
 def read_model(path: str | Path) -> Graph:
@@ -109,7 +111,8 @@ def quantize(
     method: str = DEFAULT_METHOD,
     correct: Sequence[str] = DEFAULT_CORRECT,
     per_channel: bool = False,
-    wgt_bits: Mapping[str, int] | None = None,
+    wgt_bits: Mapping[str, int] | Budget | None = None,
+    act_bits: Mapping[str, int] | None = None,
     progress: Progress = quiet,
 ) -> Quantized:
     """Quantize an ONNX file on calibration images and write the directory ``output``.
@@ -122,31 +125,25 @@ def quantize(
     act_width, wgt_width, acc_width : bits; 2..8 or 16 for the first two.
     method : one of ``METHODS``.
     correct : some of ``CORRECTIONS``; none of them changes the hardware.
-    wgt_bits : bits of the weights of single layers, by name, instead of ``wgt_width``.
+    wgt_bits : bits of the weights of single layers, by name, instead of ``wgt_width``; or a ``Budget`` that
+        the layers share by their sensitivity, none wider than ``wgt_width``.
+    act_bits : bits of single activations, by tensor, instead of ``act_width``.
     per_channel : one fractional length of the weights an output channel instead of one a layer.
     """
+    budget = wgt_bits if isinstance(wgt_bits, Budget) else None
     options = Options(
         act_width=act_width, wgt_width=wgt_width, acc_width=acc_width, method=method, per_channel=per_channel,
-        correct=tuple(correct), wgt_widths=wgt_bits or {}, input_range=preprocessing.real_range(),
+        correct=tuple(correct), act_widths=act_bits or {}, input_range=preprocessing.real_range(),
+        wgt_widths={} if wgt_bits is None or isinstance(wgt_bits, Budget) else wgt_bits,
     )  # fmt: skip
-    model = onnx_reader.load_model(path)
-    graph = onnx_reader.read(path)
-    shape = graph.shapes[graph.input]
-    preprocessing.check_channels(shape[2])
-    images = load_images(calibration, shape)
-    images = images.first(min(CALIBRATION_IMAGES, len(images)) if count is None else count)
-    progress(f"quantizing {graph.name}: {len(graph.layers)} layers, {len(images)} calibration images")
-    real = preprocessing.apply(images.images)
-    exact = exact_input(graph, preprocessing, act_width)
-    if exact is None:
-        result = quantizer.quantize(graph, real, options)
-    else:
-        result = quantizer.quantize(
-            exact.graph, exact.real(real), replace(options, input_format=exact.format)
-        )
-    network = result.network if exact is None else replace(result.network, stem=exact.stem)
+    ready = load_calibrated(path, calibration, count=count, preprocessing=preprocessing, options=options)
+    if budget is not None:
+        options = replace(options, wgt_widths=widths_for(ready, options, budget, progress=progress))
+    graph = ready.trained
+    progress(f"quantizing {graph.name}: {len(graph.layers)} layers, {len(ready.images)} calibration images")
+    result = ready.quantize(options)
     progress(f"writing {output}")
-    quantized_io.save(output, network, preprocessing, result.report, model, graph.flat)
+    quantized_io.save(output, result.network, preprocessing, result.report, ready.model, graph.flat)
     return Quantized(directory=Path(output), report=result.report)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import api
+from .cli_bits import bits_file, budgets, precisions, wgt_bits
 from .cli_options import engine_config, mem_latency, named, preprocessing
 
 __all__ = ["COMMANDS", "Outcome"]
@@ -43,16 +44,42 @@ def _check(arguments: Namespace, progress: api.Progress) -> Outcome:
 
 def _quantize(arguments: Namespace, progress: api.Progress) -> Outcome:
     chosen = preprocessing(arguments)
+    given = None if arguments.wgt_bits is None else wgt_bits(arguments.wgt_bits)
+    act_bits = None if arguments.act_bits is None else bits_file("--act-bits", arguments.act_bits)
     try:
         result = api.quantize(
             arguments.model, arguments.calib, arguments.output,
             count=arguments.calib_count, act_width=arguments.act_width, wgt_width=arguments.wgt_width,
             acc_width=arguments.acc_width, method=arguments.method, correct=arguments.correct,
-            wgt_bits=arguments.wgt_bits, per_channel=arguments.per_channel, progress=progress,
+            wgt_bits=given, act_bits=act_bits, per_channel=arguments.per_channel, progress=progress,
             preprocessing=chosen or api.RAW_PIXELS,
         )  # fmt: skip
     except ValueError as error:
         raise named(error) from None
+    return Outcome(document=result.to_json(), lines=[result.to_text()])
+
+
+def _bits(arguments: Namespace, progress: api.Progress) -> Outcome:
+    try:
+        result = api.bits(
+            arguments.model, arguments.calib, arguments.output, count=arguments.calib_count,
+            images=arguments.images, image_count=arguments.count, budgets=budgets(arguments.budgets),
+            act_width=arguments.act_width, wgt_width=arguments.wgt_width, acc_width=arguments.acc_width,
+            method=arguments.method, correct=arguments.correct, per_channel=arguments.per_channel,
+            preprocessing=preprocessing(arguments) or api.RAW_PIXELS, progress=progress,
+        )  # fmt: skip
+    except ValueError as error:
+        raise named(error) from None
+    return Outcome(document=result.to_json(), lines=[result.to_text()])
+
+
+def _static(arguments: Namespace, progress: api.Progress) -> Outcome:
+    result = api.static(
+        arguments.model, arguments.calib, arguments.output, count=arguments.calib_count,
+        images=arguments.images, image_count=arguments.count, precisions=precisions(arguments.precisions),
+        method=arguments.method, correct=arguments.correct, per_channel=arguments.per_channel,
+        preprocessing=preprocessing(arguments) or api.RAW_PIXELS, progress=progress,
+    )  # fmt: skip
     return Outcome(document=result.to_json(), lines=[result.to_text()])
 
 
@@ -135,6 +162,8 @@ def _demo(arguments: Namespace, progress: api.Progress) -> Outcome:
 COMMANDS: dict[str, Callable[[Namespace, api.Progress], Outcome]] = {
     "check": _check,
     "quantize": _quantize,
+    "bits": _bits,
+    "static": _static,
     "evaluate": _evaluate,
     "compile": _compile,
     "disasm": _disasm,

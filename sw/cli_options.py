@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from argparse import ArgumentParser, Namespace
 from dataclasses import MISSING, fields
 from importlib import metadata
-from pathlib import Path
 from typing import Any, NoReturn
 
 from ..hw.config import EngineConfig
 from ..quant.options import CORRECTIONS, DEFAULT_CORRECT
 from ..quant.search import DEFAULT_METHOD, METHODS
+from .cli_bits import BUDGET, add_bits, add_static
 from .cli_texts import IMAGES, TEXTS
 from .images import Preprocessing
 
@@ -90,17 +89,6 @@ def corrections(text: str) -> tuple[str, ...]:
     return () if text.strip() == "none" else tuple(name.strip() for name in text.split(","))
 
 
-def bits_file(path: str) -> dict[str, int]:
-    """An argparse type: the JSON object in a file; ``Options`` checks names and bits."""
-    try:
-        found = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--wgt-bits must be a JSON file, not {path!r}: {error}") from None
-    if not isinstance(found, dict):
-        raise UsageError(f"--wgt-bits must hold a JSON object of bits by layer, not {type(found).__name__}")
-    return found
-
-
 def mem_latency(arguments: Namespace) -> int:
     """Cycles of the bench memory."""
     value = arguments.mem_latency
@@ -147,6 +135,31 @@ def _preprocessing_options(command: ArgumentParser) -> None:
     group.add_argument("--std", metavar="A,B,C", help="divided by, one value or one a channel (default: 1)")
 
 
+def _quantizing_options(command: ArgumentParser, widths: bool = True) -> None:
+    """The model, its calibration images and how to quantize; ``widths``: bits of everything too."""
+    command.add_argument("model", metavar="MODEL.onnx")
+    command.add_argument("--calib", required=True, metavar="FILE", help=f"calibration images: {IMAGES}")
+    command.add_argument("--calib-count", type=count_of("--calib-count", 1), metavar="N",
+                         help="how many of them (default: 256, or all if there are fewer)")  # fmt: skip
+    for option, what, value in (
+        ("act", "activations", 8),
+        ("wgt", "weights", 8),
+        ("acc", "accumulators", 32),
+    ):
+        if widths:
+            command.add_argument(f"--{option}-width", type=integer, default=value, metavar="N",
+                                 help=f"bits of {what} (default: {value})")  # fmt: skip
+    command.add_argument("--method", default=DEFAULT_METHOD, metavar="NAME",
+                         help=f"{', '.join(METHODS)} (default: {DEFAULT_METHOD})")  # fmt: skip
+    meanings = "; ".join(f"{name}: {meaning}" for name, meaning in CORRECTIONS.items())
+    command.add_argument("--correct", type=corrections, default=DEFAULT_CORRECT, metavar="A,B",
+                         help="corrections that leave the hardware unchanged, or none. "
+                         f"{meanings} (default: {','.join(DEFAULT_CORRECT)})")  # fmt: skip
+    command.add_argument("--per-channel", action="store_true",
+                         help="one fractional length of the weights for each output channel")  # fmt: skip
+    _preprocessing_options(command)
+
+
 def parser() -> ArgumentParser:
     """The whole command line."""
     top = _Parser(
@@ -173,29 +186,21 @@ def parser() -> ArgumentParser:
     check.add_argument("model", metavar="MODEL.onnx")
 
     quantize = command("quantize")
-    quantize.add_argument("model", metavar="MODEL.onnx")
-    quantize.add_argument("--calib", required=True, metavar="FILE", help=f"calibration images: {IMAGES}")
-    quantize.add_argument("--calib-count", type=count_of("--calib-count", 1), metavar="N",
-                          help="how many of them (default: 256, or all if there are fewer)")  # fmt: skip
+    _quantizing_options(quantize)
     quantize.add_argument("-o", "--output", required=True, metavar="DIR", help="directory to write")
-    for option, what, value in (
-        ("act", "activations", 8),
-        ("wgt", "weights", 8),
-        ("acc", "accumulators", 32),
-    ):
-        quantize.add_argument(f"--{option}-width", type=integer, default=value, metavar="N",
-                              help=f"bits of {what} (default: {value})")  # fmt: skip
-    quantize.add_argument("--method", default=DEFAULT_METHOD, metavar="NAME",
-                          help=f"{', '.join(METHODS)} (default: {DEFAULT_METHOD})")  # fmt: skip
-    meanings = "; ".join(f"{name}: {meaning}" for name, meaning in CORRECTIONS.items())
-    quantize.add_argument("--correct", type=corrections, default=DEFAULT_CORRECT, metavar="A,B",
-                          help="corrections that leave the hardware unchanged, or none. "
-                          f"{meanings} (default: {','.join(DEFAULT_CORRECT)})")  # fmt: skip
-    quantize.add_argument("--wgt-bits", type=bits_file, metavar="FILE",
-                          help='JSON object of bits by layer: {"conv1": 8, "fc": 4}')  # fmt: skip
-    quantize.add_argument("--per-channel", action="store_true",
-                          help="one fractional length of the weights for each output channel")  # fmt: skip
-    _preprocessing_options(quantize)
+    quantize.add_argument("--wgt-bits", metavar="FILE|BUDGET",
+                          help='a JSON object of bits by layer, {"conv1": 8, "fc": 4}; or a budget that layers '
+                          f"share by their sensitivity: {BUDGET}")  # fmt: skip
+    quantize.add_argument("--act-bits", metavar="FILE",
+                          help="a JSON object of bits by tensor, for activations")  # fmt: skip
+
+    bits = command("bits")
+    _quantizing_options(bits)
+    add_bits(bits, count_of)
+
+    static = command("static")
+    _quantizing_options(static, widths=False)
+    add_static(static, count_of)
 
     evaluate = command("evaluate")
     evaluate.add_argument("source", metavar="DIR|MODEL.onnx", help="a quantized model or an ONNX file")

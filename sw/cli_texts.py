@@ -17,6 +17,24 @@ replaced whole or kept whole.
 
 example:
   systolith quantize net.onnx --calib calib.npz --mean 0.2860 --std 0.3530 -o net.q""",
+    "bits": """\
+Bit widths of single layers: how sensitive each one is, and what accuracy weight memory buys. Quantizes
+with one width everywhere and with widths allocated to budgets. Writes DIR/bits.json, bits.txt, bits.png
+and DIR/widths/*.json for `quantize --wgt-bits`. What was measured before is kept in DIR/points; an
+interrupted run goes on from there.
+
+examples:
+  systolith bits net.onnx --calib calib.npz --images test.npz -o net.bits
+  systolith quantize net.onnx --calib calib.npz --wgt-bits net.bits/widths/4-bits.json -o net.q
+  systolith quantize net.onnx --calib calib.npz --wgt-bits 4.5 -o net.q""",
+    "static": """\
+Static against dynamic precision, the experiment of Qiu et al. (FPGA 2016). Static: one fractional length
+for all weights and one for all activations, the best of all pairs by the logits' squared error on the
+calibration images. Dynamic: one of each layer, once rounded to nearest as static is, once with
+--correct. Writes DIR/static.json, static.txt, static.png.
+
+example:
+  systolith static net.onnx --calib calib.npz --images test.npz --precisions 16,8,8/4 -o net.static""",
     "evaluate": """\
 Accuracy on labelled images: float, integers, how often they agree. Integers are compared with ONNX
 Runtime's: exit status 1 if one differs. Of an ONNX file: the float network alone.

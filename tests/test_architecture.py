@@ -31,7 +31,7 @@ PACKAGES = {
 
 WHERE = {
     "onnxruntime": {"sw.float_reference", "sw.oracle"},
-    "matplotlib": {"sw.picture"},
+    "matplotlib": {"sw.picture", "sw.picture_bits", "sw.picture_static"},
     "PIL": {"sw.images"},
     "amaranth.back": {"hw.verilog"},
     "torch": set(),  # the training of the demo network alone
