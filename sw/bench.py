@@ -11,15 +11,17 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from ..sim.toolchain import ToolchainError
 from .api_files import file_target, write_whole
 from .benchmark.cases import CASES, chosen
-from .benchmark.measure import measure, revision
+from .benchmark.measure import measure, measure_speeds, revision
 from .benchmark.page import page
 from .benchmark.results import Measurement, from_json, reached, to_json
 from .benchmark.sources import DATA, find
+from .benchmark.speed import Speed
 
 __all__ = ["main"]
 
@@ -27,6 +29,9 @@ __all__ = ["main"]
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="systolith bench", description="Measure the benchmark's cases.")
     parser.add_argument("cases", nargs="*", help="cases by name; by default the fast ones")
+    parser.add_argument(
+        "--speed", action="store_true", help="measure the simulation's speed too, as without names"
+    )
     parser.add_argument("--slow", action="store_true", help="all cases")
     parser.add_argument("--list", action="store_true", help="list the cases and measure nothing")
     parser.add_argument(
@@ -43,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         cases = chosen(options.cases, options.slow)
-        rows = {} if options.output is None else _kept(file_target(options.output))
+        rows, speeds = ({}, []) if options.output is None else _kept(file_target(options.output))
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -55,16 +60,13 @@ def main(arguments: list[str] | None = None) -> int:
     commit, wrong = revision(), 0
     for number, case in enumerate(cases, 1):
         began = time.monotonic()
-
-        def say(line: str, what: str = f"[{number}/{len(cases)}] {case.name}") -> None:
-            print(f"{what}: {line}", file=sys.stderr, flush=True)
-
+        what = f"[{number}/{len(cases)}] {case.name}"
         source = find(case.network, options.data)
         if source is None:
-            say(f"left out, {options.data} does not hold it")
+            _say(f"left out, {options.data} does not hold it", what)
             continue
         try:
-            row = measure(case, source, commit, progress=say)
+            row = measure(case, source, commit, progress=partial(_say, what=what))
         except (ToolchainError, OSError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
@@ -72,21 +74,37 @@ def main(arguments: list[str] | None = None) -> int:
         wrong += not row.equal
         verdicts = [f"{target}: {_figure(row, *reached(target, row))}" for target in case.targets]
         print("; ".join([f"{case.name}: {_cycles(row)}", *verdicts]), flush=True)
-        say(f"{time.monotonic() - began:.0f} s")
+        _say(f"{time.monotonic() - began:.0f} s", what)
         if options.output is not None:
-            _write(options.output, rows)
+            _write(options.output, rows, speeds)
+    if options.speed or not options.cases:
+        try:
+            speeds = measure_speeds(commit, progress=lambda line: _say(line, "speed"))
+        except (ToolchainError, OSError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        for speed in speeds:
+            print(f"speed {speed.size}x{speed.size}: {speed.rate:,.0f} cycles a second", flush=True)
+        if options.output is not None:
+            _write(options.output, rows, speeds)
     return bool(wrong)
 
 
-def _kept(output: Path) -> dict[str, Measurement]:
+def _say(line: str, what: str) -> None:
+    """Progress."""
+    print(f"{what}: {line}", file=sys.stderr, flush=True)
+
+
+def _kept(output: Path) -> tuple[dict[str, Measurement], list[Speed]]:
     numbers = output.with_suffix(".json")
-    return {row.case: row for row in from_json(numbers.read_text())} if numbers.is_file() else {}
+    rows, speeds = from_json(numbers.read_text()) if numbers.is_file() else ([], [])
+    return {row.case: row for row in rows}, speeds
 
 
-def _write(output: Path, rows: dict[str, Measurement]) -> None:
+def _write(output: Path, rows: dict[str, Measurement], speeds: list[Speed]) -> None:
     ordered = [rows[case.name] for case in CASES if case.name in rows]
-    write_whole(output.with_suffix(".json"), to_json(ordered))
-    write_whole(output, page(ordered, CASES))
+    write_whole(output.with_suffix(".json"), to_json(ordered, speeds))
+    write_whole(output, page(ordered, CASES, speeds))
 
 
 def _cycles(row: Measurement) -> str:

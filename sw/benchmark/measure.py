@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...hw.config import EngineConfig
 from ...sim import build, iss
 from ...sim.verilator import content_key
 from .. import api, api_verify, quantized_io
@@ -29,9 +30,10 @@ from ..quantized_io import QuantizedModel
 from .bound import bounds, total_cycles
 from .cases import Case
 from .results import Measurement, from_json, to_json
-from .sources import Source
+from .sources import Source, find
+from .speed import TARGETS, Speed, measure_speed
 
-__all__ = ["measure", "revision"]
+__all__ = ["measure", "measure_speeds", "revision"]
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,12 +75,27 @@ def measure(
     kept = build.cache_folder() / "benchmark" / f"{_key(case, source, model, program)}.json"
     if kept.is_file():
         progress("measured before")
-        return replace(from_json(kept.read_text())[0], case=case.name, commit=commit)
+        return replace(from_json(kept.read_text())[0][0], case=case.name, commit=commit)
     row = _verified(row, case, source, model, progress) if case.rtl else row
     if not row.error:
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_whole(kept, to_json([row]))
     return row
+
+
+def measure_speeds(commit: str, *, progress: api.Progress = api_verify.quiet) -> list[Speed]:
+    """Cycles a second of the demo network in the engines that have a target; never from the cache."""
+    source = find("demo")
+    assert source is not None
+    with tempfile.TemporaryDirectory(prefix="systolith-") as name:
+        model = _quantized(source, Path(name), progress)
+    codes = model.network.input_codes(model.preprocessing.apply(source.images[:1]))[0]
+    result = []
+    for size in TARGETS:
+        program = compile_network(model.network, EngineConfig(rows=size, cols=size))
+        progress(f"{size}x{size}")
+        result.append(measure_speed(program, codes, commit))
+    return result
 
 
 def _quantized(source: Source, folder: Path, progress: api.Progress) -> QuantizedModel:

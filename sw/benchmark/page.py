@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from .cases import Case
 from .results import Measurement, reached
+from .speed import TARGETS, Speed
 
 __all__ = ["page"]
 
@@ -23,10 +24,19 @@ Of a single layer, *back to back* is the steady state: what each further image a
 alone takes is its cold start.
 """
 
+_SPEED = """
+## Speed of the simulation
+
+Under cocotb, every output write recorded, on one core of the machine that made this page (`sw/benchmark/speed.py`).
+Python sleeps while the engine runs ([decision 0008](decisions/0008-simulation-through-a-mailbox.md)), no signal but the
+mailbox is public, memories are loaded and dumped in bulk, Verilator optimizes with -O3 and the C++ compiler with -O2.
+Simulators are built once and kept.
+"""
+
 _DASH = "-"
 
 
-def page(rows: Iterable[Measurement], cases: Iterable[Case]) -> str:
+def page(rows: Iterable[Measurement], cases: Iterable[Case], speeds: Sequence[Speed] = ()) -> str:
     """The page, cases in their order; those without a row are named at the end."""
     by_name = {row.case: row for row in rows}
     cases = tuple(cases)
@@ -51,6 +61,9 @@ def page(rows: Iterable[Measurement], cases: Iterable[Case]) -> str:
     parts.append("\n## What was measured\n\n`+` behind a commit: with changes that were not committed.\n")
     header = ("work", "ONNX file, SHA-256", "MACs", "engine", "latency", "commit")
     parts.append(_table(header, [_conditions(row) for _, row in shown]))
+    if speeds:
+        header = ("engine", "cycles", "CPU seconds", "cycles a second", "target", "reached", "commit")
+        parts += [_SPEED, _table(header, [_speed(speed) for speed in speeds])]
     failed = [f"- {row.case}: {row.error}" for _, row in shown if row.error]
     missing = [case.name for case in cases if case.name not in by_name]
     if failed:
@@ -117,4 +130,11 @@ def _counters(row: Measurement) -> list[str]:
 def _conditions(row: Measurement) -> list[str]:
     return [
         row.case, f"`{row.network_hash}`", _number(row.macs), row.engine, str(row.mem_latency), f"`{row.commit}`"
+    ]  # fmt: skip
+
+
+def _speed(speed: Speed) -> list[str]:
+    return [
+        speed.engine, _number(speed.cycles), f"{speed.seconds:.1f}", f"{speed.rate:,.0f}",
+        f">= {TARGETS[speed.size]:,}", "yes" if speed.reached else "no", f"`{speed.commit}`",
     ]  # fmt: skip

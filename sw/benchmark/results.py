@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .cases import Target
+from .speed import Speed
 
 __all__ = ["Measurement", "from_json", "reached", "to_json"]
 
@@ -100,16 +101,19 @@ def reached(target: Target, row: Measurement) -> tuple[float | None, bool]:
     return 100 * value, 100 * value >= target.value
 
 
-def to_json(rows: Iterable[Measurement]) -> str:
-    """A document of rows, one line a value so that versions can be compared."""
-    return json.dumps({"version": _VERSION, "rows": [asdict(row) for row in rows]}, indent=1) + "\n"
+def to_json(rows: Iterable[Measurement], speeds: Iterable[Speed] = ()) -> str:
+    """A document of both, one line a value so that versions can be compared."""
+    document = {
+        "version": _VERSION, "rows": [asdict(row) for row in rows], "speeds": [asdict(s) for s in speeds]
+    }  # fmt: skip
+    return json.dumps(document, indent=1) + "\n"
 
 
-def from_json(text: str) -> list[Measurement]:
+def from_json(text: str) -> tuple[list[Measurement], list[Speed]]:
     """The inverse of ``to_json``; raises ValueError for another version."""
     document: dict[str, Any] = json.loads(text)
     if document.get("version") != _VERSION:
         raise ValueError(
             f"the results are of version {document.get('version')!r}, not {_VERSION}: measure again"
         )
-    return [Measurement(**row) for row in document["rows"]]
+    return [Measurement(**row) for row in document["rows"]], [Speed(**row) for row in document["speeds"]]

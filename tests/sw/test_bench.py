@@ -8,11 +8,13 @@ import pytest
 from systolith.sw import bench
 from systolith.sw.benchmark.cases import CASES, Case
 from systolith.sw.benchmark.results import Measurement, from_json
+from systolith.sw.benchmark.speed import Speed
 
 ROW = Measurement(
     case="demo", network_hash="abc", commit="1234", engine="e", pes=64, mem_latency=30, images=2, macs=6400,
     bound_cycles=100, cycles=110, cycles_total=205,
 )  # fmt: skip
+SPEED = Speed(engine="e", size=8, cycles=1_000_000, seconds=4.0, commit="1234")
 
 
 @pytest.fixture
@@ -26,6 +28,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, Measurement]:
     monkeypatch.setattr(bench, "measure", fake)
     monkeypatch.setattr(bench, "find", lambda network, data: object())
     monkeypatch.setattr(bench, "revision", lambda: "c0ffee")
+    monkeypatch.setattr(bench, "measure_speeds", lambda commit, **_: [replace(SPEED, commit=commit)])
     return rows
 
 
@@ -35,15 +38,29 @@ def test_page_and_numbers(measured: Any, tmp_path: Path, capsys: pytest.CaptureF
         "demo: 110 cycles, 2 images 205; back to back >= 95 %: 97.56, reached\n"
     )
     assert "| demo | 8x8 | 110 |" in (tmp_path / "b.md").read_text()
-    assert from_json((tmp_path / "b.json").read_text()) == [replace(ROW, commit="c0ffee")]
+    assert from_json((tmp_path / "b.json").read_text()) == ([replace(ROW, commit="c0ffee")], [])
 
 
 def test_other_rows_stay(measured: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.main(["demo", "-o", str(tmp_path / "b.md")])
     monkeypatch.setattr(bench, "revision", lambda: "decade")
     bench.main(["nngen 8x16", "-o", str(tmp_path / "b.md")])
-    rows = from_json((tmp_path / "b.json").read_text())
+    rows, _ = from_json((tmp_path / "b.json").read_text())
     assert [(row.case, row.commit) for row in rows] == [("demo", "c0ffee"), ("nngen 8x16", "decade")]
+
+
+def test_speed_is_measured_with_the_list_or_if_asked(
+    measured: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.main(["demo", "-o", str(tmp_path / "b.md")])
+    assert "speed" not in capsys.readouterr().out
+    bench.main(["demo", "--speed", "-o", str(tmp_path / "b.md")])
+    assert "speed 8x8: 250,000 cycles a second" in capsys.readouterr().out
+    bench.main(["demo", "-o", str(tmp_path / "b.md")])
+    assert from_json((tmp_path / "b.json").read_text())[1] == [replace(SPEED, commit="c0ffee")]
+    assert "| 250,000 | >= 80,000 | yes | `c0ffee` |" in (tmp_path / "b.md").read_text()
+    assert bench.main([]) == 0
+    assert "speed 8x8" in capsys.readouterr().out
 
 
 def test_missed_targets_are_said_wrong_integers_fail(

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from systolith.sw.benchmark.cases import Target
 from systolith.sw.benchmark.results import Measurement, from_json, reached, to_json
+from systolith.sw.benchmark.speed import Speed
 
 ROW = Measurement(
     case="case", network_hash="abc", commit="1234", engine="4x4 array", pes=16, mem_latency=30, images=3, macs=1600,
@@ -61,6 +62,7 @@ def test_equal() -> None:
 
 def test_json() -> None:
     rows = [ROW, replace(ROW, case="other", cycles=None)]
-    assert from_json(to_json(rows)) == rows
+    speeds = [Speed(engine="e", size=8, cycles=100, seconds=0.5, commit="1234")]
+    assert from_json(to_json(rows, speeds)) == (rows, speeds)
     with pytest.raises(ValueError, match="version 7, not 1: measure again"):
         from_json('{"version": 7, "rows": []}')
