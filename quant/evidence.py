@@ -87,7 +87,9 @@ def histogram(values: FloatArray, low: float, high: float) -> IntArray:
     place = np.subtract(values, kind(low)).ravel()
     place /= kind(high) - kind(low)
     place *= BINS
-    return np.bincount(np.minimum(place.astype(np.int16), BINS - 1), minlength=BINS)
+    counts = np.bincount(place.astype(np.intp), minlength=BINS + 1)
+    counts[BINS - 1] += counts[BINS]  # the largest value closes the last bin
+    return counts[:BINS]
 
 
 def nearby(free_fl: int, *chosen: int, top: int = FL_LIMIT) -> list[int]:
