@@ -31,6 +31,7 @@ from . import evaluate as evaluation
 from .api_bits import Bits, bits
 from .api_files import file_target, write_whole
 from .api_models import runtime_errors
+from .api_pictures import Comparison, DemoFiles, Picture, compare, demo_files, layer_picture, picture, report
 from .api_results import Check, Compilation, Quantized, VerilogFiles
 from .api_static import Static, static
 from .api_testbench import write_testbench
@@ -50,11 +51,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CORRECTIONS", "DEFAULT_CORRECT", "DEFAULT_METHOD", "METHODS", "RAW_PIXELS", "Bits", "Budget",
-    "Check", "Compilation",
+    "Check", "Comparison", "Compilation", "DemoFiles",
     "Divergence", "EngineConfig",
-    "Evaluation", "Images", "LayerResult", "Preprocessing", "Program", "Progress", "Quantized",
-    "QuantizedModel", "Static", "Verification", "VerilogFiles", "bits", "check", "compile", "demo", "disassemble",
-    "evaluate", "load_images", "load_quantized", "quantize", "read_model", "read_program", "static", "verify",
+    "Evaluation", "Images", "LayerResult", "Picture", "Preprocessing", "Program", "Progress", "Quantized",
+    "QuantizedModel", "Static", "Verification", "VerilogFiles", "bits", "check", "compare",
+    "compile", "demo", "demo_files", "disassemble",
+    "evaluate", "layer_picture", "load_images", "load_quantized", "picture", "quantize", "read_model",
+    "read_program", "report", "static", "verify",
     "verilog",
 ]  # fmt: skip
 

@@ -113,6 +113,19 @@ def _equal(mismatches: int | None) -> str:
     return "-" if mismatches is None else f"{mismatches} mismatches in the network's outputs"
 
 
+def _report(arguments: Namespace, progress: api.Progress) -> Outcome:
+    path = api.report(arguments.directory, arguments.output)
+    return Outcome(document={"report": str(path)}, lines=[f"written: {path}"])
+
+
+def _compare(arguments: Namespace, progress: api.Progress) -> Outcome:
+    names = list(dict.fromkeys(arguments.directories))
+    result = api.compare({name: name for name in names}, arguments.images, count=arguments.count)
+    if arguments.picture is not None:
+        result.picture("Quantized models compared").save(arguments.picture)
+    return Outcome(document=result.to_json(), lines=[result.to_text()])
+
+
 def _compile(arguments: Namespace, progress: api.Progress) -> Outcome:
     config = engine_config(arguments)
     mem_latency(arguments)
@@ -165,6 +178,8 @@ COMMANDS: dict[str, Callable[[Namespace, api.Progress], Outcome]] = {
     "bits": _bits,
     "static": _static,
     "evaluate": _evaluate,
+    "report": _report,
+    "compare": _compare,
     "compile": _compile,
     "disasm": _disasm,
     "verilog": _verilog,

@@ -210,6 +210,18 @@ def parser() -> ArgumentParser:
     )
     _preprocessing_options(evaluate)
 
+    report = command("report")
+    report.add_argument("directory", metavar="DIR", help="a quantized model")
+    report.add_argument("-o", "--output", metavar="FILE.html", help="default: DIR/report.html")
+
+    compare = command("compare")
+    compare.add_argument("directories", nargs="+", metavar="DIR", help="quantized models of one network")
+    compare.add_argument("--images", required=True, metavar="FILE", help=IMAGES)
+    compare.add_argument(
+        "--count", type=count_of("--count", 1), metavar="N", help="the first N images (default: all)"
+    )
+    compare.add_argument("--picture", metavar="FILE.png", help="also draw it")
+
     compile_ = command("compile")
     compile_.add_argument("directory", metavar="DIR", help="a quantized model")
     compile_.add_argument("-o", "--output", required=True, metavar="FILE", help="program file to write")

@@ -41,6 +41,19 @@ Runtime's: exit status 1 if one differs. Of an ONNX file: the float network alon
 
 example:
   systolith evaluate net.q --images test.npz""",
+    "report": """\
+Make the page of a quantized model again: decisions in words, histograms with the range of codes, errors
+by fractional length, SQNR after each layer. One HTML file that needs nothing else; quantize leaves it as
+DIR/report.html.
+
+example:
+  systolith report net.q -o net.html""",
+    "compare": """\
+Quantized models side by side on the same images: SQNR of the logits, how often they choose the float
+network's class, top-1 where there are labels.
+
+example:
+  systolith compare a.q b.q --images test.npz --picture compared.png""",
     "compile": """\
 Compile a quantized network for an engine. The program holds the engine's configuration and runs on
 no other.

@@ -31,7 +31,7 @@ PACKAGES = {
 
 WHERE = {
     "onnxruntime": {"sw.float_reference", "sw.oracle"},
-    "matplotlib": {"sw.picture", "sw.picture_bits", "sw.picture_static"},
+    "matplotlib": {"sw.picture", "sw.picture_bits", "sw.picture_quant", "sw.picture_static"},
     "PIL": {"sw.images"},
     "amaranth.back": {"hw.verilog"},
     "torch": set(),  # the training of the demo network alone
@@ -49,7 +49,7 @@ ARROWS = {
 SEVERAL = {
     "tests/hw/test_queues.py": {"hw.small_fifo", "hw.block_fifo", "hw.stream_buffer"},
     "tests/sw/test_networks.py": {"sw.cli", "sw.demo.data"},  # whole networks on data sets
-    "tests/sim/test_networks.py": {"sim.rtl", "hw.engine", "sw.compiler"},  # whole networks in RTL
+    "tests/sim/test_networks.py": {"sim.rtl", "hw.engine", "sw.compiler", "sw.cycle_model.machine"},  # in RTL
     "tests/sim/test_engine.py": {"hw.engine", "sim.rtl"},  # control, errors, restart
     "tests/sim/test_engine_axi.py": {"hw.engine"},  # a memory written by others
     "tests/sim/test_engine_throughput.py": {"hw.engine", "sim.rtl"},

@@ -20,7 +20,20 @@ def files(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "check", "quantize", "evaluate", "compile", "disasm", "verilog", "verify", "demo"]
+    "command",
+    [
+        "",
+        "check",
+        "quantize",
+        "evaluate",
+        "report",
+        "compare",
+        "compile",
+        "disasm",
+        "verilog",
+        "verify",
+        "demo",
+    ],
 )
 def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
