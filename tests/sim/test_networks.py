@@ -1,7 +1,8 @@
 """Small networks full of corners: references == ONNX Runtime == instruction-set simulator == RTL, in every layer.
 
 A configuration is one simulation and one process: all of its networks, each with one image at a time and several
-back to back, at three memory latencies, without and with pauses on every channel of the memory port.
+back to back, at three memory latencies, without and with pauses on every channel of the memory port. Without pauses
+the cycle model knows every counter.
 """
 
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from systolith.sim.random_network import random_codes, random_network
 from systolith.sim.rtl import Stalls
 from systolith.sw import oracle
 from systolith.sw.compiler import compile_network
+from systolith.sw.cycle_model.machine import simulate
 from systolith.sw.onnx_reader import read
 from systolith.sw.random_model import random_model
 
@@ -155,8 +157,10 @@ def check(config: EngineConfig, networks: list[QuantizedNetwork]) -> None:
             runs.append(Run(program=program, codes=right.codes[:images], **setting))  # type: ignore[arg-type]
             about.append((right, images, f"{network.name}, {setting}"))
         expected.append(right)
-    for outcome, (right, images, what) in zip(run(runs), about, strict=True):
+    for job, outcome, (right, images, what) in zip(runs, run(runs), about, strict=True):
         right.check(outcome, images, what)
+        if job.stalls is None:
+            assert simulate(job.program, images, job.mem_latency).counters == outcome.counters, what
 
 
 @pytest.mark.parametrize("config", FAST, ids=name)

@@ -1,0 +1,239 @@
+"""The sequencer: when each pass starts, when each instruction is complete, what the array waited for."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .fetch import Queue
+from .pixels import Accesses
+from .plan import Plan
+from .pusher import Pusher
+
+__all__ = ["Compute", "Span"]
+
+_TAILS = 4
+"""Instructions in the pipeline, as ``hw.compute_unit``."""
+
+_PREPARE = 4
+"""Cycles from a pass to the next at least, as ``hw.pass_generator``."""
+
+_EARLY = 4
+"""A bubble in front of one of so many first pixels delays the next pass: ``hw.sequencer``."""
+
+
+@dataclass
+class Span:
+    """What happened to one COMPUTE, in cycles after the engine's start."""
+
+    index: int
+    image: int
+    start: int = 0
+    """the array's first pixel."""
+    end: int = 0
+    """the instruction counts as completed."""
+    pixels: int = 0
+    wait: int = 0
+    weight: int = 0
+    bank: int = 0
+    short: int = 0
+
+
+@dataclass(slots=True)
+class Run:
+    """Pixels of one pass: at the loops from cycle ``first`` to ``last``; ``at`` where they do not follow each other."""
+
+    first: int
+    last: int
+    accesses: Accesses
+    index: int
+    at: list[int] | None
+
+
+class Compute:
+    """Passes in order: start(s) = max(end of the pass before, tile, parameters, record, ...)."""
+
+    def __init__(self, plan: Plan, queue: Queue, stream: Pusher, images: int, done: list[int]) -> None:
+        self.config, self.queue, self.stream, self.done = plan.config, queue, stream, done
+        self.records = plan.records["compute"]
+        self.accesses = [Accesses(record, plan.config) for record in self.records]
+        self.images = images
+        self.spans: list[Span] = []
+        self.bound = 0
+        """no pixel beyond the known ones is at the loops before this cycle."""
+        self.limit = 0
+        """passes that start later are left for the next time: who asks the port before them is served first."""
+        self.held: int | None = None
+        """the start of the pass that was left."""
+        self.runs: list[Run] = []
+        self._firsts: list[int] = []
+        self._due: list[Run] = []
+        self._moved = False
+        self._steps = self._all()
+        self.over = False
+        self.last = 0  # the last pixel's cycle at the loops
+
+    def run(self) -> bool:
+        """As far as can be known; whether anything was new."""
+        self._moved = False
+        if not self.over and next(self._steps, None) is None:
+            self.over = True
+        return self._moved
+
+    def _all(self) -> Iterator[bool]:
+        config, stream, queue = self.config, self.stream, self.queue
+        to_done = config.rows + config.cols + 21
+        taken, room = (
+            0,
+            [-1] * _TAILS,
+        )  # tiles taken; when the pipeline has room for each of the next instructions
+        before, last, held = (
+            -_PREPARE,
+            -1,
+            -9,
+        )  # start of the pass before, its last pixel, a bubble early in it
+        for index in range(len(self.records) * self.images):
+            image, number = divmod(index, len(self.records))
+            record, accesses = self.records[number], self.accesses[number]
+            keep, passes = record.values["keep"], record.passes
+            span = Span(number, image)
+            while len(queue.valid) <= index:
+                yield True
+            for p in range(passes):
+                takes = p > 0 or not keep
+                known, ready = before + 2, 0
+                if takes:
+                    while len(stream.tile_ready) <= taken:
+                        yield True
+                    ready = stream.tile_ready[taken]
+                    taken += 1
+                start = max(before + _PREPARE, last, held + 4)
+                if p == 0:
+                    known = max(known, queue.valid[index] + 1)
+                    while len(stream.param_ready) <= index:
+                        yield True
+                    ready = max(ready, stream.param_ready[index])
+                    start = max(start, known + 2, room[0] + 1)
+                start = max(start, ready + 1)
+                while start > self.limit:
+                    self.held, self.bound = start, start + 1
+                    yield True
+                self.held = None
+                self._count(span, last + 1, start, known, ready, p == 0)
+                run = self._pass(accesses, p, start, span)
+                if p == 0:
+                    queue.taken.append(start + 1)
+                    stream.entered_instr.append(run.first)
+                    span.start = run.first
+                    taking = run.first + config.rows + 17
+                if takes:
+                    stream.entered_tile.append(run.first)
+                held = self._held
+                before, last = start, run.last
+                self.bound, self._moved = last + 1, True
+            room = [*room[1:], max(taking, last + to_done - 1)]
+            span.end = last + to_done
+            self.done.append(span.end)
+            self.spans.append(span)
+        self.last = last
+        self.bound = 1 << 62
+
+    def _count(self, span: Span, begin: int, end: int, known: int, ready: int, fresh: bool) -> None:
+        """What the cycles without a pixel, ``begin`` to ``end``, were lost to."""
+        wait = weight = 0
+        if fresh:
+            wait = max(0, min(end, known) - begin + 1)
+        if ready >= known + 2:
+            weight = max(0, min(end, ready) - max(begin, known + 2) + 1)
+        span.wait += wait
+        span.weight += weight
+        span.short += max(0, end - begin + 1) - wait - weight
+
+    def _pass(self, accesses: Accesses, p: int, start: int, span: Span) -> Run:
+        pixels = accesses.pixels
+        first, last = start + 1, start + pixels
+        self._held = -9
+        delay = self.config.rows + 1
+        self._due = [run for run in self._due if run.last + delay >= first]
+        run = Run(first, last, accesses, p, None)
+        own = p == 0 and accesses.res
+        if (self._due or own) and self._meets(accesses, p, own):
+            self._slow(run, own, span)
+        if own:
+            self._due.append(run)
+        span.pixels += pixels
+        self.runs.append(run)
+        self._firsts.append(run.first)
+        return run
+
+    def _meets(self, accesses: Accesses, p: int, own: bool) -> bool:
+        mine = 0
+        for mask in set(accesses.compared(p).tolist()):
+            mine |= mask
+        other = 0
+        for source in [*(run.accesses for run in self._due), *([accesses] if own else [])]:
+            for mask in set(source.due.tolist()):
+                other |= mask
+        return bool(mine & other)
+
+    def _slow(self, run: Run, own: bool, span: Span) -> None:
+        """Pixel by pixel: one waits while a residual of its bank is read."""
+        delay = self.config.rows + 1
+        due: dict[int, int] = {}
+        for other in self._due:
+            at = range(other.first, other.last + 1) if other.at is None else other.at
+            due.update({u + delay: mask for u, mask in zip(at, other.accesses.due.tolist(), strict=True)})
+        masks = run.accesses.compared(run.index).tolist()
+        theirs = run.accesses.due.tolist() if own else []
+        at, now = [], run.first - 1
+        for j, mask in enumerate(masks):
+            now += 1
+            while due.get(now, 0) & mask:
+                span.bank += 1
+                if j < _EARLY:
+                    self._held = now
+                now += 1
+            at.append(now)
+            if own:
+                due[now + delay] = theirs[j]
+        run.first, run.last = at[0], now
+        if now - at[0] + 1 != len(at):
+            run.at = at
+
+    # What others may not do --------------------------------------------------------------------------
+
+    def _at(self, cycle: int) -> tuple[Run, int] | None:
+        """The pixel that leaves the loops in a cycle."""
+        i = bisect_right(self._firsts, cycle) - 1
+        if i < 0 or cycle > self.runs[i].last:
+            return None
+        run = self.runs[i]
+        if run.at is None:
+            return run, cycle - run.first
+        j = bisect_right(run.at, cycle) - 1
+        return (run, j) if run.at[j] == cycle else None
+
+    def reads(self, cycle: int) -> int | None:
+        """Banks that pixels and residuals read in a cycle, None where that is not known yet."""
+        if cycle - 1 >= self.bound:
+            return None
+        banks = 0
+        found = self._at(cycle - 1)
+        if found:
+            banks = int(found[0].accesses.reads(found[0].index)[found[1]])
+        found = self._at(cycle - self.config.rows - 2)
+        if found and found[0].index == 0 and found[0].accesses.res:
+            banks |= int(found[0].accesses.residuals[found[1]])
+        return banks
+
+    def writes(self, cycle: int) -> int | None:
+        """Banks that outputs write in a cycle, likewise."""
+        at = cycle - self.config.rows - self.config.cols - 22
+        if at >= self.bound:
+            return None
+        found = self._at(at)
+        if not found or found[0].index != found[0].accesses.passes - 1:
+            return 0
+        output, rest = divmod(found[1] + 1, found[0].accesses.window)
+        return 0 if rest else int(found[0].accesses.writes[output - 1])

@@ -1,0 +1,115 @@
+"""The whole engine: units run as far as they can know; then what comes first, by the clock, is decided.
+
+    repeat: each unit computes the cycles of all its events that follow from those known
+            the earliest is decided of: the port's next grant, a word of LOAD or STORE that may be in compute's way
+
+Every event's cycle is the maximum of others plus constants, so order of evaluation does not matter; only the port's
+turns and the banks depend on who comes first. An event not known yet follows from one that is still to be decided, so
+it comes later than the earliest of these: deciding that one is safe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ..program import Program
+from .compute import Compute, Span
+from .fetch import Fetch, Queue
+from .loads import Load
+from .plan import UNITS, plan
+from .port import Port, Reader
+from .stores import Store
+from .weights import WeightStream
+
+__all__ = ["Timing", "simulate"]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Cycles from start to done, and the engine's counters by their names."""
+
+    cycles: int
+    counters: dict[str, int]
+    spans: list[Span]
+
+
+def simulate(program: Program, images: int = 1, mem_latency: int = 30) -> Timing:
+    """The engine's counters after ``images`` images back to back."""
+    machine = _Machine(program, images, mem_latency)
+    while machine.settle():
+        machine.decide()
+    return machine.timing()
+
+
+class _Part(Protocol):
+    def run(self) -> bool: ...
+
+
+class _Machine:
+    def __init__(self, program: Program, images: int, mem_latency: int) -> None:
+        given = replace(plan(program), registers=program.registers(images))
+        self.name = program.name
+        self.done: dict[str, list[int]] = {unit: [] for unit in UNITS}
+        self.queues = {unit: Queue(given, unit, images, self.done) for unit in UNITS}
+        self.fetched, self.loaded, weights = Reader(64), Reader(512), Reader(512)
+        for reader, name in ((self.fetched, "program"), (weights, "weight")):
+            beat = given.registers[f"{name}_addr"] // program.config.port_bytes
+            for image in range(images):
+                reader.command(0 if image else 2, beat, given.registers[f"{name}_beats"])
+        self.stream = WeightStream(given, weights, images)
+        queues, done = self.queues, self.done
+        self.compute = Compute(given, queues["compute"], self.stream.pusher, images, done["compute"])
+        self.load = Load(given, self.loaded, queues["load"], self.compute, images, done["load"])
+        self.store = Store(given, queues["store"], self.compute, images, mem_latency, done["store"])
+        self.fetch = Fetch(given, self.fetched, queues, images)
+        self.port = Port((self.fetched, self.loaded, weights), mem_latency)
+        self._parts: tuple[_Part, ...] = (self.fetch, *queues.values(), self.load, self.store)
+        self._seen: tuple[int, ...] = ()
+
+    def settle(self) -> bool:
+        """All that can be known without a decision; whether there is something left to decide."""
+        while True:
+            while self.stream.run() | self.compute.run():
+                pass
+            blocked = self.load.blocked is not None or self.store.blocked is not None
+            seen = (len(self.fetched.puts), len(self.loaded.puts), len(self.queues["compute"].taken),
+                    len(self.done["compute"]), self.compute.bound if blocked else 0)  # fmt: skip
+            if seen == self._seen:
+                return any(len(self.done[unit]) < self.queues[unit].total for unit in UNITS)
+            self._seen = seen
+            while sum(part.run() for part in self._parts):
+                pass
+
+    def decide(self) -> None:
+        """What is first by the clock."""
+        compute, at = self.compute, self.port.decide()
+        if compute.held is not None and (at is None or at > compute.held):
+            compute.limit = compute.held if at is None else at
+            return
+        blocked = min((b for b in (self.load.blocked, self.store.blocked) if b is not None), default=None)
+        if blocked is not None and (at is None or blocked <= at):
+            compute.bound = max(compute.bound, blocked + 1)
+        elif at is None:
+            raise ValueError(f"the program of {self.name!r} never ends: its instructions wait for each other")
+        else:
+            self.port.grant()
+
+    def timing(self) -> Timing:
+        """After the end."""
+        last = max([self.fetch.configured - 2, *(times[-1] for times in self.done.values() if times)])
+        return _timing(self.compute, last + 5, self.done)
+
+
+def _timing(compute: Compute, cycles: int, done: dict[str, list[int]]) -> Timing:
+    spans = compute.spans
+    counters = {
+        "cycles": cycles,
+        "pixels": sum(span.pixels for span in spans),
+        "stall_wait": sum(span.wait for span in spans) + cycles - 1 - compute.last,
+        "stall_weight": sum(span.weight for span in spans),
+        "stall_bank": sum(span.bank for span in spans),
+        "stall_pass": sum(span.short for span in spans),
+        **{f"{unit}s": len(times) for unit, times in done.items()},
+    }
+    return Timing(cycles, counters, spans)

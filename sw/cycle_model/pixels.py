@@ -1,0 +1,136 @@
+"""Which words a COMPUTE touches in which pixel, as far as banks are concerned."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ...hw.config import EngineConfig
+from ...hw.isa import COORD, POOL_NONE
+from .plan import LOOPS, Record
+
+__all__ = ["Accesses"]
+
+Masks = npt.NDArray[np.int64]
+"""A bit for each bank."""
+
+
+class Accesses:
+    """Banks of a COMPUTE's pixels, residuals and outputs, each as a mask with a bit a bank, 0: none."""
+
+    def __init__(self, record: Record, config: EngineConfig) -> None:
+        self.values, self.config, self.pixels, self.passes = (
+            record.values,
+            config,
+            record.pixels,
+            record.passes,
+        )
+        self.res = bool(record.values["res"])
+        self.low = (config.bank_depth - 1).bit_length()
+        self._compared: dict[int, Masks] = {}
+        self._reads: dict[int, Masks] = {}
+
+    @cached_property
+    def _moves(self) -> Masks:
+        """[pixels]: the loop that advances to reach a pixel; 4 for the first."""
+        counts = [self.values[f"{loop}_last"] + 1 for loop in LOOPS]
+        pixel, inside = np.arange(self.pixels), 1
+        moves = np.zeros(self.pixels, np.int64)
+        for loop, count in enumerate(counts[:-1]):
+            inside *= count
+            moves[pixel % inside == 0] = loop + 1
+        moves[0] = 4
+        return moves
+
+    def _walk(self, name: str) -> Masks:
+        steps = np.array([*(self.values[f"{name}_{loop}"] for loop in LOOPS), 0], np.int64)
+        return np.cumsum(steps[self._moves])
+
+    @cached_property
+    def _starts(self) -> list[tuple[int, int, int, int]]:
+        """y, x, word address, rotation of every pass."""
+        v, config = self.values, self.config
+        base, rot = v["in_base"], v["in_rot"]
+        found = []
+        for _ in range(v["kb_last"] + 1):
+            for ky in range(v["ky_last"] + 1):
+                for kx in range(v["kx_last"] + 1):
+                    y = v["y0"] + ky * v["ky_y_step"]
+                    x = v["x0"] + kx * v["kx_x_step"]
+                    row = ky * (v["kx_last"] * v["kx_addr_step"] + v["ky_addr_step"])
+                    addr = base + row + kx * v["kx_addr_step"]
+                    found.append((y, x, addr, rot))
+            blocks, rot = divmod(rot + config.rows, config.lanes)
+            base += v["in_block_step"] * blocks
+        return found
+
+    @cached_property
+    def _relative(self) -> tuple[Masks, Masks, Masks]:
+        return self._walk("y_step"), self._walk("x_step"), self._walk("addr_step")
+
+    def _bits(self, addr: Masks) -> Masks:
+        banks: Masks = np.int64(1) << (addr % self.config.words >> self.low)
+        return banks
+
+    def compared(self, index: int) -> Masks:
+        """[pixels] of pass ``index``: what a residual must not touch in the same cycle, in the padding too."""
+        if index not in self._compared:
+            _, _, start, _ = self._starts[index]
+            addr = start + self._relative[2]
+            masks = self._bits(addr)
+            if self.config.groups > 1:
+                masks |= self._bits(addr + self.values["in_block_step"])
+            self._compared[index] = masks
+        return self._compared[index]
+
+    def reads(self, index: int) -> Masks:
+        """[pixels] of pass ``index``: banks read for pixels, none in the padding."""
+        if index not in self._reads:
+            y0, x0, start, rot = self._starts[index]
+            y, x, addr = self._relative
+            size = (1 << COORD) - 1
+            inside = (y0 + y & size) < self.values["in_height"]
+            inside &= (x0 + x & size) < self.values["in_width"]
+            masks = self._bits(start + addr)
+            if rot:
+                masks |= self._bits(start + addr + self.values["in_block_step"])
+            self._reads[index] = np.where(inside, masks, 0)
+        return self._reads[index]
+
+    @cached_property
+    def _residual(self) -> Masks:
+        return self.values["res_base"] + self._walk("res_step")
+
+    @cached_property
+    def due(self) -> Masks:
+        """[pixels]: banks a pixel must not touch while this residual is read."""
+        masks = self._bits(self._residual)
+        if self.config.groups > 1:
+            masks |= self._bits(self._residual + self.values["res_block_step"])
+        return masks
+
+    @cached_property
+    def residuals(self) -> Masks:
+        """[pixels]: banks read for residuals."""
+        masks = self._bits(self._residual)
+        if self.values["out_rot"]:
+            masks |= self._bits(self._residual + self.values["res_block_step"])
+        return masks
+
+    @cached_property
+    def window(self) -> int:
+        """Pixels an output."""
+        v = self.values
+        return 1 if v["pool"] == POOL_NONE else (v["wx_last"] + 1) * (v["wy_last"] + 1)
+
+    @cached_property
+    def writes(self) -> Masks:
+        """[outputs]: banks written."""
+        v, config = self.values, self.config
+        addr = v["out_base"] + np.arange(self.pixels // self.window)
+        masks = self._bits(addr)
+        if v["out_rot"] + config.cols > config.lanes:
+            masks |= self._bits(addr + v["out_block_step"])
+        return masks

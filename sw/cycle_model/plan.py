@@ -1,0 +1,102 @@
+"""What of a program takes time: its records by unit, its segments, without a single weight or activation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import ceil, prod
+
+from ...hw.config import EngineConfig
+from ...hw.isa import CONFIG, decode, record_words
+from ..program import Program
+
+__all__ = ["LOOPS", "UNITS", "Plan", "Record", "Segment", "plan"]
+
+UNITS = ("load", "compute", "store")
+
+LOOPS = ("wx", "wy", "ox", "oy")
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """An instruction: its fields, the counts of completed instructions that it waits for."""
+
+    unit: str
+    values: Mapping[str, int]
+
+    @cached_property
+    def waits(self) -> tuple[int, int, int]:
+        """Of loads, computes, stores, relative to the iteration."""
+        v = self.values
+        return v["wait_load"], v["wait_compute"], v["wait_store"]
+
+    @cached_property
+    def passes(self) -> int:
+        """Passes of a COMPUTE."""
+        v = self.values
+        return (v["kb_last"] + 1) * (v["ky_last"] + 1) * (v["kx_last"] + 1)
+
+    @cached_property
+    def pixels(self) -> int:
+        """Pixels of one pass of a COMPUTE."""
+        return prod(self.values[f"{loop}_last"] + 1 for loop in LOOPS)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A segment of the weight stream: bits of a weight, rows of tiles, port words after the header."""
+
+    width: int
+    rows: int
+    words: int
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Records by unit; ``route``: the unit of every record of the program, None for CONFIG."""
+
+    config: EngineConfig
+    route: tuple[str | None, ...]
+    records: Mapping[str, tuple[Record, ...]]
+    segments: tuple[Segment, ...]
+    registers: Mapping[str, int] = field(default_factory=dict)
+
+
+def plan(program: Program) -> Plan:
+    """Raises ``ValueError`` for a program that the engine would refuse."""
+    config = program.config
+    size = record_words(config) * config.port_bytes
+    if len(program.records) % size:
+        raise ValueError(f"the program of {program.name!r} must be whole records of {size} bytes")
+    route: list[str | None] = []
+    records: dict[str, list[Record]] = {unit: [] for unit in UNITS}
+    for at in range(0, len(program.records), size):
+        instruction, values = decode(program.records[at : at + size], config)
+        if (instruction is CONFIG) != (at == 0):
+            raise ValueError(
+                f"record {at // size} of the program of {program.name!r} must not be {instruction.name}"
+            )
+        route.append(None if instruction is CONFIG else instruction.unit)
+        if instruction is not CONFIG:
+            records[instruction.unit].append(Record(instruction.unit, values))
+    segments = _segments(program, config)
+    if len(segments) != len(records["compute"]):
+        raise ValueError(
+            f"the weight stream of {program.name!r} has {len(segments)} segments for {len(records['compute'])} COMPUTEs"
+        )
+    return Plan(
+        config, tuple(route), {unit: tuple(found) for unit, found in records.items()}, tuple(segments)
+    )
+
+
+def _segments(program: Program, config: EngineConfig) -> list[Segment]:
+    stream, at, found = program.weights, 0, []
+    while at < len(stream):
+        header = int.from_bytes(stream[at : at + 4], "little")
+        width, rows = header >> 8 & 31, header >> 13
+        planes = config.param_rows * config.wgt_width + rows * width
+        words = ceil(planes / config.planes_per_word) * config.plane_words
+        found.append(Segment(width, rows, words))
+        at += (1 + words) * config.port_bytes
+    return found
