@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit 1 if an integer or a cycle differs, or a case fails; a target that is missed is only said."""
+    """Exit 1 if an integer or a cycle differs, a case fails or a target is missed; all cases are measured first."""
     options = _parser().parse_args(arguments)
     try:
         cases = chosen(options.cases, options.slow)
@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"error: {error}", file=sys.stderr)
             return 2
         rows[case.name] = row
-        wrong += not row.equal
+        wrong += not row.equal or not all(reached(target, row)[1] for target in case.targets)
         verdicts = [f"{target}: {_figure(row, *reached(target, row))}" for target in case.targets]
         print("; ".join([f"{case.name}: {_cycles(row)}", *verdicts]), flush=True)
         _say(f"{time.monotonic() - began:.0f} s", what)
@@ -84,6 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"error: {error}", file=sys.stderr)
             return 2
         for speed in speeds:
+            wrong += not speed.reached
             print(f"speed {speed.size}x{speed.size}: {speed.rate:,.0f} cycles a second", flush=True)
         if options.output is not None:
             _write(options.output, rows, speeds)
