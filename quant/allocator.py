@@ -4,7 +4,8 @@
 
 Greedy from the widest: take the change of one layer to a smaller width with the least increase of the error per
 cost saved, until the budget is met. Then revisit: give one layer another width, or two layers at once (one pays
-for the other), as long as the error falls and the budget holds. The errors of single layers add up
+for the other), as long as the error falls and the budget holds; from the narrowest widths up likewise, and the
+better end is taken. The errors of single layers add up
 (``sensitivity.Sensitivity.errors``), as the noise of different layers is nearly independent; HAWQ-V2 (Dong et
 al., NeurIPS 2020, section 3.2) sums its sensitivities alike. Deterministic: the first layer in the network's
 order, then the widest width, wins a tie.
@@ -25,6 +26,9 @@ __all__ = ["Allocation", "Budget", "Cost", "allocate", "weight_bits"]
 
 Cost = Callable[[Mapping[str, int]], float]
 """The cost of widths by layer, in any unit; wider never costs less."""
+
+_NEVER = 1e30
+"""Stands for an infinite error: more than any sum of finite ones."""
 
 _LEAST = 1e-12
 """A revisit must lower the error by this part of it, so that there is an end."""
@@ -92,31 +96,41 @@ def allocate(
     """The widths that meet the budget.
 
     ``errors``: by layer and width, every layer with the same widths; ``counts``: weights of each layer, in the
-    same order. Raises ValueError where no widths meet the budget, and for errors that are no numbers.
+    same order. An infinite error is a width that the layer cannot have. Raises ValueError where no widths
+    meet the budget, and for errors that are no numbers.
     """
+    narrow = _State(errors, counts, budget)
+    narrow.narrowest()
+    if narrow.cost > budget.limit:
+        raise ValueError(_impossible(narrow, budget))
     state = _State(errors, counts, budget)
     while state.cost > budget.limit:
         step = state.cheapest()
-        if step is None:
-            raise ValueError(_impossible(state, budget))
-        state.take(step)
-    while (better := state.better()) is not None:
-        state.take(better)
-    widths = state.widths()
-    return Allocation(widths=widths, cost=state.cost, error=state.error(), bits=weight_bits(widths, counts))
+        if step is None:  # a cost function that no single layer lowers
+            state.narrowest()
+        else:
+            state.take(step)
+    best = min((state, narrow), key=_State.revisited)
+    widths = best.widths()
+    for name, width in widths.items():
+        if errors[name][width] == math.inf:
+            raise ValueError(
+                f"the budget of {budget.say(budget.limit)} needs layer {name!r} at {width} bits, which it cannot "
+                "have: allow more"
+            )
+    return Allocation(widths=widths, cost=best.cost, error=best.error(), bits=weight_bits(widths, counts))
 
 
 def _impossible(state: _State, budget: Budget) -> str:
-    least = state.widths()
-    where = f"{max(least.values())} bits" if len(set(least.values())) == 1 else "the narrowest widths"
+    least = max(state.widths().values())
     return (
-        f"the budget must be at least {budget.say(state.cost)} ({where} in every layer), "
+        f"the budget must be at least {budget.say(state.cost)} ({least} bits in every layer), "
         f"not {budget.say(budget.limit)}: allow more, or narrower widths"
     )
 
 
 Step = tuple[tuple[int, int], ...]
-"""(layer, column of its new width), for one layer or two."""
+"""(layer, column of its new width), for each layer that changes."""
 
 
 class _State:
@@ -135,6 +149,7 @@ class _State:
         self._error: FloatArray = np.array(
             [[errors[n][w] for w in self._widths] for n in self._names], np.float64
         )
+        self._error[self._error == math.inf] = _NEVER
         if not np.all(np.isfinite(self._error)):
             layer, column = (int(i) for i in np.argwhere(~np.isfinite(self._error))[0])
             raise ValueError(
@@ -163,6 +178,16 @@ class _State:
         for layer, to in step:
             self._column[layer] = to
         self.cost = self._budget.of(self.widths(), self._counts)
+
+    def narrowest(self) -> None:
+        """Take the narrowest width everywhere."""
+        self.take(tuple((layer, len(self._widths) - 1) for layer in range(len(self._names))))
+
+    def revisited(self) -> float:
+        """Change layers as long as that helps; the error then."""
+        while (step := self.better()) is not None:
+            self.take(step)
+        return self.error()
 
     def cheapest(self) -> Step | None:
         """The change to a smaller width with the least increase of the error per cost saved; None: none saves."""

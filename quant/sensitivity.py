@@ -8,11 +8,13 @@ rounding and the bias of ``refine`` where the options ask for them. Sums are exa
 runs from its layer on: what comes before is kept.
 
 A residual operand finer than the accumulator of a narrow layer is rounded to it, which is what the cap on
-that tensor's fl does in a whole quantization.
+that tensor's fl does in a whole quantization. Where it is the layer's own input no cap helps: the layer cannot
+have that width, and its error is infinite.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -130,6 +132,8 @@ class Probe:
         real = self._network.layers[first]
         live: dict[str, Codes] = dict(self._codes)
         made = self._made(real, width, live, keep=True)
+        if made is None:
+            return Score(error=math.inf, kl=math.inf, agreement=0.0)
         live[real.output] = self._run(made, real, live, map)
         touched = {real.output}
         for layer, base in zip(self._network.layers[first + 1 :], self._base[first + 1 :], strict=True):
@@ -143,11 +147,18 @@ class Probe:
         live: dict[str, Codes] = {self._network.input: self._codes[self._network.input]}
         for layer, base in zip(self._network.layers, self._base, strict=True):
             made = self._made(layer, widths[layer.name], live) if layer.name in widths else base
+            if made is None:
+                raise ValueError(f"layer {layer.name!r} cannot have weights of {widths[layer.name]} bits")
             live[layer.output] = self._run(made, layer, live, self._pool.map)
         return self._score(live)
 
-    def _made(self, real: RealLayer, width: int, live: Mapping[str, Codes], keep: bool = False) -> _Made:
-        """The layer with weights of ``width`` bits for inputs ``live``; ``keep``: they are the base's."""
+    def _made(
+        self, real: RealLayer, width: int, live: Mapping[str, Codes], keep: bool = False
+    ) -> _Made | None:
+        """The layer with weights of ``width`` bits for inputs ``live``; ``keep``: they are the base's.
+
+        None where it cannot have that width.
+        """
         if real.weight is None:
             raise ValueError(f"layer {real.name!r} has no weights to give {width} bits")
         fl, made = search_weights(real.weight, width, self._method, self._options.per_channel), real
@@ -182,6 +193,8 @@ class Probe:
         try:
             ready = attempt(self._formats)
         except TooFine as error:
+            if error.tensor == real.inputs[0]:
+                return None
             fine = self._formats[error.tensor]
             drop = fine.fl - error.fl
             ready = attempt({**self._formats, error.tensor: replace(fine, fl=error.fl)})

@@ -35,6 +35,9 @@ from .scores import Score, score, spread
 __all__ = ["StaticPrecision", "build_static", "fixed_logits", "search_static", "signs"]
 
 _IMAGES = 64
+_HOPELESS = 256
+"""Pairs that the engine cannot compute after which the search ends."""
+
 Pair = tuple[int, int]
 
 
@@ -90,7 +93,7 @@ def search_static(
                     progress(f"static {act_width}/{wgt_width} bits: {len(scores)} pairs of fl")
             best = min(scores, key=lambda pair: (_error(scores[pair]), -pair[0], -pair[1]))
             wider = _widened(wgt, best[0]), _widened(act, best[1])
-            if wider == (wgt, act):
+            if wider == (wgt, act) or (scores[best] is None and len(scores) > _HOPELESS):
                 break
             wgt, act = wider
     result = scores[best]

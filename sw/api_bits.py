@@ -44,6 +44,8 @@ class Bits:
     model: str
     sensitivity: Sensitivity
     points: tuple[Point, ...]
+    left_out: Mapping[str, str]
+    """points that could not be quantized, by name, and why."""
     directory: Path
 
     def to_json(self) -> dict[str, Any]:
@@ -53,6 +55,7 @@ class Bits:
             "directory": str(self.directory),
             "sensitivity": sensitivity_to_json(self.sensitivity),
             "points": [point.to_json() for point in self.points],
+            "left_out": dict(self.left_out),
         }
 
     def to_text(self) -> str:
@@ -76,7 +79,9 @@ class Bits:
             rows.append(
                 [*row, *_columns(point.calibration)[:2], *(_columns(point.images) if labelled else [])]
             )
-        return "\n".join([*lines, *table(rows, right=range(2, len(rows[0]))), f"written: {self.directory}"])
+        lines += table(rows, right=range(2, len(rows[0])))
+        lines += [f"left out: {name}: {why}" for name, why in self.left_out.items()]
+        return "\n".join([*lines, f"written: {self.directory}"])
 
 
 def _columns(found: Accuracy | None) -> list[str]:
@@ -141,15 +146,30 @@ def bits(
         (f"{width} everywhere", dict.fromkeys(sensitivity.counts, width), True)
         for width in sensitivity.widths
     ]
+    left_out: dict[str, str] = {}
     for budget in budgets:
-        widths = allocate(sensitivity.errors(), sensitivity.counts, budget).widths
-        wanted.append((budget_name(budget), widths, False))
+        try:
+            widths = allocate(sensitivity.errors(), sensitivity.counts, budget).widths
+            wanted.append((budget_name(budget), widths, False))
+        except ValueError as error:
+            left_out[budget_name(budget)] = str(error)
     points = []
     for number, (name, widths, uniform) in enumerate(wanted, 1):
         progress(f"point {number} of {len(wanted)}: {name}")
-        points.append(measure_point(ready, options, name, widths, uniform=uniform, judges=judges, kept=kept))
+        try:
+            points.append(
+                measure_point(ready, options, name, widths, uniform=uniform, judges=judges, kept=kept)
+            )
+        except ValueError as error:
+            left_out[name] = str(error)
+    if not points:
+        raise ValueError(next(iter(left_out.values())))
     result = Bits(
-        model=Path(path).name, sensitivity=sensitivity, points=tuple(pareto(points)), directory=folder
+        model=Path(path).name,
+        sensitivity=sensitivity,
+        points=tuple(pareto(points)),
+        left_out=left_out,
+        directory=folder,
     )
     _write(folder, result)
     return result

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 _VERSION = 1
+_IMPOSSIBLE = {"error": math.inf, "kl": math.inf, "agreement": 0.0}
 Progress = Callable[[str], None]
 
 
@@ -186,7 +188,7 @@ def measure_point(
 
 
 def sensitivity_to_json(table: Sensitivity) -> dict[str, Any]:
-    """A dictionary of JSON types."""
+    """A dictionary of JSON types; null for a width that a layer cannot have."""
     return {
         "images": table.images,
         "widths": list(table.widths),
@@ -194,7 +196,10 @@ def sensitivity_to_json(table: Sensitivity) -> dict[str, Any]:
         "default": dict(table.default),
         "base": asdict(table.base),
         "layers": {
-            name: {str(width): asdict(found) for width, found in row.items()}
+            name: {
+                str(width): asdict(found) if math.isfinite(found.error) else None
+                for width, found in row.items()
+            }
             for name, row in table.scores.items()
         },
     }
@@ -208,7 +213,7 @@ def sensitivity_from_json(document: Mapping[str, Any]) -> Sensitivity:
         default=document["default"],
         base=Score(**document["base"]),
         scores={
-            name: {int(width): Score(**found) for width, found in row.items()}
+            name: {int(width): Score(**(found or _IMPOSSIBLE)) for width, found in row.items()}
             for name, row in document["layers"].items()
         },
         images=document["images"],

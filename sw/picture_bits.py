@@ -80,7 +80,7 @@ def draw_bits(
 
 def _heat(figure: Any, axes: Any, widths: Sequence[int], cells: Sequence[Cell], base_db: float) -> None:
     ceiling = base_db if math.isfinite(base_db) else 60.0
-    loss = np.array([[max(ceiling - min(value, ceiling), 0.0) for value in cell.sqnr_db] for cell in cells])
+    loss = np.array([[ceiling - min(max(value, -10.0), ceiling) for value in cell.sqnr_db] for cell in cells])
     axes.imshow(loss, aspect="auto", cmap="YlOrRd", vmin=0.0, vmax=max(12.0, float(loss.max())))
     axes.set_xticks(range(len(widths)), [str(width) for width in widths])
     names = [cell.name if len(cell.name) <= 28 else "…" + cell.name[-27:] for cell in cells]
@@ -89,7 +89,7 @@ def _heat(figure: Any, axes: Any, widths: Sequence[int], cells: Sequence[Cell], 
     for row, cell in enumerate(cells):
         for column, value in enumerate(cell.sqnr_db):
             color = "white" if loss[row, column] > dark else _INK
-            text = f"{value:.1f}" if math.isfinite(value) else "exact"
+            text = f"{value:.1f}" if math.isfinite(value) else "exact" if value > 0 else "never"
             axes.text(column, row, text, ha="center", va="center", fontsize=6.8, color=color)
     axes.set_xlabel("bits of this layer's weights", fontsize=9, color=_MUTED)
     title = f"One layer alone: SQNR of the logits, dB (as it is: {base_db:.1f})"
