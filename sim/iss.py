@@ -181,7 +181,7 @@ class InstructionSetSimulator:
     # Instructions ----------------------------------------------------------------------------------
 
     def load(self, command: Command, registers: Mapping[str, int]) -> tuple[IntArray, IntArray]:
-        """LOAD: word addresses [blocks, pixels] and their lanes [blocks, pixels, lanes]."""
+        """LOAD: word addresses [pixels, blocks] and their lanes [pixels, blocks, lanes], in the order of the writes."""
         v, config = command.values, self.config
         raw = self._read(self._region(command, registers), v["beats"] * config.port_bytes)
         elements = raw.copy().view("<u1" if config.lane_bytes == 1 else "<u2").astype(np.int64)[v["skip"] :]
@@ -195,7 +195,7 @@ class InstructionSetSimulator:
         lanes &= (1 << config.act_width) - 1
         if v["fold"]:
             return self._folded(v, lanes[:, :channels])
-        return self._words(command), lanes.reshape(v["pixels"], v["blocks"], config.lanes).transpose(1, 0, 2)
+        return self._words(command).T, lanes.reshape(v["pixels"], v["blocks"], config.lanes)
 
     def _folded(self, v: Mapping[str, int], pixels: IntArray) -> tuple[IntArray, IntArray]:
         """[1, n] and [1, n, lanes]: words of neighbours in a row."""
@@ -210,7 +210,7 @@ class InstructionSetSimulator:
         return (v["base"] + np.arange(rows * count))[None] % config.words, words
 
     def write(self, words: IntArray, lanes: IntArray) -> None:
-        """Put whole words into the scratchpad."""
+        """Put whole words into the scratchpad, one after the other: of several at one address the last one stays."""
         self.scratchpad[words] = lanes
 
     def store(self, command: Command, registers: Mapping[str, int]) -> None:

@@ -1,13 +1,12 @@
-"""The compiler on one page: integer network -> operations -> places -> instructions -> waits -> program.
+"""The compiler on one page: integer network -> operations -> plan -> instructions -> waits -> program.
 
 Operations are normalized layers; the first one's kernel columns are folded into channels where that saves passes.
 
-CONFIG | LOADs | for operation: COMPUTEs [STORE]
+CONFIG | LOADs | for operation: COMPUTEs [STORE]       where all fits the scratchpad; else see ``schedule``
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,13 +15,15 @@ from ..hw.config import EngineConfig
 from ..hw.isa import COMPUTE, CONFIG, encode
 from ..quant.network import QuantizedNetwork
 from ..quant.overflow import prove
-from .allocation import Placement, allocate
+from .allocation import Placement, tensor_blocks
 from .dependencies import UNITS, add_waits, counts
-from .folding import Fold, fold_input
-from .lowering import Step, lower_loads, lower_operation, lower_store
-from .operations import Operation, operations
-from .overlap import overlapped
+from .folding import fold_input
+from .operations import operations
 from .program import STRIDE, OutputInfo, Program, TensorInfo
+from .residency import Plan
+from .residency import plan as make_plan
+from .schedule import schedule
+from .step import Step
 from .weights import Segment, encode_segment
 
 __all__ = ["compile_network"]
@@ -37,19 +38,23 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
     _refuse(network)
     ops, fold = fold_input(network, operations(network, config, fuse_pools), config)
     prove(network, config.acc_width)
-    places = allocate(network, ops, config)
     outputs = _outputs(network, config)
-    steps = _steps(network, ops, places, outputs, config, fold)
-    add_waits(steps, config.words)
+    plan = make_plan(network, ops, outputs, config)
+    steps = schedule(network, plan, outputs, config, fold)
+    add_waits(steps, config.words, sum(home.words for home in plan.homes.values()))
     total = counts(steps)
     records = [encode(CONFIG, config, {"hash": config.hash, "last": 1} | {f"n_{u}": total[u] for u in UNITS})]
     weights = []
     tile: np.ndarray | None = None
+    encoded: dict[tuple[int, bool], bytes] = {}  # a block's weights are the same for each strip
     for step in steps:
         if step.segment is not None:
             kept = _kept(step.segment, tile, config)
             tile, step.values["keep"] = step.segment.tiles[-config.rows :], int(kept)
-            weights.append(_encode_segment(step, kept, config))
+            key = id(step.segment), kept
+            if key not in encoded:
+                encoded[key] = _encode_segment(step, kept, config)
+            weights.append(encoded[key])
         records.append(_encode(step, config))
     names = [network.input, *(op.output.name for op in ops)]
     return Program(
@@ -62,8 +67,9 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
         n_store=total["store"],
         input=network.input,
         outputs=outputs,
-        tensors={name: _info(network, name, places[name]) for name in names},
+        tensors={name: _info(network, name, plan) for name in names},
         computes=tuple(step.info for step in steps if step.info is not None),
+        spill_bytes=plan.spill_bytes,
     )
 
 
@@ -83,11 +89,13 @@ def _refuse(network: QuantizedNetwork) -> None:
         )
 
 
-def _info(network: QuantizedNetwork, name: str, place: Placement) -> TensorInfo:
+def _info(network: QuantizedNetwork, name: str, plan: Plan) -> TensorInfo:
     tensor = network.tensors[name]
+    blocks = tensor_blocks(tensor.shape[2], plan.config)
+    place = plan.places.get(name) or Placement(0, 0, blocks)
     return TensorInfo(
-        name=name, shape=tensor.shape, format=tensor.format,
-        base=place.base, block_step=place.block_step, blocks=place.blocks,
+        name=name, shape=tensor.shape, format=tensor.format, base=place.base, block_step=place.block_step,
+        blocks=place.blocks, resident=name in plan.places,
     )  # fmt: skip
 
 
@@ -102,31 +110,6 @@ def _outputs(network: QuantizedNetwork, config: EngineConfig) -> tuple[OutputInf
         offset = -(-offset // STRIDE) * STRIDE
         result.append(output)
     return tuple(result)
-
-
-def _steps(
-    network: QuantizedNetwork,
-    ops: Sequence[Operation],
-    places: dict[str, Placement],
-    outputs: Sequence[OutputInfo],
-    config: EngineConfig,
-    fold: Fold | None,
-) -> list[Step]:
-    """Every instruction but CONFIG, in program order, ``last`` marked."""
-    readers = [op for op in ops if network.input in (op.act.name, op.residual.name if op.residual else None)]
-    stores = {
-        out.tensor: lower_store(network.tensors[out.tensor], places[out.tensor], out, config)
-        for out in outputs
-    }
-    loads = lower_loads(network.tensors[network.input], places[network.input], readers, config, fold)
-    result = [*loads, *(stores[name] for name in stores if name == network.input)]
-    for op, strips in zip(ops, overlapped(ops, config, network.input), strict=True):
-        result += lower_operation(op, strips, places, config)
-        result += [stores[name] for name in stores if name == op.output.name]
-    last = {step.instruction.unit: step for step in result}
-    for step in last.values():
-        step.values["last"] = 1
-    return result
 
 
 def _kept(segment: Segment, tile: np.ndarray | None, config: EngineConfig) -> bool:

@@ -1,6 +1,6 @@
 """The waits: which earlier instructions each one needs completed.
 
-    wait_u = last instruction of unit u, itself excepted, with a hazard on a scratchpad word
+    wait_u = last instruction of unit u, itself excepted, with a hazard on a word of the scratchpad or of memory
       read after write:  u wrote what this one reads   (COMPUTE after COMPUTE too: the pipeline is deep)
       write after read:  u read what this one writes  (another unit only)
       write after write: u wrote what this one writes  (another unit only)
@@ -18,11 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..hw.isa import NO_WAIT
-from .lowering import Step
+from .patches import Span
+from .step import Step
 
 __all__ = ["UNITS", "add_waits", "counts"]
 
 UNITS = ("load", "compute", "store")
+
+Counts = npt.NDArray[np.int32]
 
 
 def counts(steps: Sequence[Step]) -> dict[str, int]:
@@ -30,33 +33,47 @@ def counts(steps: Sequence[Step]) -> dict[str, int]:
     return {unit: sum(step.instruction.unit == unit for step in steps) for unit in UNITS}
 
 
-def add_waits(steps: Sequence[Step], words: int) -> None:
-    """Set wait_load, wait_compute and wait_store of every step, for steps in program order."""
+def add_waits(steps: Sequence[Step], words: int, memory_words: int = 0) -> None:
+    """Set wait_load, wait_compute and wait_store of every step, for steps in program order.
+
+    ``words`` of the scratchpad; ``memory_words`` of spilled tensors, which only LOAD reads and STORE writes.
+    """
     total = counts(steps)
-    readers = {unit: np.zeros(words, np.int32) for unit in UNITS}
-    writers = {unit: np.zeros(words, np.int32) for unit in UNITS}
+    readers, writers = _blank(words), _blank(words)
+    loaded, stored = np.zeros(memory_words, np.int32), np.zeros(memory_words, np.int32)
     for iteration in (0, 1):
         done = {unit: iteration * total[unit] for unit in UNITS}
         for step in steps:
             own = step.instruction.unit
-            for unit in UNITS:
-                needed = _needed(step, own, unit, readers[unit], writers[unit])
+            needs = {unit: _needed(step, own, unit, readers[unit], writers[unit]) for unit in UNITS}
+            needs["store"] = max(needs["store"], _last(stored, step.memory_reads))
+            needs["load"] = max(needs["load"], _last(loaded, step.memory_writes))
+            for unit, needed in needs.items():
                 step.values[f"wait_{unit}"] = needed - iteration * total[unit] if needed else NO_WAIT
             done[own] += 1
-            for low, high in step.reads:
-                readers[own][low:high] = done[own]
-            for low, high in step.writes:
-                writers[own][low:high] = done[own]
+            for spans, target in (
+                (step.reads, readers[own]),
+                (step.writes, writers[own]),
+                (step.memory_reads, loaded),
+                (step.memory_writes, stored),
+            ):
+                for low, high in spans:
+                    target[low:high] = done[own]
 
 
-def _needed(
-    step: Step, own: str, unit: str, reader: npt.NDArray[np.int32], writer: npt.NDArray[np.int32]
-) -> int:
+def _blank(words: int) -> dict[str, Counts]:
+    return {unit: np.zeros(words, np.int32) for unit in UNITS}
+
+
+def _last(counts: Counts, spans: Sequence[Span]) -> int:
+    return max((int(counts[low:high].max()) for low, high in spans), default=0)
+
+
+def _needed(step: Step, own: str, unit: str, reader: Counts, writer: Counts) -> int:
     """How many instructions of ``unit`` must have completed since start; 0 for none."""
     needed = 0
     if unit != own or own == "compute":
-        needed = max((int(writer[low:high].max()) for low, high in step.reads), default=0)
+        needed = _last(writer, step.reads)
     if unit != own:
-        for low, high in step.writes:
-            needed = max(needed, int(writer[low:high].max()), int(reader[low:high].max()))
+        needed = max(needed, _last(writer, step.writes), _last(reader, step.writes))
     return needed

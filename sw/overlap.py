@@ -11,7 +11,7 @@ the cut starts at the bottom again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..hw.config import EngineConfig
 from .operations import Operation
@@ -24,18 +24,28 @@ _SLACK = 1.25
 """Cycles of a pass for each cycle that its tile takes on the memory port, so that FIFOs stay full."""
 
 
-def overlapped(ops: Sequence[Operation], config: EngineConfig, network_input: str) -> list[list[Strip]]:
-    """The strips of each operation, in order. The first reader of ``network_input`` has those of its LOADs."""
+def overlapped(
+    ops: Sequence[Operation],
+    config: EngineConfig,
+    network_input: str,
+    given: Mapping[int, Sequence[Strip]] | None = None,
+) -> list[list[Strip]]:
+    """The strips of each operation, in order. The first reader of ``network_input`` has those of its LOADs.
+
+    ``given``: the strips of some operations, which stay as they are.
+    """
+    given = given or {}
     result: list[list[Strip]] = []
     before: Operation | None = None
     ready = 0  # rows of `before` that are complete when its last strip begins
     loading = True
-    for op, after in zip(ops, [*ops[1:], None], strict=True):
+    for index, (op, after) in enumerate(zip(ops, [*ops[1:], None], strict=True)):
         first = loading and network_input in (op.act.name, op.residual.name if op.residual else None)
         loading = loading and not first
-        plan = list(strips(op, config, first))
+        plan = list(given.get(index, ())) or list(strips(op, config, first))
         chained = (before and _reads(op, before)) or (after and _reads(after, op))
-        if len(plan) == 1 and chained and (cut := _cut(op, before, ready, config)):
+        whole = len(plan) == 1 and index not in given
+        if whole and chained and (cut := _cut(op, before, ready, config)):
             plan = [plan[0]._replace(y1=cut), plan[0]._replace(y0=cut)]
         result.append(plan)
         before, ready = op, plan[-1].y0

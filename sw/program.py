@@ -28,7 +28,10 @@ STRIDE = 64
 
 @dataclass(frozen=True, kw_only=True)
 class TensorInfo:
-    """A tensor and its place: channel c of pixel p is in word base + p + c // lanes * block_step."""
+    """A tensor and its place: channel c of pixel p is in word base + p + c // lanes * block_step, if it is resident.
+
+    Others are in the scratchpad in parts, each for a while.
+    """
 
     name: str
     shape: tuple[int, int, int]
@@ -36,6 +39,7 @@ class TensorInfo:
     base: int
     block_step: int
     blocks: int
+    resident: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..hw.config import EngineConfig
 from .operations import Operation
 
-__all__ = ["Strip", "strips"]
+__all__ = ["Strip", "pieces", "strips"]
 
 
 class Strip(NamedTuple):
@@ -28,8 +28,10 @@ class Strip(NamedTuple):
         return (self.y1 - self.y0) * (self.x1 - self.x0)
 
 
-def strips(op: Operation, config: EngineConfig, first: bool = False) -> Iterator[Strip]:
-    """The strips of an operation, top to bottom, as few and as equal as ``acc_depth`` allows.
+def strips(
+    op: Operation, config: EngineConfig, first: bool = False, rows: int | None = None
+) -> Iterator[Strip]:
+    """The strips of an operation, top to bottom, as few and as equal as ``acc_depth`` and ``rows`` allow.
 
     ``first``: the operation reads what is still being loaded, so strips begin small and grow: the array
     starts as soon as the first rows are there.
@@ -37,12 +39,9 @@ def strips(op: Operation, config: EngineConfig, first: bool = False) -> Iterator
     height, width, _ = op.output.shape
     most = config.acc_depth // op.window_pixels
     if width > most:
-        pieces = -(-width // most)
-        for y in range(height):
-            for i in range(pieces):
-                yield Strip(y, y + 1, width * i // pieces, width * (i + 1) // pieces)
+        yield from pieces(op, -(-width // most))
         return
-    top, rows = 0, most // width
+    top, rows = 0, min(most // width, rows or height)
     if first:
         small = 8 * config.lanes // (width * op.window_pixels) or 1
         while top + small < height and small < rows:
@@ -52,3 +51,11 @@ def strips(op: Operation, config: EngineConfig, first: bool = False) -> Iterator
     parts = -(-left // rows)
     for i in range(parts):
         yield Strip(top + left * i // parts, top + left * (i + 1) // parts, 0, width)
+
+
+def pieces(op: Operation, count: int) -> Iterator[Strip]:
+    """Each row of an operation's output in ``count`` strips."""
+    height, width, _ = op.output.shape
+    for y in range(height):
+        for i in range(count):
+            yield Strip(y, y + 1, width * i // count, width * (i + 1) // count)

@@ -1,6 +1,6 @@
 """The waits are sufficient, in any order they allow; and the test would notice a missing one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -13,8 +13,10 @@ from systolith.sim.iss import EngineError
 from systolith.sim.random_network import random_codes, random_network
 from systolith.sim.trace import simulate
 from systolith.sw import compiler, dependencies
-from systolith.sw.lowering import Step
 from systolith.sw.program import Program
+from systolith.sw.step import Step
+
+Maker = Callable[[int], tuple[QuantizedNetwork, EngineConfig]]
 
 ARRAYS = [(1, 1), (3, 5), (4, 4), (8, 8), (7, 2)]
 
@@ -24,6 +26,22 @@ def make(seed: int) -> tuple[QuantizedNetwork, EngineConfig]:
     rows, cols = ARRAYS[seed % len(ARRAYS)]
     config = EngineConfig(rows=rows, cols=cols, acc_depth=16, scratchpad=64 * 16 * max(rows, cols))
     return random_network(seed, 5, size=8), config
+
+
+def make_spilled(seed: int) -> tuple[QuantizedNetwork, EngineConfig]:
+    """A network with maps that no scratchpad of 64 words holds."""
+    rows, cols = ARRAYS[seed % len(ARRAYS)]
+    config = EngineConfig(rows=rows, cols=cols, acc_depth=16, scratchpad=64 * max(rows, cols))
+    while True:
+        network = random_network(seed, 4, size=12, channels=8)
+        seed += 100
+        try:
+            program = compiler.compile_network(network, config)
+        except ValueError as error:
+            assert "--scratchpad" in str(error) or "--acc-width" in str(error)
+            continue
+        if program.spill_bytes:
+            return network, config
 
 
 def differs(program: Program, network: QuantizedNetwork, seeds: int) -> bool:
@@ -44,31 +62,40 @@ def test_any_order_gives_the_same_codes(seed: int) -> None:
     assert not differs(compiler.compile_network(network, config), network, 3)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_any_order_gives_the_same_codes_through_external_memory(seed: int) -> None:
+    network, config = make_spilled(seed)
+    assert not differs(compiler.compile_network(network, config), network, 3)
+
+
 @pytest.mark.parametrize(
-    ("waiting", "unit"),
+    ("waiting", "unit", "make"),
     [
-        ("compute", "load"),
-        ("compute", "compute"),
-        ("compute", "store"),
-        ("load", "compute"),
-        ("store", "compute"),
+        ("compute", "load", make),
+        ("compute", "compute", make),
+        ("compute", "store", make),
+        ("load", "compute", make),
+        ("store", "compute", make),
+        ("load", "store", make_spilled),
     ],
 )
-def test_missing_waits_are_noticed(waiting: str, unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def without(steps: Sequence[Step], words: int) -> None:
-        dependencies.add_waits(steps, words)
+def test_missing_waits_are_noticed(
+    waiting: str, unit: str, make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without(steps: Sequence[Step], *words: int) -> None:
+        dependencies.add_waits(steps, *words)
         for step in steps:
             if step.instruction.unit == waiting:
                 step.values[f"wait_{unit}"] = NO_WAIT
 
-    monkeypatch.setattr(compiler, "add_waits", without)
     made = [make(seed) for seed in range(6)]
+    monkeypatch.setattr(compiler, "add_waits", without)
     assert any(differs(compiler.compile_network(network, config), network, 3) for network, config in made)
 
 
 def test_deadlock_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def impossible(steps: Sequence[Step], words: int) -> None:
-        dependencies.add_waits(steps, words)
+    def impossible(steps: Sequence[Step], *words: int) -> None:
+        dependencies.add_waits(steps, *words)
         steps[0].values["wait_store"] = 1
 
     monkeypatch.setattr(compiler, "add_waits", impossible)

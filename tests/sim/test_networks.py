@@ -60,6 +60,22 @@ SLOW = [
 ]
 
 
+TIGHT = [
+    engine(4, 4, words=64, acc_depth=32),
+    engine(3, 5, words=64, port_width=32, banks=2),
+    engine(7, 2, words=96, port_width=128, acc_depth=64),
+]
+TIGHTER = [
+    engine(8, 8, words=64),
+    engine(1, 1, words=128, acc_depth=64),
+    engine(2, 7, words=64, port_width=512),
+    engine(5, 12, words=64, port_width=32, acc_depth=32),
+    engine(4, 4, words=64, act_width=16, wgt_width=16, acc_width=48),
+    engine(6, 4, words=128, banks=8),
+]
+"""Scratchpads smaller than most maps."""
+
+
 def name(config: EngineConfig) -> str:
     widths = f"a{config.act_width}w{config.wgt_width}"
     return f"{config.rows}x{config.cols}-{config.port_width}-{widths}-{config.acc_depth}-{config.banks}"
@@ -105,6 +121,26 @@ def quantized_networks(config: EngineConfig, first: int, count: int) -> Iterator
             continue
         result = oracle.compare(network, real * 1.5, "all")
         assert result.mismatches == 0, str(result.first)
+        count -= 1
+        yield network
+
+
+def spilled_networks(config: EngineConfig, first: int, count: int) -> Iterator[QuantizedNetwork]:
+    """Networks of random integers that have a map too large for the scratchpad."""
+    seed = first
+    while count:
+        network = random_network(
+            seed, 1 + seed % 5, act_width=config.act_width, wgt_width=config.wgt_width, size=16, channels=12
+        )
+        seed += 1
+        try:
+            program = compile_network(network, config)
+        except ValueError as error:
+            assert "--scratchpad" in str(error) or "--acc-width" in str(error), error
+            assert seed < first + 200
+            continue
+        if all(tensor.resident for tensor in program.tensors.values()):
+            continue
         count -= 1
         yield network
 
@@ -171,6 +207,17 @@ def test_every_model_agrees(config: EngineConfig) -> None:
         *quantized_networks(config, 10 * config.rows + config.cols, 3),
     ]
     check(config, networks)
+
+
+@pytest.mark.parametrize("config", TIGHT, ids=name)
+def test_maps_larger_than_the_scratchpad(config: EngineConfig) -> None:
+    check(config, list(spilled_networks(config, 100 * config.rows + config.cols, 12)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", [*TIGHT, *TIGHTER], ids=name)
+def test_many_maps_larger_than_the_scratchpad(config: EngineConfig) -> None:
+    check(config, list(spilled_networks(config, 10_000 + 100 * config.rows + config.cols, 60)))
 
 
 @pytest.mark.slow

@@ -9,8 +9,14 @@ from systolith.hw.config import EngineConfig
 from systolith.quant.formats import QFormat
 from systolith.quant.network import Layer, QuantizedNetwork, Tensor
 from systolith.sim.random_network import random_network
-from systolith.sw.allocation import allocate, tensor_blocks
-from systolith.sw.operations import operations
+from systolith.sw.allocation import Placement, Request, place, tensor_blocks
+from systolith.sw.operations import Operation, operations
+from systolith.sw.residency import plan
+
+
+def allocate(network: QuantizedNetwork, ops: list[Operation], config: EngineConfig) -> dict[str, Placement]:
+    """Places of a network's tensors, all of which are resident."""
+    return {str(name): found for name, found in plan(network, ops, (), config).places.items()}
 
 
 def residual_network(size: int = 8, channels: int = 8, blocks: int = 3) -> QuantizedNetwork:
@@ -76,17 +82,20 @@ def test_input_is_alone_if_it_can_be(size: int, alone: bool) -> None:
     assert alone is not any(other.base < place.end and place.base < other.end for other in places.values())
 
 
-def test_refusals_name_tensor_and_cure() -> None:
-    config = EngineConfig(rows=8, cols=8, scratchpad=8 * 128)
-    network = residual_network(size=12)
-    with pytest.raises(
-        ValueError, match="'in' of 12x12x8 needs 144 words of 8 bytes, the scratchpad has 128: use --scr"
-    ):
-        allocate(network, operations(network, config), config)
-    network = residual_network(size=8)
-    with pytest.raises(
-        ValueError, match="layer 'conv2' holds tensors .*'a0' of 8x8x8.* need at least 192 words"
-    ):
-        allocate(network, operations(network, config), config)
-    roomy = replace(config, scratchpad=8 * 256)
-    assert allocate(network, operations(network, roomy), roomy)
+def test_wishes_are_met_where_there_is_room() -> None:
+    config = EngineConfig(rows=8, cols=8, scratchpad=8 * 64)
+    long, short = Request("long", 40, 1, 0, 1, -1, 9), Request("short", 24, 1, 2, 3)
+    places = place([long, short], {}, config)
+    assert places is not None and places["long"].wished
+    assert places["long"].end <= places["short"].base or places["short"].end <= places["long"].base
+    places = place([long, replace(short, block_step=30)], {}, config)
+    assert places is not None and not places["long"].wished and places["short"].wished
+    assert place([long, replace(short, block_step=65)], {}, config) is None
+    assert place([long, replace(short, first=1, block_step=30)], {}, config) is None
+
+
+def test_conflicts_choose_the_bank() -> None:
+    config = EngineConfig(rows=8, cols=8, scratchpad=8 * 64)
+    both = [Request("one", 16, 1, 0, 3), Request("other", 8, 1, 0, 3)]
+    places = place(both, {"one": {"other": 1}, "other": {"one": 1}}, config)
+    assert places is not None and places["one"].base // 16 != places["other"].base // 16

@@ -289,8 +289,8 @@ def test_refusals_name_layer_and_cure() -> None:
         ),
         (
             network(conv(target="out", ins=64, outs=64), shapes={"in": (64, 64, 64), "out": (64, 64, 64)}),
-            CONFIG,
-            "tensor 'in' of 64x64x64 needs 65536 words of 4 bytes, the scratchpad has 32768: use",
+            replace(CONFIG, scratchpad=512),
+            "layer 'conv_out' needs 584 bytes of scratchpad for the smallest strip of its map, there are 512: use",
         ),
     ):
         with pytest.raises(ValueError, match=message):

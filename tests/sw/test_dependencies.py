@@ -2,7 +2,7 @@
 
 from systolith.hw.isa import COMPUTE, LOAD, NO_WAIT, STORE, Instruction
 from systolith.sw.dependencies import add_waits, counts
-from systolith.sw.lowering import Step
+from systolith.sw.step import Step
 
 
 def step(
@@ -47,6 +47,22 @@ def test_loads_wait_for_stores_of_what_they_overwrite() -> None:
         step(STORE, reads=[(8, 9)]),
     )
     assert result == [(NO_WAIT, NO_WAIT, NO_WAIT), (NO_WAIT, NO_WAIT, 0), (2, NO_WAIT, NO_WAIT)]
+
+
+def test_memory_is_read_after_it_was_written_and_written_after_it_was_read() -> None:
+    steps = [
+        Step(instruction=STORE, values={}, memory_writes=[(0, 4)]),
+        Step(instruction=STORE, values={}, memory_writes=[(4, 8)]),
+        Step(instruction=LOAD, values={}, memory_reads=[(2, 4)]),
+        Step(instruction=LOAD, values={}, memory_reads=[(3, 6)]),
+    ]
+    add_waits(steps, 8, 8)
+    assert [(s.values["wait_load"], s.values["wait_store"]) for s in steps] == [
+        (0, NO_WAIT),  # the second LOAD of the image before has read word 3
+        (0, NO_WAIT),
+        (NO_WAIT, 1),
+        (NO_WAIT, 2),
+    ]
 
 
 def test_counts() -> None:

@@ -1,0 +1,26 @@
+"""``Step``: an instruction before its waits are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..hw.isa import Instruction
+from .patches import Span
+from .program import ComputeInfo
+from .weights import Segment
+
+__all__ = ["Step"]
+
+
+@dataclass(kw_only=True)
+class Step:
+    """An instruction, its fields, the words [low, high) it reads and writes: of the scratchpad and of all homes."""
+
+    instruction: Instruction
+    values: dict[str, int]
+    reads: list[Span] = field(default_factory=list)
+    writes: list[Span] = field(default_factory=list)
+    memory_reads: list[Span] = field(default_factory=list)
+    memory_writes: list[Span] = field(default_factory=list)
+    segment: Segment | None = None
+    info: ComputeInfo | None = None

@@ -1,0 +1,57 @@
+"""What a stream costs, in cycles, so that the best of several is taken.
+
+    cycles of a phase = max(passes * pixels, port's beats of weights, loads and records, beats stored)
+
+An operation that is cut in two strips or one keeps the next one waiting for its rows, or for its whole map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..hw.isa import record_words
+from .patches import residual_patch
+from .streams import Stream
+from .tiles import Tiles
+
+__all__ = ["best", "cycles"]
+
+_SLACK = 1.1
+"""Cycles of the port for each beat: latencies and turns between its users."""
+
+
+def cycles(stream: Stream) -> float:
+    """An estimate for the whole operation."""
+    op, config = stream.op, stream.config
+    tiles = Tiles(op, config)
+    beats = config.word_beats
+    rows = config.param_rows * config.wgt_width + tiles.passes * config.rows * tiles.width
+    segment = 1 + rows * config.plane_words / config.planes_per_word
+    total = slowest = 0.0
+    for phase in stream.phases:
+        blocks = phase.last - phase.first
+        pixels = phase.strip.outputs * op.window_pixels
+        compute = blocks * tiles.passes * max(pixels, config.rows, 6)
+        loaded = len(stream.act_blocks(phase)) * stream.act(phase).pixels * stream.modes.act
+        if stream.modes.res_ring:
+            loaded += blocks * residual_patch(op, phase.strip).pixels * config.cols // config.lanes
+        stored = blocks * phase.strip.outputs * config.cols // config.lanes * stream.modes.out_ring
+        read = blocks * segment + loaded * beats + 4 * blocks * record_words(config)
+        spent = max(float(compute), _SLACK * read, _SLACK * stored * beats)
+        if stream.slots == 1:
+            spent = compute + read
+        total += spent
+        slowest = max(slowest, loaded * beats)
+    strips = len({phase.strip for phase in stream.phases})
+    if strips < 3:
+        total += slowest * (3 - strips) / 2
+    return total
+
+
+def best(ways: Iterable[Sequence[Stream]], free: int) -> Stream | None:
+    """The cheapest way of the first group in which one fits ``free`` words."""
+    for group in ways:
+        fitting = [stream for stream in group if stream.words <= free]
+        if fitting:
+            return min(fitting, key=cycles)
+    return None
