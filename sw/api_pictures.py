@@ -10,9 +10,9 @@ from typing import Any
 
 from . import onnx_reader, quantized_io
 from .api_files import write_whole
-from .api_results import table
+from .api_results import Quantized, table
 from .calibrated import Accuracy, Calibrated, Judge
-from .images import Images, load_images
+from .images import Images, Preprocessing, load_images
 from .picture_quant import Ranges, Score, draw_layer, draw_scores
 from .quant_page import quantization_page
 from .quantized_io import QuantizedModel
@@ -51,8 +51,7 @@ class DemoFiles:
     calibration: Path
     images: Path
     """labelled test images: to measure, never to choose."""
-    mean: float
-    std: float
+    preprocessing: Preprocessing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,13 +89,11 @@ class Comparison:
 
 def demo_files() -> DemoFiles:
     """Where the network of the package and its images are, and the preprocessing they want."""
-    from .demo import run
-    from .demo.data import MEAN, STD
+    from .demo.run import HERE, PREPROCESSING
 
-    here = run.HERE
     return DemoFiles(
-        model=here / "fashion.onnx", calibration=here / "fashion_calib.npz", images=here / "fashion_test.npz",
-        mean=MEAN, std=STD,
+        model=HERE / "fashion.onnx", calibration=HERE / "fashion_calib.npz", images=HERE / "fashion_test.npz",
+        preprocessing=PREPROCESSING,
     )  # fmt: skip
 
 
@@ -118,12 +115,12 @@ def picture(path: str | Path) -> Picture:
     return Picture(content)
 
 
-def layer_picture(source: QuantizedModel | str | Path, layer: str) -> Picture:
+def layer_picture(source: Quantized | QuantizedModel | str | Path, layer: str) -> Picture:
     """One layer: float values with the range that codes reach, and the error that each fl would leave.
 
     Output above, weights below, if it has some. Raises ValueError for a layer that the model does not have.
     """
-    model = source if isinstance(source, QuantizedModel) else quantized_io.load(source)
+    model = _loaded(source)
     found = {item.name: item for item in model.network.layers}
     if layer not in found:
         raise ValueError(f"layer must be one of {', '.join(found)}, not {layer!r}")
@@ -147,7 +144,7 @@ def layer_picture(source: QuantizedModel | str | Path, layer: str) -> Picture:
 
 
 def compare(
-    models: Mapping[str, QuantizedModel | str | Path],
+    models: Mapping[str, Quantized | QuantizedModel | str | Path],
     images: Images | str | Path,
     *,
     count: int | None = None,
@@ -159,7 +156,7 @@ def compare(
     judges: dict[bytes, Judge] = {}
     rows, bits = {}, {}
     for name, source in models.items():
-        model = source if isinstance(source, QuantizedModel) else quantized_io.load(source)
+        model = _loaded(source)
         key = model.model.SerializeToString(deterministic=True)
         if key not in judges:
             shown = images if isinstance(images, Images) else load_images(images, model.network.image_shape)
@@ -176,6 +173,12 @@ def compare(
     if not rows:
         raise ValueError("models must name at least one quantized model")
     return Comparison(images=next(iter(rows.values())).images, rows=rows, bits=bits)
+
+
+def _loaded(source: Quantized | QuantizedModel | str | Path) -> QuantizedModel:
+    if isinstance(source, QuantizedModel):
+        return source
+    return quantized_io.load(source.directory if isinstance(source, Quantized) else source)
 
 
 def _drawn(draw: Any) -> Picture:
