@@ -1,7 +1,7 @@
 """The documented Python API: one function a command; the command line is a thin layer over it.
 
     check -> quantize -> evaluate -> compile -> verify        demo: all of them on the network of the package
-                                     disassemble, verilog
+                                     model, disassemble, verilog
 
 Every function raises ``ValueError`` (or ``OSError``, ``ToolchainError``) with one sentence that names what is
 wrong and the cure; files are written whole or not at all. ``progress`` is called with a line of text now and
@@ -30,6 +30,7 @@ from . import compiler, disassembler, onnx_reader, quantized_io
 from . import evaluate as evaluation
 from .api_bits import Bits, bits
 from .api_files import file_target, write_whole
+from .api_model import Model, model
 from .api_models import runtime_errors
 from .api_pictures import Comparison, DemoFiles, Picture, compare, demo_files, layer_picture, picture, report
 from .api_results import Check, Compilation, Quantized, VerilogFiles
@@ -53,10 +54,10 @@ __all__ = [
     "CORRECTIONS", "DEFAULT_CORRECT", "DEFAULT_METHOD", "METHODS", "RAW_PIXELS", "Bits", "Budget",
     "Check", "Comparison", "Compilation", "DemoFiles",
     "Divergence", "EngineConfig",
-    "Evaluation", "Images", "LayerResult", "Picture", "Preprocessing", "Program", "Progress", "Quantized",
+    "Evaluation", "Images", "LayerResult", "Model", "Picture", "Preprocessing", "Program", "Progress", "Quantized",
     "QuantizedModel", "Static", "Verification", "VerilogFiles", "bits", "check", "compare",
     "compile", "demo", "demo_files", "disassemble",
-    "evaluate", "layer_picture", "load_images", "load_quantized", "picture", "quantize", "read_model",
+    "evaluate", "layer_picture", "load_images", "load_quantized", "model", "picture", "quantize", "read_model",
     "read_program", "report", "static", "verify",
     "verilog",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ import numpy as np
 from ..hw.config import EngineConfig
 from ..quant.network import QuantizedNetwork
 from . import integer_reference, quantized_io
+from .api_model import with_model
 from .api_models import Codes, RtlRun, cycle_limit, rtl_codes, run_iss, run_oracle, run_rtl
 from .api_results import config_json
 from .compiler import compile_network
@@ -46,7 +47,7 @@ def verify(
 ) -> Verification:
     """Integer reference == ONNX Runtime == instruction-set simulator == RTL, on every layer's output codes.
 
-    Each image runs alone in the RTL, then all of them back to back.
+    Each image runs alone in the RTL, then all of them back to back. The cycle model must have the same cycles.
 
     Parameters
     ----------
@@ -112,7 +113,8 @@ def verify(
             progress(f"waveform: {target.with_suffix(suffix)}")
     spans = _enter_rtl(ledger, used, rtl, addresses, errors)
     progress("comparing")
-    return _result(network, used, engine, mem_latency, chosen, count, ledger, rtl, spans, errors)
+    result = _result(network, used, engine, mem_latency, chosen, count, ledger, rtl, spans, errors)
+    return with_model(result, used, mem_latency)
 
 
 def _reference(network: QuantizedNetwork, codes: np.ndarray, progress: Progress) -> Mapping[str, np.ndarray]:

@@ -133,6 +133,14 @@ def _compile(arguments: Namespace, progress: api.Progress) -> Outcome:
     return Outcome(document=result.to_json(), lines=[result.to_text()])
 
 
+def _model(arguments: Namespace, progress: api.Progress) -> Outcome:
+    result = api.model(
+        arguments.source, engine_config(arguments), images=arguments.images,
+        mem_latency=mem_latency(arguments), preprocessing=preprocessing(arguments),
+    )  # fmt: skip
+    return Outcome(document=result.to_json(), lines=[result.to_text()])
+
+
 def _disasm(arguments: Namespace, progress: api.Progress) -> Outcome:
     program = api.read_program(arguments.program)
     if not arguments.json:
@@ -181,6 +189,7 @@ COMMANDS: dict[str, Callable[[Namespace, api.Progress], Outcome]] = {
     "report": _report,
     "compare": _compare,
     "compile": _compile,
+    "model": _model,
     "disasm": _disasm,
     "verilog": _verilog,
     "verify": _verify,

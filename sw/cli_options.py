@@ -227,6 +227,13 @@ def parser() -> ArgumentParser:
     compile_.add_argument("-o", "--output", required=True, metavar="FILE", help="program file to write")
     _engine_options(compile_)
 
+    model = command("model")
+    model.add_argument("source", metavar="DIR|MODEL.onnx", help="a quantized model or an ONNX file")
+    model.add_argument("--images", type=count_of("--images", 1), default=1, metavar="N",
+                       help="how many run back to back for the second figure (default: 1)")  # fmt: skip
+    _preprocessing_options(model)
+    _engine_options(model)
+
     disasm = command("disasm")
     disasm.add_argument("program", metavar="PROGRAM")
 

@@ -60,6 +60,13 @@ no other.
 
 example:
   systolith compile net.q --rows 8 --cols 8 -o net.program""",
+    "model": """\
+Cycles of a network on an engine, equal to the RTL's but without running it: in total, back to back, layer
+by layer with what each one waited for and the bound that holds. Of an ONNX file: in nominal formats,
+which take as many cycles.
+
+example:
+  systolith model net.onnx --rows 16 --cols 16 --images 8""",
     "disasm": """\
 The listing of a program, one line an instruction.
 

@@ -99,6 +99,9 @@ class Verification:
     """why a model stopped before its end, one sentence each."""
     counters: Mapping[str, int] = field(default_factory=dict)
     """the engine's, all images back to back."""
+    model_cycles: tuple[int | None, ...] = ()
+    """``cycles`` as the cycle model has them; None where the RTL was not done."""
+    model_cycles_total: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -143,6 +146,10 @@ class Verification:
         cycles = ", ".join("not done" if c is None else f"{c:,}" for c in self.cycles) or "none"
         total = "" if self.cycles_total is None else f"; {self.cycles_total:,} back to back"
         lines = [f"codes compared  {counts}", f"cycles          {cycles}{total}"]
+        if any(self.model_cycles):
+            modelled = ", ".join("-" if c is None else f"{c:,}" for c in self.model_cycles)
+            batch = "" if self.model_cycles_total is None else f"; {self.model_cycles_total:,} back to back"
+            lines.append(f"cycle model     {modelled}{batch}")
         if self.utilization is not None:
             both = self.utilization_stream
             stream = "" if both is None else f"; {100 * both:.2f} % back to back"

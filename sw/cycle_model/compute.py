@@ -25,19 +25,33 @@ _EARLY = 4
 
 @dataclass
 class Span:
-    """What happened to one COMPUTE, in cycles after the engine's start."""
+    """What happened to one COMPUTE, in cycles after the engine's start.
+
+    The last five add up to the cycles from the last pixel of the COMPUTE before to its own last one: pixels, and
+    stalls as the engine's registers count them.
+    """
 
     index: int
+    """in the program's COMPUTEs."""
     image: int
+    passes: int
+    weight_beats: int
+    cause: str = "fetch"
+    """what its record waited for last: "fetch", "load", "compute", "store"."""
     start: int = 0
     """the array's first pixel."""
     end: int = 0
-    """the instruction counts as completed."""
+    """its last output is written."""
     pixels: int = 0
     wait: int = 0
     weight: int = 0
     bank: int = 0
     short: int = 0
+
+    @property
+    def cycles(self) -> int:
+        """All of them."""
+        return self.pixels + self.wait + self.weight + self.bank + self.short
 
 
 @dataclass(slots=True)
@@ -58,6 +72,7 @@ class Compute:
         self.config, self.queue, self.stream, self.done = plan.config, queue, stream, done
         self.records = plan.records["compute"]
         self.accesses = [Accesses(record, plan.config) for record in self.records]
+        self.beats = [1 + segment.words for segment in plan.segments]
         self.images = images
         self.spans: list[Span] = []
         self.bound = 0
@@ -97,9 +112,10 @@ class Compute:
             image, number = divmod(index, len(self.records))
             record, accesses = self.records[number], self.accesses[number]
             keep, passes = record.values["keep"], record.passes
-            span = Span(number, image)
+            span = Span(number, image, passes, self.beats[number])
             while len(queue.valid) <= index:
                 yield True
+            span.cause = queue.causes[index]
             for p in range(passes):
                 takes = p > 0 or not keep
                 known, ready = before + 2, 0

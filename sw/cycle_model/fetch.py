@@ -33,6 +33,8 @@ class Queue:
         self.gets: list[int] = []
         self.leaves: list[int] = []  # when each word leaves the FIFO for the record being assembled
         self.valid: list[int] = []
+        self.causes: list[str] = []
+        """what each record waited for last: "fetch", or a unit."""
         self.taken: list[int] = []
         self._assembled: list[int] = []  # when each record's last word was taken
         self._armed: list[int] = []
@@ -78,14 +80,17 @@ class Queue:
     def _offer(self) -> None:
         n = len(self.valid)
         iteration, index = divmod(n, len(self.records))
-        at = self._armed[n] + 2
-        for wait, count, done in zip(self.records[index].waits, self.counts, self.done, strict=True):
+        at, cause = self._armed[n] + 2, "fetch"
+        waits = zip(UNITS, self.records[index].waits, self.counts, self.done, strict=True)
+        for unit, wait, count, done in waits:
             need = wait + iteration * count
             if need > 0:
                 if len(done) < need:
                     return
-                at = max(at, done[need - 1] + 2)
+                if done[need - 1] + 2 > at:
+                    at, cause = done[need - 1] + 2, unit
         self.valid.append(at)
+        self.causes.append(cause)
 
 
 class Fetch:

@@ -15,6 +15,7 @@ from systolith.sim.memory_image import Trace
 from systolith.sim.rtl import RtlJob, RtlResult
 from systolith.sw import api
 from systolith.sw.cli import main
+from systolith.sw.cycle_model.machine import simulate
 from systolith.sw.program import Program
 from systolith.sw.random_model import ModelBuilder
 
@@ -58,15 +59,15 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 # An engine of Python --------------------------------------------------------------------------------
 
 
-def perfect(program: Program, codes: np.ndarray[Any, Any]) -> RtlResult:
-    """What an engine leaves that agrees with the instruction-set simulator, one write a cycle."""
+def perfect(program: Program, codes: np.ndarray[Any, Any], mem_latency: int) -> RtlResult:
+    """What an engine leaves that agrees with instruction-set simulator and cycle model, one write a cycle."""
     memory, registers = program.image(codes)
     traces = list(InstructionSetSimulator(program.config, memory).run(registers))
     addr = np.concatenate([trace.addr for trace in traces])
     written = np.concatenate([trace.codes for trace in traces])
     outputs = program.results(memory, registers["images"])
     trace = Trace(np.arange(1, len(addr) + 1), addr, written)
-    return RtlResult({"cycles": len(addr) + 10}, outputs, trace)
+    return RtlResult(dict(simulate(program, registers["images"], mem_latency).counters), outputs, trace)
 
 
 class FakeRtl:
@@ -80,7 +81,8 @@ class FakeRtl:
 
     def __call__(self, program: Program, jobs: list[RtlJob], **_: Any) -> list[RtlResult]:
         self.jobs = jobs
-        return [self.spoil(n, perfect(program, np.asarray(job.codes))) for n, job in enumerate(jobs)]
+        done = [perfect(program, np.asarray(job.codes), job.mem_latency) for job in jobs]
+        return [self.spoil(n, result) for n, result in enumerate(done)]
 
 
 @pytest.fixture
