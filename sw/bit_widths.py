@@ -70,7 +70,9 @@ def widths_for(
     for widths in (found, fits[0]):
         progress(f"trying {'one width everywhere' if widths is fits[0] else 'the allocation'}")
         worth.append(judge(ready.quantize(replace(options, wgt_widths=widths)).network).sqnr_db)
-    return found if worth[0] >= worth[1] else fits[0]
+    best = found if worth[0] >= worth[1] else fits[0]
+    progress(f"widths for {budget.say(budget.of(best, table.counts))}")
+    return best
 
 
 def refuse_impossible(ready: Calibrated, options: Options, budget: Budget) -> None:

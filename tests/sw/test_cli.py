@@ -25,6 +25,8 @@ def files(folder: Path) -> set[str]:
         "",
         "check",
         "quantize",
+        "bits",
+        "static",
         "evaluate",
         "report",
         "compare",
@@ -90,7 +92,7 @@ def test_quantize_evaluate(tiny: Any, run: Run, tmp_path: Path) -> None:
     assert document["method"] == "qiu-l2" and len(document["layers"]) == 7
     assert run(*words, "--method", "non-overflow", "--per-channel").status == 0  # replaces it
     report = json.loads((where / "report.json").read_text())
-    assert report["method"] == "non-overflow" and report["correct"] == ["round"]
+    assert report["method"] == "non-overflow" and report["correct"] == ["equalize", "round"]
     for text, names in (("none", []), ("equalize, bias", ["equalize", "bias"])):
         assert run(*words, "--correct", text, "--json").json["correct"] == names
     bits = tmp_path / "bits.json"
