@@ -24,6 +24,7 @@ from .. import api, api_verify, quantized_io
 from ..api_files import write_whole
 from ..compiler import compile_network
 from ..container import to_bytes
+from ..cycle_model.machine import simulate
 from ..images import Images
 from ..program import Program
 from ..quantized_io import QuantizedModel
@@ -72,11 +73,33 @@ def measure(
         program = compile_network(network, case.config)
     except ValueError as error:
         return replace(row, error=str(error))
+    if case.rtl:
+        row = _simulated(row, case, source, model, program, progress)
+    if row.error:
+        return row
+    progress("cycle model")
+    one, total = (simulate(program, images, case.mem_latency).cycles for images in (1, case.images))
+    return replace(row, model_cycles=one, model_cycles_total=total)
+
+
+def _simulated(
+    row: Measurement,
+    case: Case,
+    source: Source,
+    model: QuantizedModel,
+    program: Program,
+    progress: api.Progress,
+) -> Measurement:
+    """With what the models of the chain gave, now or before."""
     kept = build.cache_folder() / "benchmark" / f"{_key(case, source, model, program)}.json"
     if kept.is_file():
         progress("measured before")
-        return replace(from_json(kept.read_text())[0][0], case=case.name, commit=commit)
-    row = _verified(row, case, source, model, progress) if case.rtl else row
+        before = from_json(kept.read_text())[0][0]
+        return replace(
+            row, cycles=before.cycles, cycles_total=before.cycles_total, compared=before.compared,
+            counters=before.counters,
+        )  # fmt: skip
+    row = _verified(row, case, source, model, progress)
     if not row.error:
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_whole(kept, to_json([row]))
@@ -113,8 +136,7 @@ def _key(case: Case, source: Source, model: QuantizedModel, program: Program) ->
     codes = model.network.input_codes(model.preprocessing.apply(source.images[: case.images]))
     simulators = [path.read_text() for path in (*build.BENCH, Path(iss.__file__))]
     digests = [hashlib.sha256(part).hexdigest() for part in (to_bytes(program), codes.tobytes())]
-    engine = build.engine_text(case.config) if case.rtl else ""
-    return content_key(engine, *simulators, *digests, str(case.mem_latency), str(case.rtl))
+    return content_key(build.engine_text(case.config), *simulators, *digests, str(case.mem_latency))
 
 
 def _verified(
