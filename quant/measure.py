@@ -22,7 +22,7 @@ from .layers import code_bounds
 from .metrics import sqnr_from_sums
 from .range_rules import Histogram, rule_losses
 from .ranges import FL_LIMIT, check_finite, overflow_free_fl
-from .search import Method, best_fl
+from .search import Method, best_fl, majority_fl
 
 __all__ = ["Batch", "Batches", "choose_format", "inherited", "measure"]
 
@@ -88,9 +88,23 @@ def choose_format(
 
         return [float(total) for total in np.sum(pairs.map(visit), axis=0)]
 
+    def ballots(fls: Sequence[int]) -> FloatArray:
+        def visit(real: FloatArray, acc: FloatArray) -> FloatArray:
+            real, result = np.ldexp(real, start), []
+            for fl in fls:
+                error = requantize_exact(acc, fl_acc - fl, *code_bounds(lo, hi, replace(kind, fl=fl)))
+                error = np.ldexp(error, start - fl, out=error) - real
+                result.append(method.loss(error, axis=(1, 2, 3)))
+            return np.stack(result, axis=1)
+
+        return np.concatenate(pairs.map(visit))
+
     if not method.rule and fixed is None and len(candidates) > 1:
         sums = errors(candidates, method, sample=False)
-        fmt = replace(kind, fl=best_fl(candidates, sums[1:]))
+        if method.votes:
+            fmt = replace(kind, fl=majority_fl(candidates, ballots(candidates)))
+        else:
+            fmt = replace(kind, fl=best_fl(candidates, sums[1:]))
         return fmt, replace(seen, power=method.power, errors=relative(candidates, sums))
     if fixed is not None:
         fmt, seen = replace(kind, fl=min(fixed, top)), replace(seen, why="fixed", capped=fixed > top)

@@ -18,7 +18,7 @@ CORRECTIONS = {
 }
 """Name and meaning. None of them changes the hardware."""
 
-DEFAULT_CORRECT = ("round",)
+DEFAULT_CORRECT = ("equalize", "round")
 """What the command line and the API apply unless told otherwise."""
 
 _WIDTHS = (2, 3, 4, 5, 6, 7, 8, 16)

@@ -1,15 +1,20 @@
 """Greedy search by the network's output: a format stays changed only if the logits come out better.
 
-``fl = argmin over fl, fl-1, fl+1 of sum |logits_float - logits(fl)|**2`` on calibration images
+``fl = argmin over fl, fl-1, fl+1 of L(fl)`` on calibration images, where L is one of
+
+``squares``  sum |logits_float - logits(fl)|**2
+``kl``       sum p log(p / q), p = softmax(logits_float), q = softmax(logits(fl)): the cross entropy against the
+             float network's own predictions, less what no format can change
 
 Starting from formats that another method chose, every fl is visited in turn - input, each layer's weights
 (one fl a layer, or all channels of it shifted together), each activation, the output - and again until no
-single change helps (Angel-Eye, Guo et al., TCAD 2018, section IV, takes the end accuracy as this loss).
+single change lowers L by a thousandth (Angel-Eye, Guo et al., TCAD 2018, section IV, takes the end accuracy).
 A candidate runs the network from the first layer that it touches; everything before is kept.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,11 +33,31 @@ from .protocol import Network
 from .ranges import FL_LIMIT
 from .ties import ties
 
-__all__ = ["Formats", "search_by_output"]
+__all__ = ["LOSSES", "Formats", "divergence", "search_by_output", "squares"]
 
-_VISITS = 3
 _GAIN = 1e-3
 """A change must lower the loss by this part: less is within the noise of the calibration images."""
+
+
+def squares(real: FloatArray, approximation: FloatArray) -> float:
+    """``sum |real - approximation|**2``."""
+    error = approximation - real
+    return float(np.sum(np.square(error, dtype=np.float64)))
+
+
+def divergence(real: FloatArray, approximation: FloatArray) -> float:
+    """``sum p log(p / q)`` of the softmax over the last axis, over all images and pixels."""
+    log_p, log_q = (_log_softmax(values) for values in (real, approximation))
+    return max(0.0, float(np.sum(np.exp(log_p) * (log_p - log_q))))
+
+
+def _log_softmax(values: FloatArray) -> FloatArray:
+    shifted = np.asarray(values, np.float64) - np.max(values, axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True)))
+
+
+LOSSES: Mapping[str, Callable[[FloatArray, FloatArray], float]] = {"squares": squares, "kl": divergence}
+"""L of the module, by name."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +91,15 @@ class _Runner:
     """Runs integer networks on fixed images, from a given layer on, and keeps what came before."""
 
     def __init__(
-        self, network: Network, images: FloatArray, target: FloatArray, batch: int, pool: ThreadPoolExecutor
+        self,
+        network: Network,
+        images: FloatArray,
+        target: FloatArray,
+        batch: int,
+        pool: ThreadPoolExecutor,
+        judge: Callable[[FloatArray, FloatArray], float],
     ) -> None:
-        self._network, self._target, self._pool = network, target, pool
+        self._network, self._target, self._pool, self._judge = network, target, pool, judge
         self._parts = [slice(i, i + batch) for i in range(0, images.shape[0], batch)]
         self._images = images
         self._kept: list[dict[str, FloatArray]] = [{} for _ in self._parts]
@@ -76,7 +107,7 @@ class _Runner:
     def loss(
         self, quantized: QuantizedNetwork, first: int, keep: bool = False, limit: float = math.inf
     ) -> float:
-        """Squared error of the first output; layers before ``first`` are as in the network last kept (-1: none)."""
+        """L of the first output; layers before ``first`` are as in the network last kept (-1: none)."""
         magnitude = code_magnitudes(quantized)
         bounds = {layer.name: max(layer_bound(layer, magnitude)) for layer in quantized.layers}
         output = quantized.outputs[0]
@@ -92,8 +123,7 @@ class _Runner:
                 live[layer.output] = self._run_layer(layer, inputs, bounds[layer.name])
             if keep:
                 self._kept[i] = live
-            error = live[output] * step - self._target[self._parts[i]]
-            return float(np.sum(np.square(error, dtype=np.float64)))
+            return self._judge(self._target[self._parts[i]], live[output] * step)
 
         return float(sum(self._pool.map(run, range(len(self._parts)))))
 
@@ -120,14 +150,19 @@ def search_by_output(
     weights: bool,
     batch: int,
     threads: int,
+    loss: Literal["squares", "kl"] = "squares",
 ) -> Formats:
     """The formats that no single move improves; ``network`` holds the corrected layers, ``real`` the trained ones.
 
-    ``weights`` False leaves the weights' fl alone (their codes were fitted to it).
+    ``weights`` False leaves the weights' fl alone (their codes were fitted to it). Raises ValueError for the
+    divergence of an output of one channel: its softmax is always 1.
     """
+    output = network.outputs[0]
+    if loss == "kl" and network.shapes[output][2] < 2:
+        raise ValueError(f"method output-kl needs classes, but output {output!r} has one channel: use output")
     with ThreadPoolExecutor(threads) as pool:
         target = _float_output(real, images, batch, pool)
-        runner = _Runner(network, images, target, batch, pool)
+        runner = _Runner(network, images, target, batch, pool, LOSSES[loss])
 
         def build(formats: Formats) -> QuantizedNetwork | None:
             try:
@@ -138,20 +173,20 @@ def search_by_output(
         built = build(start)
         if built is None:
             return start
-        best, loss = start, runner.loss(built, -1, keep=True)
+        best, lowest = start, runner.loss(built, -1, keep=True)
         moves = _moves(network, weights)
         still = 0
-        for move in moves * _VISITS:
-            if still >= len(moves) or loss == 0.0:
+        for move in itertools.cycle(moves):
+            if still >= len(moves) or lowest == 0.0:
                 break
             still += 1
             for step in (1, -1):
                 candidate = best.moved(move, step)
                 while _within(candidate, move) and (built := build(candidate)) is not None:
                     found = runner.loss(built, move.first)
-                    if found >= loss * (1.0 - _GAIN):
+                    if found >= lowest * (1.0 - _GAIN):
                         break
-                    best, loss, still = candidate, found, 0
+                    best, lowest, still = candidate, found, 0
                     candidate = best.moved(move, step)
                 if still == 0:
                     break

@@ -1,6 +1,6 @@
 """The order of the quantizer's steps.
 
-equalize -> weight phase -> data phase, each layer corrected as its inputs freeze
+equalize -> absorb -> weight phase -> data phase, each layer corrected as its inputs freeze
          -> search by the network's output -> data phase again at the formats found
 """
 
@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
+from .absorption import absorb
+from .analytic_bias import expected_inputs
 from .arithmetic import FloatArray, IntArray
 from .balance import balance, observe
+from .channel_bits import allocate
 from .data_phase import DataPhase, run_data_phase
 from .equalization import rescale
 from .formats import QFormat
@@ -21,7 +25,7 @@ from .options import Options
 from .output_search import Formats, search_by_output
 from .protocol import Network
 from .refine import Refinement
-from .search import method_named, search_weights
+from .search import method_named, search_channels, search_weights
 
 __all__ = ["Pipeline"]
 
@@ -41,7 +45,10 @@ class Pipeline:
         largest = max(h * w * c for h, w, c in network.shapes.values())
         self._batch = options.batch or max(1, min(16, _BATCH_VALUES // largest))
         self._scales: Mapping[str, FloatArray] = {}
+        self._bits: dict[str, IntArray] = {}
         self._network = self._equalized(network)
+        if "absorb" in options.correct:
+            self._network = absorb(self._network)
         known = options.input_format
         self._fixed: Mapping[str, int] = {} if known is None else {network.input: known.fl}
         self._caps: dict[str, int] = {}
@@ -54,19 +61,11 @@ class Pipeline:
     def run(self) -> DataPhase:
         """All steps; raises ValueError where no formats fit."""
         chosen = self._options
-        wgt_fl = {
-            layer.name: search_weights(
-                layer.weight, self._wgt_width(layer.name), self._method, chosen.per_channel
-            )
-            for layer in self._network.layers
-            if layer.weight is not None and layer.kind == "conv"
-        }
+        wgt_fl = self._weights()
         rounding = "round" in chosen.correct
-        refine = None
-        if rounding or "bias" in chosen.correct:
-            refine = Refinement(rounding=rounding, per_channel=chosen.per_channel)
+        refine = self._refinement()
         result = self._phase(wgt_fl, refine)
-        if not self._method.by_output:
+        if not self._method.output_loss:
             return result
         start = Formats(
             {name: tensor.format for name, tensor in result.network.tensors.items()},
@@ -89,11 +88,42 @@ class Pipeline:
             weights=not rounding,
             batch=self._batch,
             threads=chosen.threads or _cores(),
+            loss=self._method.output_loss,
         )
         self._fixed = {name: fmt.fl for name, fmt in found.tensors.items()}
         if refine is not None:
-            refine = Refinement(rounding=rounding, per_channel=chosen.per_channel, offsets=())
+            refine = replace(refine, offsets=())
         return self._phase(dict(found.wgt_fl), refine)
+
+    def _weights(self) -> dict[str, IntArray]:
+        """The weight phase: fl [K] of every layer, and bits [K] where the method gives channels their own."""
+        found = {}
+        for layer in self._network.layers:
+            if layer.weight is None or layer.kind != "conv":
+                continue
+            width = self._wgt_width(layer.name)
+            if self._method.channel_bits:
+                self._bits[layer.name] = allocate(layer.weight, width)
+                found[layer.name] = search_channels(layer.weight, self._bits[layer.name], self._method)
+            else:
+                found[layer.name] = search_weights(
+                    layer.weight, width, self._method, self._options.per_channel
+                )
+        return found
+
+    def _refinement(self) -> Refinement | None:
+        chosen = self._options
+        images = {"bias", "round"} & set(chosen.correct)
+        if not images and not self._bits and "bias-analytic" not in chosen.correct:
+            return None
+        means: Mapping[str, FloatArray] = {}
+        if "bias-analytic" in chosen.correct:
+            axes, values = (0, 1, 2), np.asarray(self._images, np.float64)
+            means = expected_inputs(self._network, values.mean(axis=axes), values.var(axis=axes))
+        return Refinement(
+            rounding="round" in chosen.correct, bias=bool(images), means=means, wgt_bits=self._bits,
+            per_channel=chosen.per_channel,
+        )  # fmt: skip
 
     def _equalized(self, network: Network) -> Network:
         octaves = "shift" in self._options.correct
@@ -107,6 +137,8 @@ class Pipeline:
         return rescale(network, factors)
 
     def _wgt_width(self, name: str) -> int:
+        if name in self._bits:
+            return int(self._bits[name].max())
         return self._options.wgt_widths.get(name, self._options.wgt_width)
 
     def _act_width(self, name: str) -> int:

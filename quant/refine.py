@@ -1,6 +1,7 @@
 """Corrections of one layer inside the data phase: its input codes are known, its output is what must stay.
 
 ``bias = mean(t - q x)``        empirical bias correction (Nagel et al., ICCV 2019, section 4.2)
+``bias = b - (q - w) E[x]``     the same without images, see ``analytic_bias``
 ``q, fl = argmin |t - q x|**2`` learned rounding, see ``rounding``; the fl that leaves the least error
 
 x are the quantized inputs under sampled output pixels, t what the float network sums there, its own
@@ -10,13 +11,14 @@ residual operand included, less the quantized residual: the errors of earlier la
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 
 import numpy as np
 
 from .arithmetic import FloatArray, IntArray
+from .channel_bits import limits
 from .formats import QFormat
 from .protocol import RealLayer
 from .ranges import FL_LIMIT, overflow_free_fl
@@ -38,6 +40,12 @@ class Refinement:
     """What to correct: the bias alone, or the weight codes and their fl too."""
 
     rounding: bool = False
+    bias: bool = True
+    """whether the bias is fitted; False: it stays, or takes the correction of ``means``."""
+    means: Mapping[str, FloatArray] = field(default_factory=dict)
+    """expected inputs [C] by tensor (``analytic_bias``), for a correction that looks at no image."""
+    wgt_bits: Mapping[str, IntArray] = field(default_factory=dict)
+    """by layer, the bits [K] that the codes of each channel keep to; none: the layer's width."""
     per_channel: bool = False
     offsets: tuple[int, ...] = (0, 1, 2)
     """fl tried, from the overflow-free one; none: keep the fl given."""
@@ -63,6 +71,9 @@ class Refinement:
         """
         if layer.weight is None:
             raise ValueError(f"layer {layer.name!r} needs weights, not None")
+        bits = self.wgt_bits.get(layer.name, np.full(len(wgt_fl), wgt_width, np.int64))
+        if not self.rounding and not self.bias:
+            return self._without_images(layer, layer.weight, wgt_fl, bits), wgt_fl
         weight = kernel_rows(layer.weight, layer.groups)
         groups, outputs, inputs = weight.shape
         bias = np.zeros(groups * outputs) if layer.bias is None else np.asarray(layer.bias, np.float64)
@@ -82,30 +93,46 @@ class Refinement:
 
         moments = reduce(add, visit(sample))
         if self.rounding:
-            rows, fl = self._round(weight, moments, wgt_fl, wgt_width)
+            rows, fl = self._round(weight, moments, wgt_fl, bits)
         else:
-            rows, fl = _nearest(weight, wgt_fl, wgt_width), wgt_fl
+            rows, fl = _nearest(weight, wgt_fl, bits), wgt_fl
         count = max(moments.count, 1)
         fitted = moments.t / count - (rows @ (moments.x / count)[..., None])[..., 0]
         k, c, r, s = layer.weight.shape
         made = rows.reshape(k, r, s, c).transpose(0, 3, 1, 2)
         return changed(layer, weight=made, bias=fitted.reshape(k)), fl
 
+    def _without_images(
+        self, layer: RealLayer, weight: FloatArray, wgt_fl: IntArray, bits: IntArray
+    ) -> PlainLayer:
+        rows = kernel_rows(weight, layer.groups)
+        made = _nearest(rows, wgt_fl, bits)
+        k, c, r, s = weight.shape
+        bias = np.zeros(k) if layer.bias is None else np.asarray(layer.bias, np.float64)
+        if layer.inputs[0] in self.means:
+            expected = np.tile(self.means[layer.inputs[0]].reshape(layer.groups, 1, c), (1, 1, r * s))
+            bias = bias - np.sum((made - rows) * expected, axis=-1).reshape(k)
+        return changed(layer, weight=made.reshape(k, r, s, c).transpose(0, 3, 1, 2), bias=bias)
+
     def _round(
-        self, weight: FloatArray, moments: Moments, wgt_fl: IntArray, width: int
+        self, weight: FloatArray, moments: Moments, wgt_fl: IntArray, bits: IntArray
     ) -> tuple[FloatArray, IntArray]:
         gram, cross = moments.centred()
         metric, best = least_squares(gram, cross, weight, self.damping)
-        if width > self.fit_width:
+        if int(bits.max()) > self.fit_width:
             best = weight
         free = weight != 0.0
-        limits = QFormat(width, 0)
+        low, high = _limits(bits, weight)
         candidates = [wgt_fl]
         if self.offsets:
             flat = weight.reshape(len(wgt_fl), -1)
             rows = flat if self.per_channel else flat.reshape(1, -1)
             start = np.array(
-                [overflow_free_fl(float(r.min()), float(r.max()), width) for r in rows], np.int64
+                [
+                    overflow_free_fl(float(r.min()), float(r.max()), int(b))
+                    for r, b in zip(rows, bits, strict=False)
+                ],
+                np.int64,
             )
             start = np.broadcast_to(start, wgt_fl.shape)
             start = np.where(np.any(flat != 0.0, axis=1), start, wgt_fl)
@@ -113,14 +140,14 @@ class Refinement:
         losses = []
         for fl in candidates:
             scale = _scale(fl, weight)
-            first = first_codes(best * scale, metric, limits.min, limits.max, free)
+            first = first_codes(best * scale, metric, low, high, free)
             losses.append(loss(first / scale, best, metric).ravel())
         table = np.stack(losses)
         if not self.per_channel:
             table = np.broadcast_to(table.sum(axis=1, keepdims=True), table.shape)
         chosen = np.stack(candidates)[np.argmin(table, axis=0), np.arange(len(wgt_fl))]
         scale = _scale(chosen, weight)
-        return round_codes(best * scale, metric, limits.min, limits.max, free) / scale, chosen
+        return round_codes(best * scale, metric, low, high, free) / scale, chosen
 
 
 def _scale(fl: IntArray, weight: FloatArray) -> FloatArray:
@@ -128,6 +155,12 @@ def _scale(fl: IntArray, weight: FloatArray) -> FloatArray:
     return np.ldexp(1.0, fl.astype(np.int32)).reshape(*weight.shape[:2], 1)
 
 
-def _nearest(weight: FloatArray, fl: IntArray, width: int) -> FloatArray:
-    limits, scale = QFormat(width, 0), _scale(fl, weight)
-    return np.asarray(np.clip(np.rint(weight * scale), limits.min, limits.max) / scale)
+def _limits(bits: IntArray, weight: FloatArray) -> tuple[IntArray, IntArray]:
+    """Smallest and largest code of rows [G, K/G, n]."""
+    low, high = (limit.reshape(*weight.shape[:2], 1) for limit in limits(bits))
+    return low, high
+
+
+def _nearest(weight: FloatArray, fl: IntArray, bits: IntArray) -> FloatArray:
+    scale = _scale(fl, weight)
+    return np.asarray(np.clip(np.rint(weight * scale), *_limits(bits, weight)) / scale)

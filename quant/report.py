@@ -53,17 +53,28 @@ class QuantizationReport:
     acc_width: int
     per_channel: bool
     images: int
-    """calibration images."""
+    """calibration images, or synthetic ones."""
     input_format: str
     input_sqnr_db: float
     layers: tuple[LayerReport, ...]
     correct: tuple[str, ...] = ()
     """corrections applied."""
+    data_free: bool = False
+    """no images were given."""
     input_saturated: float = 0.0
     """percent of the input's codes."""
     input_decision: str = ""
     evidence: tuple[Evidence, ...] = field(default=(), compare=False)
     """of the input, then of each layer its output and, where it has some, its weights; not part of the JSON."""
+
+    @property
+    def calibration(self) -> str:
+        """What it was calibrated on, in words."""
+        return (
+            f"no images: {self.images} synthetic ones"
+            if self.data_free
+            else f"{self.images} calibration image{'s' * (self.images != 1)}"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of JSON types; an infinite SQNR becomes None, a negative infinite one "-inf"."""
@@ -107,7 +118,7 @@ class QuantizationReport:
         how = " + ".join((self.method, *self.correct))
         title = (
             f"{self.network}: {how}, activations {self.act_width} bits, weights {self.wgt_width} bits "
-            f"{'per channel' if self.per_channel else 'per layer'}, {self.images} calibration images, "
+            f"{'per channel' if self.per_channel else 'per layer'}, {self.calibration}, "
             f"input {self.input_format} at {_decibels(self.input_sqnr_db)} dB"
         )
         return "\n".join([title, "", *lines]) + "\n"

@@ -23,6 +23,9 @@ __all__ = ["Moments", "descend", "first_codes", "least_squares", "loss", "round_
 
 _SWEEPS = 12
 
+Limit = int | IntArray
+"""The smallest or largest code: of all, or of each row [.., K, 1]."""
+
 
 @dataclass
 class Moments:
@@ -74,7 +77,7 @@ def least_squares(
 
 
 def round_codes(
-    target: FloatArray, gram: FloatArray, low: int, high: int, free: FloatArray | None = None
+    target: FloatArray, gram: FloatArray, low: Limit, high: Limit, free: FloatArray | None = None
 ) -> IntArray:
     """Codes [.., K, n] in low..high near ``target`` (in units of one code) under the metric ``gram`` [.., n, n].
 
@@ -91,7 +94,7 @@ def round_codes(
 
 
 def first_codes(
-    target: FloatArray, gram: FloatArray, low: int, high: int, free: FloatArray | None = None
+    target: FloatArray, gram: FloatArray, low: Limit, high: Limit, free: FloatArray | None = None
 ) -> FloatArray:
     """Where ``round_codes`` starts, in a tenth of its time: enough to compare one fl with another."""
     if free is None or bool(np.all(free)):
@@ -99,7 +102,7 @@ def first_codes(
     return np.where(free, np.clip(np.rint(target), low, high), 0.0)
 
 
-def _propagate(target: FloatArray, gram: FloatArray, low: int, high: int) -> FloatArray:
+def _propagate(target: FloatArray, gram: FloatArray, low: Limit, high: Limit) -> FloatArray:
     """GPTQ: round column by column, the largest diagonal first; later columns absorb each error."""
     order = np.argsort(-np.diagonal(gram, axis1=-2, axis2=-1), axis=-1, kind="stable")
     sorted_gram = np.take_along_axis(gram, order[..., :, None], axis=-2)
@@ -108,7 +111,7 @@ def _propagate(target: FloatArray, gram: FloatArray, low: int, high: int) -> Flo
     left = np.take_along_axis(target, order[..., None, :], axis=-1)
     codes = np.empty_like(left)
     for j in range(left.shape[-1]):
-        codes[..., j] = np.clip(np.rint(left[..., j]), low, high)
+        codes[..., j : j + 1] = np.clip(np.rint(left[..., j : j + 1]), low, high)
         error = (left[..., j] - codes[..., j]) / upper[..., None, j, j]
         left[..., j + 1 :] -= error[..., None] * upper[..., None, j, j + 1 :]
     result = np.empty_like(codes)
@@ -120,8 +123,8 @@ def descend(
     codes: FloatArray,
     target: FloatArray,
     gram: FloatArray,
-    low: int,
-    high: int,
+    low: Limit,
+    high: Limit,
     free: FloatArray | None = None,
 ) -> FloatArray:
     """Coordinate descent over single codes, at most ``_SWEEPS`` sweeps; the loss never rises."""
@@ -130,6 +133,7 @@ def descend(
     outputs = codes.size // (n * len(grams))
     codes = codes.astype(np.float64).reshape(len(grams), outputs, n)
     target = np.broadcast_to(target, shape).reshape(codes.shape)
+    low, high = (_rows(limit, codes.shape) for limit in (low, high))
     may = None if free is None else np.broadcast_to(free, shape).reshape(codes.shape)
     diagonal = np.diagonal(grams, axis1=1, axis2=2)
     divisor = np.where(diagonal <= 0.0, np.inf, diagonal)
@@ -137,8 +141,8 @@ def descend(
         slope = (codes - target) @ grams
         moved = False
         for j in range(n):
-            step = codes[..., j] - np.rint(slope[..., j] / divisor[:, None, j])
-            step = np.clip(step, low, high) - codes[..., j]
+            step = codes[..., j : j + 1] - np.rint(slope[..., j : j + 1] / divisor[:, None, j : j + 1])
+            step = (np.clip(step, low, high) - codes[..., j : j + 1])[..., 0]
             if may is not None:
                 step = np.where(may[..., j], step, 0.0)
             group, row = np.nonzero(step)
@@ -149,6 +153,10 @@ def descend(
         if not moved:
             break
     return codes.reshape(shape)
+
+
+def _rows(limit: Limit, shape: tuple[int, ...]) -> Limit:
+    return limit if isinstance(limit, int) else np.asarray(limit).reshape(*shape[:-1], 1)
 
 
 def loss(codes: FloatArray, target: FloatArray, gram: FloatArray) -> FloatArray:

@@ -3,13 +3,16 @@
 ``fl = argmin over candidates of sum |x - x(width, fl)|**p``, p = 1 (the paper) or 2 (the descendant)
 
 Candidates lie on both sides of the overflow-free fl: saturating a few outliers may pay. Among equal losses
-the one nearest to the overflow-free fl wins, the finer one first.
+the one nearest to the overflow-free fl wins, the finer one first. With votes, activations take
+
+``fl = the candidate that is the argmin for most batches of 8 images``, ties by the smaller sum over all images
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -18,7 +21,13 @@ from .formats import QFormat
 from .range_rules import RULES, Histogram, rule_losses
 from .ranges import FL_LIMIT, overflow_free_fl
 
-__all__ = ["DEFAULT_METHOD", "METHODS", "Method", "best_fl", "method_named", "search_weights"]
+__all__ = [
+    "DEFAULT_METHOD", "METHODS", "VOTERS", "Method", "best_fl", "majority_fl", "method_named", "search_channels",
+    "search_weights",
+]  # fmt: skip
+
+VOTERS = 8
+"""Images of one vote: fixed, so that the result does not depend on how many run at a time."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +39,19 @@ class Method:
     offsets: tuple[int, ...]
     rule: str = ""
     """one of ``range_rules.RULES`` where the values' histogram decides instead of the error."""
-    by_output: bool = False
+    votes: bool = False
+    """where the batches vote instead of adding up their losses."""
+    channel_bits: bool = False
+    """where each channel's weights have bits of their own (``channel_bits``)."""
+    output_loss: Literal["", "squares", "kl"] = ""
     """where this is only the start of a search by the network's output (``output_search``)."""
+    meaning: str = ""
+    """one line for people."""
+
+    @property
+    def by_output(self) -> bool:
+        """Does a search by the network's output follow?"""
+        return bool(self.output_loss)
 
     def loss(self, error: FloatArray, axis: int | tuple[int, ...] | None = None) -> FloatArray:
         """``sum |error|**power``, over all elements or over ``axis``."""
@@ -39,16 +59,40 @@ class Method:
         return np.asarray(np.sum(magnitude, axis=axis, dtype=np.float64))
 
 
+_RULES = {
+    "percentile": "the finest threshold that holds 99.99 % of the values",
+    "kl": "least divergence of the clipped histogram from its quantization (TensorRT)",
+    "aciq-gauss": "least squared error of a Gaussian, analytically (ACIQ)",
+    "aciq-laplace": "least squared error of a Laplace distribution, analytically (ACIQ)",
+}
+
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        Method("non-overflow", 1, (0,)),
-        Method("qiu-l1", 1, (0, 1, -1, 2, -2, 3, 4, 5, 6)),
-        Method("qiu-l2", 2, (0, 1, -1, 2, 3)),
-        *(Method(rule, 2, (0, 1, 2, 3), rule=rule) for rule in RULES),
-        Method("output", 2, (0, 1, -1, 2, 3), by_output=True),
+        Method("non-overflow", 1, (0,), meaning="the finest format in which nothing saturates"),
+        Method(
+            "qiu-l1", 1, (0, 1, -1, 2, -2, 3, 4, 5, 6), meaning="least sum of absolute errors (Qiu et al.)"
+        ),
+        Method("qiu-l2", 2, (0, 1, -1, 2, 3), meaning="least sum of squared errors"),
+        Method(
+            "qiu-vote", 2, (0, 1, -1, 2, 3), votes=True,
+            meaning="least squared error for most batches of 8 images",
+        ),
+        *(Method(rule, 2, (0, 1, 2, 3), rule=rule, meaning=_RULES[rule]) for rule in RULES),
+        Method(
+            "aciq-bits", 2, (0, 1, 2, 3), rule="aciq-laplace", channel_bits=True,
+            meaning="aciq-laplace, and bits of its own for each channel's weights; needs --per-channel",
+        ),
+        Method(
+            "output", 2, (0, 1, -1, 2, 3), output_loss="squares",
+            meaning="qiu-l2, then every fl moved while the squared error of the logits falls",
+        ),
+        Method(
+            "output-kl", 2, (0, 1, -1, 2, 3), output_loss="kl",
+            meaning="the same by the logits' divergence from the float network's predictions",
+        ),
     )
-}
+}  # fmt: skip
 DEFAULT_METHOD = "qiu-l2"
 
 
@@ -62,6 +106,23 @@ def method_named(name: str) -> Method:
 def best_fl(offsets: Sequence[int], losses: Sequence[float]) -> int:
     """The offset of the smallest loss; the first in the order of ``offsets`` wins a tie."""
     return offsets[int(np.argmin(np.asarray(losses)))]
+
+
+def majority_fl(offsets: Sequence[int], losses: FloatArray) -> int:
+    """The offset that most batches of ``VOTERS`` images find best; ``losses`` [images, offsets].
+
+    Equal votes: the smaller total loss, then the first in the order of ``offsets``.
+    """
+    ballots = np.add.reduceat(losses, np.arange(0, len(losses), VOTERS), axis=0)
+    votes = np.bincount(np.argmin(ballots, axis=1), minlength=len(offsets))
+    total = np.where(votes == votes.max(), losses.sum(axis=0), np.inf)
+    return offsets[int(np.argmin(total))]
+
+
+def search_channels(weight: FloatArray, bits: IntArray, method: Method) -> IntArray:
+    """As ``search_weights`` per channel, with ``bits`` [K] of width for each."""
+    found = [search_weights(weight, int(width), method, True) for width in np.unique(bits)]
+    return np.stack(found)[np.searchsorted(np.unique(bits), bits), np.arange(len(bits))]
 
 
 def search_weights(weight: FloatArray, width: int, method: Method, per_channel: bool) -> IntArray:

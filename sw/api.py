@@ -104,7 +104,7 @@ def check(path: str | Path) -> Check:
 
 def quantize(
     path: str | Path,
-    calibration: str | Path,
+    calibration: str | Path | None,
     output: str | Path,
     *,
     count: int | None = None,
@@ -123,7 +123,8 @@ def quantize(
 
     Parameters
     ----------
-    calibration : an .npz file with ``images`` uint8 [N, H, W, C], or a folder of PNG or JPEG files.
+    calibration : an .npz file with ``images`` uint8 [N, H, W, C], or a folder of PNG or JPEG files; None:
+        data-free, synthetic images of ``quant.synthetic`` take their place.
     count : how many of them to use; None: the first 256, or all where there are fewer.
     preprocessing : real = (images / scale - mean) / std; stored in the directory, later commands reuse it.
     act_width, wgt_width, acc_width : bits; 2..8 or 16 for the first two.
@@ -144,7 +145,8 @@ def quantize(
     if budget is not None:
         options = replace(options, wgt_widths=widths_for(ready, options, budget, progress=progress))
     graph = ready.trained
-    progress(f"quantizing {graph.name}: {len(graph.layers)} layers, {len(ready.images)} calibration images")
+    kind = "synthetic" if ready.data_free else "calibration"
+    progress(f"quantizing {graph.name}: {len(graph.layers)} layers, {len(ready.images)} {kind} images")
     result = ready.quantize(options)
     progress(f"writing {output}")
     quantized_io.save(output, result.network, preprocessing, result.report, ready.model, graph.flat)

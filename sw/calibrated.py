@@ -20,6 +20,7 @@ from ..quant import quantizer
 from ..quant.network import QuantizedNetwork
 from ..quant.options import Options
 from ..quant.scores import score
+from ..quant.synthetic import synthetic_images
 from . import integer_reference, onnx_reader
 from .float_reference import FloatSession, flat_logits
 from .graph import Graph
@@ -41,6 +42,8 @@ class Calibrated:
     exact: ExactInput | None
     preprocessing: Preprocessing
     images: Images
+    data_free: bool = False
+    """the images are synthetic."""
 
     @property
     def graph(self) -> Graph:
@@ -60,15 +63,16 @@ class Calibrated:
 
     def quantize(self, options: Options) -> quantizer.Quantization:
         """The quantized network, for images of the trained one."""
-        if self.exact is None:
-            return quantizer.quantize(self.graph, self.real, options)
-        result = quantizer.quantize(self.graph, self.real, replace(options, input_format=self.exact.format))
-        return replace(result, network=replace(result.network, stem=self.exact.stem))
+        if self.exact is not None:
+            options = replace(options, input_format=self.exact.format)
+        result = quantizer.quantize(self.graph, self.real, options)
+        network = result.network if self.exact is None else replace(result.network, stem=self.exact.stem)
+        return replace(result, network=network, report=replace(result.report, data_free=self.data_free))
 
 
 def load_calibrated(
     path: str | Path,
-    calibration: str | Path,
+    calibration: str | Path | None,
     *,
     count: int | None,
     preprocessing: Preprocessing,
@@ -76,19 +80,25 @@ def load_calibrated(
 ) -> Calibrated:
     """Read an ONNX file and its calibration images; ``count`` of them, None: at most 256.
 
+    Without ``calibration`` the images are synthetic ones, and no file is read for them.
+
     Of ``options`` only the input's width matters here. Raises ModelError and ImageError, one sentence each.
     """
     model = onnx_reader.load_model(path)
     graph = onnx_reader.read(path)
     shape = graph.shapes[graph.input]
     preprocessing.check_channels(shape[2])
-    images = load_images(calibration, shape)
+    if calibration is None:
+        images = Images(synthetic_images(CALIBRATION_IMAGES if count is None else count, shape))
+    else:
+        images = load_images(calibration, shape)
     ready = Calibrated(
         model=model,
         trained=graph,
         exact=None,
         preprocessing=preprocessing,
         images=images.first(min(CALIBRATION_IMAGES, len(images)) if count is None else count),
+        data_free=calibration is None,
     )
     return ready.folded(options)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from importlib import metadata
 from typing import Any, NoReturn
@@ -135,10 +136,14 @@ def _preprocessing_options(command: ArgumentParser) -> None:
     group.add_argument("--std", metavar="A,B,C", help="divided by, one value or one a channel (default: 1)")
 
 
-def _quantizing_options(command: ArgumentParser, widths: bool = True) -> None:
+def _quantizing_options(command: ArgumentParser, widths: bool = True, data_free: bool = False) -> None:
     """The model, its calibration images and how to quantize; ``widths``: bits of everything too."""
     command.add_argument("model", metavar="MODEL.onnx")
-    command.add_argument("--calib", required=True, metavar="FILE", help=f"calibration images: {IMAGES}")
+    source = command.add_mutually_exclusive_group(required=True) if data_free else command
+    source.add_argument("--calib", required=not data_free, metavar="FILE", help=f"calibration images: {IMAGES}")
+    if data_free:
+        source.add_argument("--data-free", action="store_true",
+                            help="no images: synthetic ones, made from a fixed seed, take their place")  # fmt: skip
     command.add_argument("--calib-count", type=count_of("--calib-count", 1), metavar="N",
                          help="how many of them (default: 256, or all if there are fewer)")  # fmt: skip
     for option, what, value in (
@@ -150,14 +155,20 @@ def _quantizing_options(command: ArgumentParser, widths: bool = True) -> None:
             command.add_argument(f"--{option}-width", type=integer, default=value, metavar="N",
                                  help=f"bits of {what} (default: {value})")  # fmt: skip
     command.add_argument("--method", default=DEFAULT_METHOD, metavar="NAME",
-                         help=f"{', '.join(METHODS)} (default: {DEFAULT_METHOD})")  # fmt: skip
-    meanings = "; ".join(f"{name}: {meaning}" for name, meaning in CORRECTIONS.items())
+                         help=f"how fractional lengths are chosen, see below (default: {DEFAULT_METHOD})")  # fmt: skip
     command.add_argument("--correct", type=corrections, default=DEFAULT_CORRECT, metavar="A,B",
-                         help="corrections that leave the hardware unchanged, or none. "
-                         f"{meanings} (default: {','.join(DEFAULT_CORRECT)})")  # fmt: skip
+                         help="corrections that leave the hardware unchanged, see below, or none "
+                         f"(default: {','.join(DEFAULT_CORRECT)})")  # fmt: skip
     command.add_argument("--per-channel", action="store_true",
                          help="one fractional length of the weights for each output channel")  # fmt: skip
     _preprocessing_options(command)
+    meanings = {name: method.meaning for name, method in METHODS.items()}
+    command.epilog = "\n\n".join((_listed("methods", meanings), _listed("corrections", CORRECTIONS)))
+
+
+def _listed(title: str, meanings: Mapping[str, str]) -> str:
+    """Names and what they mean, a line each."""
+    return "\n".join([f"{title}:", *(f"  {name:16}{meaning}" for name, meaning in meanings.items())])
 
 
 def parser() -> ArgumentParser:
@@ -186,7 +197,7 @@ def parser() -> ArgumentParser:
     check.add_argument("model", metavar="MODEL.onnx")
 
     quantize = command("quantize")
-    _quantizing_options(quantize)
+    _quantizing_options(quantize, data_free=True)
     quantize.add_argument("-o", "--output", required=True, metavar="DIR", help="directory to write")
     quantize.add_argument("--wgt-bits", metavar="FILE|BUDGET",
                           help='a JSON object of bits by layer, {"conv1": 8, "fc": 4}; or a budget that layers '

@@ -16,7 +16,8 @@ ONNX Runtime, the report, and the preprocessing, which later commands reuse. An 
 replaced whole or kept whole.
 
 example:
-  systolith quantize net.onnx --calib calib.npz --mean 0.2860 --std 0.3530 -o net.q""",
+  systolith quantize net.onnx --calib calib.npz --mean 0.2860 --std 0.3530 -o net.q
+  systolith quantize net.onnx --data-free --mean 0.2860 --std 0.3530 -o net.q""",
     "bits": """\
 Bit widths of single layers: how sensitive each one is, and what accuracy weight memory buys. Quantizes
 with one width everywhere and with widths allocated to budgets. Writes DIR/bits.json, bits.txt, bits.png

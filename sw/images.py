@@ -102,7 +102,8 @@ def load_images(path: str | Path, shape: Sequence[int] | None = None) -> Images:
     """Images from an .npz file or a folder, checked against the model's input map (height, width, channels).
 
     Raises ImageError for a source that is absent, empty, corrupt, without ``images``, of another type than
-    uint8, of another size or channel count than ``shape``, or whose labels do not match.
+    uint8 (naming the index of the first NaN or infinity), of another size or channel count than ``shape``,
+    or whose labels do not match.
     """
     source = Path(path)
     if source.is_dir():
@@ -112,6 +113,10 @@ def load_images(path: str | Path, shape: Sequence[int] | None = None) -> Images:
             f"images {str(path)!r} do not exist: give an .npz file or a folder of PNG or JPEG files"
         )
     images, labels = _read_npz(source)
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
+        index = [int(i) for i in np.argwhere(~np.isfinite(images))[0]]
+        word = "NaN" if np.isnan(images[tuple(index)]) else "infinite"
+        raise ImageError(f"`images` in {str(path)!r} is {word} at index {index}: store the raw pixels, uint8")
     if images.dtype != np.uint8:
         raise ImageError(f"`images` in {str(path)!r} must be uint8, not {images.dtype}: store the raw pixels")
     if images.ndim == 3:

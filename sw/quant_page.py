@@ -47,7 +47,7 @@ def quantization_page(
     """The whole HTML document; the same network and report give the same bytes."""
     lead = (
         f"Dynamic fixed point by {report.method}: activations {report.act_width} bits, "
-        f"weights {_weight_words(network, report)}, {report.images} calibration image{'s' * (report.images != 1)}."
+        f"weights {_weight_words(network, report)}, {report.calibration}."
     )
     foot = "Made by systolith from network.json, report.json and evidence.json of this directory."
     sections = quantization_sections(network, report, preprocessing)

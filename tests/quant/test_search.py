@@ -5,7 +5,7 @@ import pytest
 from systolith.quant.arithmetic import quantize_real
 from systolith.quant.formats import QFormat
 from systolith.quant.ranges import overflow_free_fl
-from systolith.quant.search import METHODS, best_fl, method_named, search_weights
+from systolith.quant.search import METHODS, VOTERS, best_fl, majority_fl, method_named, search_weights
 
 
 def brute_force(values: np.ndarray, width: int, power: int, offsets: tuple[int, ...]) -> int:
@@ -52,8 +52,46 @@ def test_ties_go_to_the_first_candidate() -> None:
     assert best_fl((0, 1, -1), (2.0, 1.0, 1.0)) == 1
 
 
+def test_the_majority_of_batches_wins() -> None:
+    # three batches: two of them prefer the second candidate a little, one the first by far
+    losses = np.repeat([[2.0, 1.0, 9.0], [2.0, 1.0, 9.0], [1.0, 90.0, 9.0]], VOTERS, axis=0)
+    assert majority_fl((0, 1, -1), losses) == 1
+    assert best_fl((0, 1, -1), losses.sum(axis=0).tolist()) == 0
+    # one vote each: the smaller total of those that have a vote, however good a third one is in total
+    even = np.repeat([[0.0, 9.0, 1.0], [9.0, 0.5, 1.0]], VOTERS, axis=0)
+    assert majority_fl((0, 1, -1), even) == 0
+    # the last batch may be smaller, and a single image is one
+    assert majority_fl((0, 1), np.array([[2.0, 1.0]])) == 1
+    assert majority_fl((0, 1), np.concatenate([losses[:VOTERS, :2], [[0.0, 5.0]]])) == 1
+
+
+def test_every_method_says_what_it_does() -> None:
+    assert all(method.meaning and "\n" not in method.meaning for method in METHODS.values())
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_edge_cases(name: str, per_channel: bool) -> None:
+    """Zeros, one outlier, constant channels, fl negative and larger than the width."""
+    rng = np.random.default_rng(0)
+    outlier = rng.normal(size=(3, 50, 1, 1)) * 0.01
+    outlier[0, 0] = 1.0
+    constant = np.repeat(np.array([0.3, -7.0, 0.0]), 9).reshape(3, 1, 3, 3)
+    for weight in (np.zeros((3, 2, 1, 1)), outlier, constant):
+        for exponent in (-30, 0, 30):
+            fl = search_weights(weight * 2.0**exponent, 8, METHODS[name], per_channel)
+            near = search_weights(weight, 8, METHODS[name], per_channel)
+            assert fl.tolist() == (near - exponent * weight.any()).tolist()
+            scaled = weight * 2.0 ** near[:, None, None, None]
+            top = np.abs(scaled).max() if name != "percentile" else np.median(np.abs(scaled))
+            assert top <= 128 * 2 ** max(METHODS[name].offsets)
+    fl = search_weights(constant * 2.0**20, 8, METHODS[name], per_channel)
+    assert fl.max() < 0
+    assert search_weights(constant * 2.0**-20, 8, METHODS[name], per_channel).min() > 8
+
+
 def test_unknown_method() -> None:
     with pytest.raises(
-        ValueError, match="method must be one of non-overflow, qiu-l1, .*, output, not 'best'"
+        ValueError, match="method must be one of non-overflow, qiu-l1, .*, output-kl, not 'best'"
     ):
         method_named("best")

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from systolith.quant.options import CORRECTIONS
+from systolith.quant.search import METHODS
+from systolith.sw.cli_options import parser
 from systolith.sw.random_model import ModelBuilder
 
 Run = Callable[..., Any]
@@ -269,3 +272,27 @@ def _other(folder: Path) -> Path:
     build = ModelBuilder((3, 8, 8), seed=1)
     onnx.save(build.model(build.conv("input", 4)), folder / "other.onnx")
     return folder / "other.onnx"
+
+
+def test_help_of_quantize_lists_methods_and_corrections(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["quantize", "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    meanings = {**{name: method.meaning for name, method in METHODS.items()}, **CORRECTIONS}
+    for name, meaning in meanings.items():
+        assert f"  {name:16}{meaning}" in lines
+
+
+def test_images_or_none(run: Run, tiny: Any, tmp_path: Path) -> None:
+    words = ("quantize", tiny.model, "-o", tmp_path / "q")
+    assert "one of the arguments --calib --data-free is required" in run(*words).err
+    both = run(*words, "--data-free", "--calib", tiny.images)
+    assert both.status == 2 and "not allowed with argument --data-free" in both.err
+    first = run(*words, "--data-free", "--calib-count", 12, "--json").json
+    assert first["data_free"] is True and first["images"] == 12
+    written = {file.name: file.read_bytes() for file in (tmp_path / "q").iterdir() if file.is_file()}
+    ran = run(*words, "--data-free", "--calib-count", 12)
+    assert "no images: 12 synthetic ones" in ran.out
+    again = {file.name: file.read_bytes() for file in (tmp_path / "q").iterdir() if file.is_file()}
+    assert again == written
+    assert run(*words, "--calib", tiny.images, "--json").json["data_free"] is False

@@ -108,3 +108,15 @@ def test_preprocessing_errors() -> None:
 
 def test_images_without_labels() -> None:
     assert Images(PIXELS).first(5).labels is None
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinite"), (-np.inf, "infinite")])
+def test_no_numbers_are_named_by_file_and_index(tmp_path: Path, value: float, word: str) -> None:
+    images = np.zeros((3, 4, 4, 2), np.float32)
+    images[1, 2, 3, 0] = value
+    images[2, 0, 0, 0] = np.nan
+    np.savez(tmp_path / "broken.npz", images=images)
+    with pytest.raises(
+        ImageError, match=rf"`images` in .*broken.npz' is {word} at index \[1, 2, 3, 0\]: store"
+    ):
+        load_images(tmp_path / "broken.npz")
