@@ -13,7 +13,9 @@ __all__ = ["CORRECTIONS", "DEFAULT_CORRECT", "Options"]
 CORRECTIONS = {
     "equalize": "move per-channel factors between layers, so that codes and scales fit their ranges",
     "shift": "the same with powers of two only",
+    "absorb": "take what a layer's sums always exceed, by BatchNormalization, into the next layer's bias",
     "bias": "fold the mean error of each layer's output into its bias",
+    "bias-analytic": "the same without looking at images: by BatchNormalization's mean and deviation",
     "round": "round weight codes by the error of the layer's output, not one by one; corrects the bias too",
 }
 """Name and meaning. None of them changes the hardware."""
@@ -69,3 +71,7 @@ class Options:
                 raise ValueError(f"correct must name some of {', '.join(CORRECTIONS)}, not {name!r}")
         if {"equalize", "shift"} <= set(self.correct):
             raise ValueError("correct must name equalize or shift, not both")
+        if "bias-analytic" in self.correct and {"bias", "round"} & set(self.correct):
+            raise ValueError("correct must name bias-analytic alone, or bias or round, not two of them")
+        if method_named(self.method).channel_bits and not self.per_channel:
+            raise ValueError(f"method {self.method} needs per_channel: its channels have bits of their own")
