@@ -140,7 +140,9 @@ def _quantizing_options(command: ArgumentParser, widths: bool = True, data_free:
     """The model, its calibration images and how to quantize; ``widths``: bits of everything too."""
     command.add_argument("model", metavar="MODEL.onnx")
     source = command.add_mutually_exclusive_group(required=True) if data_free else command
-    source.add_argument("--calib", required=not data_free, metavar="FILE", help=f"calibration images: {IMAGES}")
+    source.add_argument(
+        "--calib", required=not data_free, metavar="FILE", help=f"calibration images: {IMAGES}"
+    )
     if data_free:
         source.add_argument("--data-free", action="store_true",
                             help="no images: synthetic ones, made from a fixed seed, take their place")  # fmt: skip
