@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
@@ -151,11 +151,12 @@ def search_by_output(
     batch: int,
     threads: int,
     loss: Literal["squares", "kl"] = "squares",
+    pinned: Collection[str] = (),
 ) -> Formats:
     """The formats that no single move improves; ``network`` holds the corrected layers, ``real`` the trained ones.
 
-    ``weights`` False leaves the weights' fl alone (their codes were fitted to it). Raises ValueError for the
-    divergence of an output of one channel: its softmax is always 1.
+    ``weights`` False leaves the weights' fl alone (their codes were fitted to it); ``pinned`` tensors keep theirs.
+    Raises ValueError for the divergence of an output of one channel: its softmax is always 1.
     """
     output = network.outputs[0]
     if loss == "kl" and network.shapes[output][2] < 2:
@@ -174,7 +175,7 @@ def search_by_output(
         if built is None:
             return start
         best, lowest = start, runner.loss(built, -1, keep=True)
-        moves = _moves(network, weights)
+        moves = [move for move in _moves(network, weights) if not set(move.names) & set(pinned)]
         still = 0
         for move in itertools.cycle(moves):
             if still >= len(moves) or lowest == 0.0:
