@@ -89,6 +89,7 @@ class Pipeline:
             batch=self._batch,
             threads=chosen.threads or _cores(),
             loss=self._method.output_loss,
+            pinned=self._fixed,
         )
         self._fixed = {name: fmt.fl for name, fmt in found.tensors.items()}
         if refine is not None:
