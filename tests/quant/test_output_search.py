@@ -98,3 +98,12 @@ def test_one_class_has_no_divergence() -> None:
     with pytest.raises(ValueError, match="method output-kl needs classes, but output 'y' has one channel"):
         quantize(network(1), images(), Options(method="output-kl"))
     quantize(network(1), images(), Options(method="output"))
+
+
+@pytest.mark.parametrize("method", ["qiu-l2", "output"])
+def test_a_known_input_stays(method: str) -> None:
+    """Codes that are pixels stay pixels, whatever the search would gain."""
+    fmt = QFormat(8, 1)
+    found = quantize(network(), images(), Options(method=method, input_format=fmt))
+    assert found.network.tensors["x"].format == fmt
+    assert quantize(network(), images(), Options(method=method)).network.tensors["x"].format.fl > 3
