@@ -4,7 +4,8 @@
 
 The others are those of a network that is quantized already, and the activations keep its formats. Layer l
 gets the codes the quantizer would give it there: the fl of the method, rounded to nearest, or with the learned
-rounding and the bias of ``refine`` where the options ask for them. Sums are exact integers, and a candidate
+rounding and the bias of ``refine`` where the options ask for them (of corrections that look at no image, and
+of bits that differ from channel to channel, nothing enters the table). Sums are exact integers, and a candidate
 runs from its layer on: what comes before is kept.
 
 A residual operand finer than the accumulator of a narrow layer is rounded to it, which is what the cap on
