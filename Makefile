@@ -8,10 +8,11 @@ VENV    = .venv
 BIN     = $(VENV)/bin
 STAMP   = $(VENV)/installed
 SYNTH   = $(VENV)/installed-synth
+NOTES   = $(VENV)/installed-notebook
 WORKERS = 2
 TYPED   = -p systolith.hw -p systolith.quant -p systolith.sw -p systolith.sim
 
-.PHONY: help install demo test test-slow bench bench-slow lint fmax clean check-system
+.PHONY: help install demo test test-slow bench bench-slow notebooks lint fmax clean check-system
 
 help:
 	@echo 'make install    make .venv and install everything into it, pinned by constraints.txt'
@@ -20,6 +21,7 @@ help:
 	@echo 'make test-slow  the long tests and the planted faults (the accuracy test needs dataset-fashion-mnist)'
 	@echo 'make bench      the fast benchmarks into docs/benchmarks.md; under 10 minutes once simulations are built'
 	@echo 'make bench-slow all of them (trained networks are taken from ../shared/data, if they are there)'
+	@echo 'make notebooks  run the notebooks from top to bottom, warnings as errors; under 10 minutes'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make fmax       place and route a 4x4 engine for ECP5; fails below 150 MHz'
 	@echo 'make clean      remove .venv, demo-out and what the tools left'
@@ -47,6 +49,10 @@ $(SYNTH): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[synth]'
 	@touch $(SYNTH)
 
+$(NOTES): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebook]'
+	@touch $(NOTES)
+
 demo: $(STAMP)
 	$(BIN)/systolith demo -o demo-out
 
@@ -64,6 +70,9 @@ bench: $(STAMP)
 
 bench-slow: $(STAMP)
 	$(BIN)/python -m systolith.sw.bench --slow -o docs/benchmarks.md
+
+notebooks: $(NOTES)
+	$(BIN)/python notebooks/execute.py --check
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -42,6 +42,9 @@ class Picture:
     def _repr_png_(self) -> bytes:
         return self.png
 
+    def __repr__(self) -> str:
+        return f"a picture of {len(self.png):,} bytes"
+
 
 @dataclass(frozen=True, kw_only=True)
 class DemoFiles:
