@@ -18,12 +18,17 @@ from .homes import Home, homes
 from .operations import Operation
 from .overlap import overlapped
 from .program import OutputInfo
-from .stream_cost import best
+from .stream_cost import best, busy, cycles
 from .streams import Modes, Phase, Stream, candidates, smallest
 from .tiles import Tiles
 
 __all__ = ["Plan", "Slot", "plan"]
 
+
+_WORTH, _LEAST = 0.01, 4096
+"""Share of all cycles, and cycles: less lost is not worth the way through external memory."""
+
+_Found = tuple[list[Stream], dict[Hashable, Placement]]
 
 _SHARES = (1.0, 0.85, 0.7, 0.5, 0.3, 0.0)
 """Of the free words, for the strips of streamed operations: what is smaller is easier to place."""
@@ -81,8 +86,9 @@ class _Planner:
     def plan(self, outputs: Sequence[OutputInfo]) -> Plan:
         """Spill until all fits, with strips as large as there is room for, or smaller ones that are easier to place."""
         spilled: dict[str, None] = {}
-        while (found := self._fit(spilled)) is None:
-            pass
+        found = self._settle(spilled)
+        while (other := self._better(spilled, found)) is not None:
+            spilled, found = other
         streams, places = found
         spilled.pop(self.network.input, None)
         kept = [name for name in self.made if name in spilled]
@@ -90,7 +96,7 @@ class _Planner:
         streamed = self.network.input not in places
         return Plan(self.config, self.ops, streams, places, memory, spill_bytes, streamed)
 
-    def _fit(self, spilled: dict[str, None]) -> tuple[list[Stream], dict[Hashable, Placement]] | None:
+    def _fit(self, spilled: dict[str, None]) -> _Found | None:
         """Streams and places; None with one tensor more in ``spilled``."""
         crowded: list[int] = []
         for share in _SHARES if spilled else _SHARES[:1]:
@@ -105,6 +111,50 @@ class _Planner:
             crowded = sorted(range(len(self.ops)), key=lambda i: -_alive(requests, i))
         self._spill(crowded, spilled)
         return None
+
+    def _settle(self, spilled: dict[str, None]) -> _Found:
+        """The first that fits, with more and more in ``spilled``."""
+        while (found := self._fit(spilled)) is None:
+            pass
+        return found
+
+    def _better(self, spilled: dict[str, None], found: _Found) -> tuple[dict[str, None], _Found] | None:
+        """A tensor more in external memory, where that saves cycles: room for longer strips, STORE behind compute."""
+        cost, least = self._cost(found), [busy(stream) for stream in found[0]]
+        if cost - sum(least) < max(_WORTH * cost, _LEAST):
+            return None
+        lost = [cycles(stream) - compute for stream, compute in zip(found[0], least, strict=True)]
+        worst = max(range(len(self.ops)), key=lost.__getitem__)
+        for name in dict.fromkeys(
+            [*self._resident(worst, spilled), self.network.input, *self.network.outputs]
+        ):
+            if name in spilled or (name == self.network.input and name in self.network.outputs):
+                continue
+            more = {**spilled, name: None}
+            try:
+                other = self._settle(more)
+            except ValueError:
+                continue
+            if self._cost(other) < (1 - _WORTH / 4) * cost:
+                return more, other
+        return None
+
+    def _cost(self, found: _Found) -> float:
+        """Cycles an image, about, back to back: of the operations, of what LOAD and STORE do not hide behind them."""
+        streams, places = found
+        spans = [cycles(stream, len(streams) == 1) for stream in streams]
+        total = sum(spans)
+        for name in {self.network.input, *self.network.outputs} & places.keys():
+            others = [self._begins(key) for key, place in places.items() if _overlap(place, places[name])]
+            hidden = spans[: min(others)]  # of the next image, until the words are written again
+            if name == self.network.input:  # the next one comes when this one is read
+                hidden = spans[self.read[name] + 1 :] if len(others) == 1 else []
+            total += max(0.0, self.words(name) * self.config.word_beats - sum(hidden))
+        return total
+
+    def _begins(self, key: Hashable) -> int:
+        """The operation that first writes what a place is for."""
+        return key.op if isinstance(key, Slot) else self.made[str(key)]
 
     # What is spilled ------------------------------------------------------------------------------
 
@@ -163,7 +213,7 @@ class _Planner:
             if free < 0:
                 return [], i
             if modes.any:
-                stream = best(candidates(op, modes, config, first), int(free * share))
+                stream = best(candidates(op, modes, config, first), int(free * share), len(self.ops) == 1)
                 stream = stream or smallest(op, modes, config)
                 if stream.words > free:
                     return [], i
@@ -257,6 +307,11 @@ def _slots(i: int, stream: Stream, end: int) -> list[Request]:
     if stream.modes.res_ring and not stream.in_place:
         result.append(Request(Slot(i, "ring"), stream.res_words, stream.ring, 3 * i, 3 * i + 2, before))
     return result
+
+
+def _overlap(one: Placement, other: Placement) -> bool:
+    """Words in common; a place has them with itself."""
+    return one.base < other.end and other.base < one.end
 
 
 def _alive(requests: Sequence[Request], index: int) -> int:

@@ -2,7 +2,8 @@
 
     cycles of a phase = max(passes * pixels, port's beats of weights, loads and records, beats stored)
 
-An operation that is cut in two strips or one keeps the next one waiting for its rows, or for its whole map.
+What a phase loads is the input of the next one; the last phase, that of a first one again. An operation that is cut
+in two strips or one keeps the next one waiting for its rows, or for its whole map.
 """
 
 from __future__ import annotations
@@ -14,25 +15,25 @@ from .patches import residual_patch
 from .streams import Stream
 from .tiles import Tiles
 
-__all__ = ["best", "cycles"]
+__all__ = ["best", "busy", "cycles"]
 
 _SLACK = 1.1
 """Cycles of the port for each beat: latencies and turns between its users."""
 
 
-def cycles(stream: Stream) -> float:
-    """An estimate for the whole operation."""
+def cycles(stream: Stream, again: bool = False) -> float:
+    """An estimate for the whole operation. ``again``: what follows is the same operation, on the next image."""
     op, config = stream.op, stream.config
     tiles = Tiles(op, config)
     beats = config.word_beats
     rows = config.param_rows * config.wgt_width + tiles.passes * config.rows * tiles.width
     segment = 1 + rows * config.plane_words / config.planes_per_word
     total = slowest = 0.0
-    for phase in stream.phases:
+    acts = [len(stream.act_blocks(p)) * stream.act(p).pixels * stream.modes.act for p in stream.phases]
+    for phase, loaded in zip(stream.phases, [*acts[1:], acts[0]], strict=True):
         blocks = phase.last - phase.first
         pixels = phase.strip.outputs * op.window_pixels
         compute = blocks * tiles.passes * max(pixels, config.rows, 6)
-        loaded = len(stream.act_blocks(phase)) * stream.act(phase).pixels * stream.modes.act
         if stream.modes.res_ring:
             loaded += blocks * residual_patch(op, phase.strip).pixels * config.cols // config.lanes
         stored = blocks * phase.strip.outputs * config.cols // config.lanes * stream.modes.out_ring
@@ -42,16 +43,28 @@ def cycles(stream: Stream) -> float:
             spent = compute + read
         total += spent
         slowest = max(slowest, loaded * beats)
+    if again and stream.slots == 2 and len(acts) % 2:  # the first slot is in use until the end
+        total += acts[0] * beats
+    made = sum(phase.last - phase.first for phase in stream.phases)
+    if again and stream.modes.out_ring and made % stream.ring == 1:  # the first block's slot was the last one's
+        total += stream.out_words * beats
     strips = len({phase.strip for phase in stream.phases})
     if strips < 3:
         total += slowest * (3 - strips) / 2
     return total
 
 
-def best(ways: Iterable[Sequence[Stream]], free: int) -> Stream | None:
-    """The cheapest way of the first group in which one fits ``free`` words."""
+def busy(stream: Stream) -> int:
+    """Cycles of the array's work alone."""
+    passes = Tiles(stream.op, stream.config).passes
+    pixels = sum(p.strip.outputs * (p.last - p.first) for p in stream.phases) * stream.op.window_pixels
+    return passes * max(pixels, 6)
+
+
+def best(ways: Iterable[Sequence[Stream]], free: int, again: bool = False) -> Stream | None:
+    """The cheapest way of the first group in which one fits ``free`` words; ``again`` as for ``cycles``."""
     for group in ways:
         fitting = [stream for stream in group if stream.words <= free]
         if fitting:
-            return min(fitting, key=cycles)
+            return min(fitting, key=lambda stream: cycles(stream, again))
     return None

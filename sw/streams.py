@@ -173,7 +173,8 @@ def candidates(op: Operation, modes: Modes, config: EngineConfig, first: bool) -
     for depths in (((2, 2), (2, 1)), ((1, 1), (1, 0))):
         for depth in depths:
             yield [
-                _stream(op, modes, config, strips(op, config, first, rows), *depth)
+                _stream(op, modes, config, strips(op, config, growing, rows), *depth)
+                for growing in ((True, False) if first else (False,))
                 for rows in heights
                 if rows <= tallest
             ]
