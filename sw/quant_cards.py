@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from ..quant.evidence import Evidence
 from ..quant.formats import QFormat
-from ..quant.network import Layer, QuantizedNetwork
+from ..quant.network import Layer, QuantizedNetwork, Tensor
 from ..quant.report import LayerReport, QuantizationReport
 from . import page
 from .images import Preprocessing
@@ -63,6 +63,7 @@ def layer_card(
         ("accumulator", _accumulator(row)),
         ("shift", f"{span(row.shift)} bits"),
         *_weight_facts(layer),
+        *_scale_facts(network.tensors[layer.output]),
     ]
     sentences = [f"<b>Output:</b> {text(row.decision)}"] if row.decision else []
     sentences += [f"<b>Weights:</b> {text(row.wgt_decision)}"] if row.wgt_decision else []
@@ -93,6 +94,13 @@ def _weight_facts(layer: Layer) -> list[tuple[str, str]]:
             ("bias", f"{layer.bias.size} of {width} bits, {low_text} to {f'{high:,}'.replace('-', _MINUS)}")
         )
     return [*items, ("MACs", f"{layer.macs:,}")]
+
+
+def _scale_facts(tensor: Tensor) -> list[tuple[str, str]]:
+    if tensor.scale is None:
+        return []
+    low, high = float(tensor.scale.min()), float(tensor.scale.max())
+    return [("equalized: channels times", number(low) if low == high else f"{number(low)} to {number(high)}")]
 
 
 def _accumulator(row: LayerReport) -> str:

@@ -33,11 +33,11 @@ _READ = (
     "is with what rounding their output alone would leave, if that is less.",
     "<b>Saturated</b> counts output codes that a bound of the format cuts off; bounds of the activation function do "
     "not count. <b>Accumulator</b> bits are proved from the weight codes, for any image.",
-    "Histograms count float values on a logarithmic axis. The shaded range is what codes reach, dashed lines show "
-    "the overflow-free one, values outside of the range have the warning colour. Charts of errors show, in dB "
-    "relative to the values, what each fl would leave; the filled point was chosen, the dashed line is "
-    "overflow-free. Errors of weights are those of rounding each weight to the nearest code; corrections may "
-    "choose other codes on purpose.",
+    "Histograms count float values on a logarithmic axis, after equalization where channels were scaled. The "
+    "shaded range is what codes reach, dashed lines show the overflow-free one, values outside of the range have "
+    "the warning colour. Charts of errors show, in dB relative to the values, what each fl would leave; the filled "
+    "point was chosen, the dashed line is overflow-free. Errors of weights are those of rounding each weight to the "
+    "nearest code; corrections may choose other codes on purpose.",
 )
 
 

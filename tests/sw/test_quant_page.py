@@ -112,6 +112,19 @@ def test_the_page_of_a_directory_is_made_again_to_the_byte(tmp_path: Path) -> No
     assert (tmp_path / "q" / "report.html").read_text("utf-8") == page
 
 
+def test_equalized_channels_are_named() -> None:
+    made = result(correct=("equalize",))
+    root = parse(quantization_page(made.network, made.report, PRE))
+    for i, layer in enumerate(made.network.layers):
+        card = root.find(f".//article[@id='layer-{i}']")
+        assert card is not None
+        scale, words = made.network.tensors[layer.output].scale, all_text(card)
+        assert ("equalized: channels times" in words) == (scale is not None)
+        if scale is not None:
+            assert f"{scale.min():.3g}" in words and f"{scale.max():.3g}" in words
+    assert any(tensor.scale is not None for tensor in made.network.tensors.values())
+
+
 def test_words_of_numbers() -> None:
     assert [decibels(v) for v in (33.21, float("inf"), float("-inf"))] == ["33.2 dB", "exact", "lost"]
     assert [fall_text(v) for v in (1.25, -4.0, 0.01, float("inf"))] == [
