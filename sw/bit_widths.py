@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..quant import allocator
 from ..quant.allocator import Budget, allocate, weight_bits
 from ..quant.options import Options
 from ..quant.scores import Score
@@ -127,11 +128,13 @@ def pareto(points: Sequence[Point]) -> list[Point]:
 
 
 class Kept:
-    """JSON documents in a folder, each under the hash of what it was made from."""
+    """JSON documents in a folder, each under the hash of what it was made from, the quantizer's code included."""
 
     def __init__(self, folder: Path, ready: Calibrated, options: Options, judges: Mapping[str, Any]) -> None:
         self._folder = folder
         digest = hashlib.sha256()
+        for source in sorted(Path(allocator.__file__).parent.glob("*.py")):
+            digest.update(source.read_bytes())
         digest.update(ready.model.SerializeToString(deterministic=True))
         for name, images in judges.items():
             digest.update(f"{name} {images.images.shape}".encode())
