@@ -17,7 +17,7 @@ from .page_flow import Column, flow
 from .quant_cards import decibels, fall_text, input_card, layer_card, span, warned
 from .quant_warnings import FALL, SATURATION, falls, is_fall, remarks
 
-__all__ = ["quantization_page", "quantization_sections"]
+__all__ = ["quantization_page", "quantization_sections", "short_name"]
 
 _CALM = (
     f"Nothing stands out: no layer loses more than {FALL:g} dB, none saturates more than {SATURATION:g} % of "
@@ -131,7 +131,7 @@ class _Overview:
         made = {layer.output: i for i, layer in enumerate(self._network.layers)}
         columns = [
             Column(
-                anchor=self.anchors[layer.name], name=_short(layer.name), sqnr_db=row.sqnr_db,
+                anchor=self.anchors[layer.name], name=short_name(layer.name), sqnr_db=row.sqnr_db,
                 sources=tuple(made.get(name, -1) for name in layer.inputs), saturated=row.saturated,
                 acc_bits=row.acc_bits, acc_width=row.acc_width, bad=is_fall(self.drop[layer.name]),
             )
@@ -158,7 +158,9 @@ class _Overview:
         return page.table(head, rows, right=(4, 5, 6, 7))
 
 
-def _short(name: str) -> str:
-    """``block1/conv2`` of ``/block1/conv2/Conv``: exporters add the operator's name."""
+def short_name(name: str) -> str:
+    """``block1/conv2`` of ``/block1/conv2/Conv``: exporters add the operator, whose name begins with a capital."""
     parts = [part for part in name.split("/") if part]
-    return "/".join(parts[:-1] if len(parts) > 1 else parts) or name
+    if len(parts) > 1 and parts[-1][0].isupper():
+        parts.pop()
+    return "/".join(parts) or name

@@ -15,7 +15,7 @@ from systolith.sw import quantized_io
 from systolith.sw.images import Preprocessing
 from systolith.sw.onnx_reader import read
 from systolith.sw.quant_cards import decibels, fall_text, span
-from systolith.sw.quant_page import quantization_page
+from systolith.sw.quant_page import quantization_page, short_name
 from systolith.sw.random_model import ModelBuilder
 
 PRE = Preprocessing(255.0, (0.1, 0.2), (0.5, 0.6))
@@ -123,6 +123,19 @@ def test_equalized_channels_are_named() -> None:
         if scale is not None:
             assert f"{scale.min():.3g}" in words and f"{scale.max():.3g}" in words
     assert any(tensor.scale is not None for tensor in made.network.tensors.values())
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("/block1/conv2/Conv", "block1/conv2"),
+        ("fire2/expand1x1", "fire2/expand1x1"),
+        ("Conv", "Conv"),
+        ("/", "/"),
+    ],
+)
+def test_short_names(name: str, words: str) -> None:
+    assert short_name(name) == words
 
 
 def test_words_of_numbers() -> None:
