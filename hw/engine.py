@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from .completion import Completion
@@ -110,9 +110,13 @@ class Engine(Component):
     def _streams(self, m: Module) -> None:
         """Program to the queues' router, weights to the array."""
         control = self.control
-        for reader, name in ((self.program, "program"), (self.stream, "weight")):
+        # Weights are asked for when the first COMPUTE's record comes: the first LOAD's burst is ahead of theirs.
+        asked = Signal()
+        first = self.fetch.compute.valid & ~asked
+        m.d.sync += asked.eq((asked | first) & ~control.start)
+        for reader, name, start in ((self.program, "program", control.start), (self.stream, "weight", first)):
             m.d.comb += [
-                reader.start.eq(control.start),
+                reader.start.eq(start),
                 reader.base.eq(getattr(control, f"{name}_addr")),
                 reader.beats.eq(getattr(control, f"{name}_beats")),
                 reader.repeats.eq(control.images),

@@ -52,20 +52,24 @@ class _Machine:
         self.name = program.name
         self.done: dict[str, list[int]] = {unit: [] for unit in UNITS}
         self.queues = {unit: Queue(given, unit, images, self.done) for unit in UNITS}
-        self.fetched, self.loaded, weights = Reader(64), Reader(512), Reader(512)
-        for reader, name in ((self.fetched, "program"), (weights, "weight")):
-            beat = given.registers[f"{name}_addr"] // program.config.port_bytes
-            for image in range(images):
-                reader.command(0 if image else 2, beat, given.registers[f"{name}_beats"])
-        self.stream = WeightStream(given, weights, images)
+        self.fetched, self.loaded, self.weights = Reader(64), Reader(512), Reader(512)
+        self.images, self.given = images, given
+        self._stream(self.fetched, "program", 0)
+        self.stream = WeightStream(given, self.weights, images)
         queues, done = self.queues, self.done
         self.compute = Compute(given, queues["compute"], self.stream.pusher, images, done["compute"])
         self.load = Load(given, self.loaded, queues["load"], self.compute, images, done["load"])
         self.store = Store(given, queues["store"], self.compute, images, mem_latency, done["store"])
         self.fetch = Fetch(given, self.fetched, queues, images)
-        self.port = Port((self.fetched, self.loaded, weights), mem_latency)
+        self.port = Port((self.fetched, self.loaded, self.weights), mem_latency)
         self._parts: tuple[_Part, ...] = (self.fetch, *queues.values(), self.load, self.store)
         self._seen: tuple[int, ...] = ()
+
+    def _stream(self, reader: Reader, name: str, start: int) -> None:
+        """A ``hw.stream_reader`` that starts at a cycle: a command for each image."""
+        beat = self.given.registers[f"{name}_addr"] // self.given.config.port_bytes
+        for image in range(self.images):
+            reader.command(0 if image else start + 2, beat, self.given.registers[f"{name}_beats"])
 
     def settle(self) -> bool:
         """All that can be known without a decision; whether there is something left to decide."""
@@ -80,6 +84,8 @@ class _Machine:
             self._seen = seen
             while sum(part.run() for part in self._parts):
                 pass
+            if (records := self.queues["compute"].puts) and not self.weights.accepted:
+                self._stream(self.weights, "weight", records[0])
 
     def decide(self) -> None:
         """What is first by the clock."""

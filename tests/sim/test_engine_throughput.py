@@ -47,6 +47,15 @@ def test_no_gaps(latency: int) -> None:
         assert counters["stall_bank"] == 0 and counters["stall_pass"] <= 4, counters
 
 
+def test_the_image_goes_ahead_of_the_weights() -> None:
+    """The first code is there after latencies, the first LOAD and the first COMPUTE; 576 beats of weights wait."""
+    network = convolution(1, CONFIG, 8, 8, 8, 64, (3, 3), pads=(1, 1, 1, 1))
+    ((e, outcome),) = measure([network], CONFIG, mem_latency=30)
+    assert outcome.trace is not None and len(e.program.weights) > 512 * CONFIG.port_bytes
+    first = computes(e.program)[0]
+    assert outcome.trace.cycle[0] < 64 + (first["passes"] - 1) * first["pixels"] + 2 * 30 + 64 + 200
+
+
 @pytest.mark.parametrize("config", [SMALL, CONFIG], ids=["4x4", "8x8"])
 def test_short_passes(config: EngineConfig) -> None:
     """A pass takes max(pixels, rows, 6) cycles, an instruction no more than its rows of parameters besides."""
