@@ -10,8 +10,9 @@ needs: so that the next image, or the next operation's first rows, are loaded me
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -24,7 +25,7 @@ _SHUFFLES = 12
 
 @dataclass(frozen=True)
 class Placement:
-    """Words base .. base + blocks * block_step - 1. ``wished``: it lives as long as wished."""
+    """Words base .. base + blocks * block_step - 1. ``wished``: free as early as wished."""
 
     base: int
     block_step: int
@@ -48,6 +49,8 @@ class Request:
     last: int
     early: int | None = None
     late: int | None = None
+    high: bool | None = None
+    """Near the end of the scratchpad (True) or its start, where slots are placed from both ends; None: no slot."""
 
     @property
     def words(self) -> int:
@@ -61,6 +64,8 @@ class Request:
         return replace(self, first=first, last=self.last if self.late is None else self.late)
 
 
+Span = tuple[int, int]
+
 Conflicts = Mapping[Hashable, Mapping[Hashable, int]]
 """conflicts[one][other]: how bad each word is that both have in the same bank."""
 
@@ -73,14 +78,15 @@ def tensor_blocks(channels: int, config: EngineConfig) -> int:
 
 def place(
     requests: Sequence[Request], conflicts: Conflicts, config: EngineConfig
-) -> dict[Hashable, Placement] | None:
-    """Every request's place, all wishes met if that is possible; None if there is no room."""
-    return _search(requests, conflicts, config, True) or _search(requests, conflicts, config, False)
+) -> dict[Hashable, Placement] | Request:
+    """Every request's place, all wishes met if that is possible. Without room for all: one that found none."""
+    found = _search(requests, conflicts, config, True)
+    return _search(requests, conflicts, config, False) if isinstance(found, Request) else found
 
 
 def _search(
     requests: Sequence[Request], conflicts: Conflicts, config: EngineConfig, strict: bool
-) -> dict[Hashable, Placement] | None:
+) -> dict[Hashable, Placement] | Request:
     """The cheapest of the placements that greedy choices in a few orders give."""
     orders = [
         sorted(requests, key=lambda r: (-r.words, r.first)),
@@ -90,13 +96,19 @@ def _search(
     ]
     shuffle = np.random.default_rng(0)
     orders += [_shuffled(requests, shuffle) for _ in range(_SHUFFLES)]
+    ways: list[tuple[Sequence[Request], _Choose]] = list(product(orders, (_cheapest, _lowest)))
+    in_time = sorted(requests, key=lambda r: (r.wish.first, -r.words))
+    ways.append((sorted(in_time, key=lambda r: r.high is not None), _from_both_ends))
+    ways.append((in_time, _from_both_ends))
     best: tuple[int, dict[Hashable, Placement]] | None = None
-    for order in orders:
-        for compact in (False, True):
-            found = _greedy(order, conflicts, config, compact, strict)
-            if found is not None and (best is None or found[0] < best[0]):
-                best = found
-    return None if best is None else best[1]
+    failed = requests[0]
+    for order, choose in ways:
+        found = _greedy(order, conflicts, config, choose, strict)
+        if isinstance(found, Request):
+            failed = found
+        elif best is None or found[0] < best[0]:
+            best = found
+    return failed if best is None else best[1]
 
 
 def _shuffled(requests: Sequence[Request], shuffle: np.random.Generator) -> list[Request]:
@@ -107,60 +119,102 @@ def _shuffled(requests: Sequence[Request], shuffle: np.random.Generator) -> list
 
 
 class _Placed:
-    """What is placed already, as arrays."""
+    """What is placed already, as arrays: when it is needed, how long it lives as wished, its words."""
 
-    def __init__(self, count: int) -> None:
-        self._spans = np.zeros((4, count), np.int64)  # first, last, base, end
-        self._count = 0
+    def __init__(self, order: Sequence[Request]) -> None:
+        self._order = order
+        self._needs = np.array([(r.first, r.last) for r in order]).T
+        self._lives = np.array([(r.wish.first, r.wish.last) for r in order]).T
+        self._words = np.zeros((2, len(order)), np.int64)
+        self.count = 0
 
-    def add(self, request: Request, base: int) -> None:
-        self._spans[:, self._count] = request.first, request.last, base, base + request.words
-        self._count += 1
+    def busy(self, first: int, last: int, wishes: bool) -> list[tuple[int, int]]:
+        """Words of what lives in these moments, as wished or as needed."""
+        births, deaths = (self._lives if wishes else self._needs)[:, : self.count]
+        meets = (births <= last) & (deaths >= first)
+        return list(map(tuple, self._words[:, : self.count][:, meets].T.tolist()))
 
-    def busy(self, request: Request) -> list[tuple[int, int]]:
-        """Words of what lives at the same time."""
-        first, last, base, end = self._spans[:, : self._count]
-        meets = (first <= request.last) & (last >= request.first)
-        return list(zip(base[meets].tolist(), end[meets].tolist(), strict=True))
+    def add(self, base: int, first: int, last: int) -> None:
+        """Place the next request, living through these moments. Wishes of others that are in its way are given up."""
+        n, request = self.count, self._order[self.count]
+        self._words[:, n] = base, base + request.words
+        self._lives[:, n] = first, last
+        meets = (self._words[0, :n] < base + request.words) & (self._words[1, :n] > base)
+        meets &= (self._lives[0, :n] <= last) & (self._lives[1, :n] >= first)
+        for other in np.flatnonzero(meets):
+            side = 0 if self._needs[0, other] > last else 1
+            self._lives[side, other] = self._needs[side, other]
+        self.count += 1
+
+    def result(self) -> tuple[int, dict[Hashable, Placement]]:
+        """Every request's place, and the price of the wishes that are not met."""
+        price, places = 0, {}
+        for n, request in enumerate(self._order):
+            early = bool(self._lives[0, n] <= request.wish.first)
+            late = bool(self._lives[1, n] >= request.wish.last)
+            price += request.words * (64 * (not early) + 4 * (not late))
+            base = int(self._words[0, n])
+            places[request.key] = Placement(base, request.block_step, request.blocks, early)
+        return price, places
+
+
+_Choose = Callable[[Request, list[int]], int]
+"""Which of several free starts, from their costs; the starts ascend."""
+
+
+def _cheapest(request: Request, costs: list[int]) -> int:
+    return int(np.argmin(costs))
+
+
+def _lowest(request: Request, costs: list[int]) -> int:
+    return 0
+
+
+def _from_both_ends(request: Request, costs: list[int]) -> int:
+    return len(costs) - 1 if request.high else 0
 
 
 def _greedy(
-    order: Sequence[Request], conflicts: Conflicts, config: EngineConfig, compact: bool, strict: bool
-) -> tuple[int, dict[Hashable, Placement]] | None:
-    """Each request at its cheapest free start, or the lowest: next to a neighbour, or at a bank."""
-    placed, result = _Placed(len(order)), dict[Hashable, Placement]()
+    order: Sequence[Request], conflicts: Conflicts, config: EngineConfig, choose: _Choose, strict: bool
+) -> tuple[int, dict[Hashable, Placement]] | Request:
+    """Each request at one of its free starts: next to a neighbour, or at a bank."""
+    placed, spans = _Placed(order), dict[Hashable, Span]()
     total = 0
     for request in order:
-        taken, wished = request.wish, True
-        free = _free(taken, placed.busy(taken), config)
-        if not free and not strict:
-            taken, wished = request, False
-            free = _free(taken, placed.busy(taken), config)
-            total += 64 * request.words
-        if not free:
-            return None
+        wish = request.wish
+        tries = [(wish.first, wish.last, True)]
+        if not strict:
+            tries += [(wish.first, request.last, True), (request.first, request.last, True)]
+            tries += [(request.first, request.last, False)]
+        for first, last, wishes in tries:
+            if free := _free(request.words, placed.busy(first, last, wishes), config):
+                break
+        else:
+            return request
         rivals = [
-            (result[other].base, result[other].end, weight)
+            (*spans[other], weight)
             for other, weight in conflicts.get(request.key, {}).items()
-            if other in result
+            if other in spans
         ]
         costs = [_cost(start, start + request.words, rivals, config.bank_depth) for start in free]
-        cheapest = 0 if compact else int(np.argmin(costs))
-        total += costs[cheapest]
-        placed.add(taken, free[cheapest])
-        result[request.key] = Placement(free[cheapest], request.block_step, request.blocks, wished)
-    return total, result
+        chosen = choose(request, costs)
+        total += costs[chosen]
+        placed.add(free[chosen], first, last)
+        spans[request.key] = free[chosen], free[chosen] + request.words
+    price, places = placed.result()
+    return total + price, places
 
 
-def _free(request: Request, busy: Sequence[tuple[int, int]], config: EngineConfig) -> list[int]:
+def _free(words: int, busy: Sequence[Span], config: EngineConfig) -> list[int]:
+    """Starts of so many words between what is busy, at the ends of gaps and of banks, ascending."""
     starts = {bank * config.bank_depth for bank in range(config.banks)}
-    starts |= {end for _, end in busy} | {base - request.words for base, _ in busy}
-    starts |= {bank * config.bank_depth - request.words for bank in range(1, config.banks + 1)}
+    starts |= {end for _, end in busy} | {base - words for base, _ in busy}
+    starts |= {bank * config.bank_depth - words for bank in range(1, config.banks + 1)}
     return [
         start
         for start in sorted(starts)
-        if 0 <= start <= config.words - request.words
-        and all(end <= start or start + request.words <= base for base, end in busy)
+        if 0 <= start <= config.words - words
+        and all(end <= start or start + words <= base for base, end in busy)
     ]
 
 

@@ -1,14 +1,13 @@
 """What stays in the scratchpad, what goes to external memory, and how each operation is cut for it.
 
 All tensors are resident if they fit. Else, as long as some operation has no room, the tensor that takes the most
-words there is spilled, one that the operation does not touch first; its makers and readers are streamed.
-
-Moments: 3i in operation i's first phase, 3i + 1 in those between, 3i + 2 in its last one.
+words there is spilled, one that the operation does not touch first; then whatever more makes the estimate of
+``stream_cost`` smaller. The makers and readers of spilled tensors are streamed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 
 from ..hw.config import EngineConfig
@@ -18,29 +17,24 @@ from .homes import Home, homes
 from .operations import Operation
 from .overlap import overlapped
 from .program import OutputInfo
-from .stream_cost import best, busy, cycles
-from .streams import Modes, Phase, Stream, candidates, smallest
+from .slots import Slot, conflicts, requests
+from .stream_cost import busy, cycles
+from .streams import Modes, Phase, Stream, smallest, ways
+from .strips import strips
 from .tiles import Tiles
 
-__all__ = ["Plan", "Slot", "plan"]
-
-
-_WORTH, _LEAST = 0.01, 4096
-"""Share of all cycles, and cycles: less lost is not worth the way through external memory."""
-
-_Found = tuple[list[Stream], dict[Hashable, Placement]]
+__all__ = ["Plan", "plan"]
 
 _SHARES = (1.0, 0.85, 0.7, 0.5, 0.3, 0.0)
 """Of the free words, for the strips of streamed operations: what is smaller is easier to place."""
 
+_GAIN = 0.002
+"""A tensor is spilled for less cycles only if that saves this part of all."""
 
-@dataclass(frozen=True)
-class Slot:
-    """The key of what operation ``op`` streams through: act or residual slot ``number``, out or residual ring."""
+_WORTH, _LEAST = 0.01, 4096
+"""Share of all cycles, and cycles: if less is lost between images, nothing is changed."""
 
-    op: int
-    kind: str
-    number: int = 0
+_Found = tuple[list[Stream], dict[Hashable, Placement]]
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,15 @@ def plan(
     network: QuantizedNetwork, ops: Sequence[Operation], outputs: Sequence[OutputInfo], config: EngineConfig
 ) -> Plan:
     """How the operations run. Raises ``ValueError`` naming the layer that has no room, the bytes, and the cure."""
-    return _Planner(network, ops, config).plan(outputs)
+    planner = _Planner(network, ops, config)
+    spilled: set[str] = set()
+    found = planner.settle(spilled)
+    while (other := planner.better(spilled, found)) is not None:
+        spilled, found = other
+    streams, places = found
+    kept = [name for name in planner.made if name in spilled and name != network.input]
+    memory, spill_bytes = homes(kept, planner.tensors, outputs, config)
+    return Plan(config, ops, streams, places, memory, spill_bytes, network.input not in places)
 
 
 class _Planner:
@@ -77,50 +79,28 @@ class _Planner:
                     self.read[tensor.name] = i
         for name in network.outputs:  # one operation more, so that its STORE hides behind that
             self.read[name] = min(self.read[name] + 1, len(ops) - 1)
+        self.words = {
+            name: self.tensors[name].shape[0]
+            * self.tensors[name].shape[1]
+            * tensor_blocks(self.tensors[name].shape[2], config)
+            for name in self.made
+        }
+        self.loads = next(
+            i for i, op in enumerate(ops) if network.input in (op.act.name, op.residual and op.residual.name)
+        )
+        """the first operation that reads the network's input"""
+        self._known: dict[tuple[int, Modes, int], Stream | None] = {}
+        self._least: dict[tuple[int, Modes], Stream] = {}
 
-    def words(self, name: str) -> int:
-        """Of a resident tensor."""
-        height, width, channels = self.tensors[name].shape
-        return height * width * tensor_blocks(channels, self.config)
-
-    def plan(self, outputs: Sequence[OutputInfo]) -> Plan:
-        """Spill until all fits, with strips as large as there is room for, or smaller ones that are easier to place."""
-        spilled: dict[str, None] = {}
-        found = self._settle(spilled)
-        while (other := self._better(spilled, found)) is not None:
-            spilled, found = other
-        streams, places = found
-        spilled.pop(self.network.input, None)
-        kept = [name for name in self.made if name in spilled]
-        memory, spill_bytes = homes(kept, self.tensors, outputs, self.config)
-        streamed = self.network.input not in places
-        return Plan(self.config, self.ops, streams, places, memory, spill_bytes, streamed)
-
-    def _fit(self, spilled: dict[str, None]) -> _Found | None:
-        """Streams and places; None with one tensor more in ``spilled``."""
-        crowded: list[int] = []
-        for share in _SHARES if spilled else _SHARES[:1]:
-            streams, short = self._streams(spilled, share)
-            if short is not None:
-                crowded = crowded or [short]
-                break
-            requests = self._requests(streams, spilled)
-            places = place(requests, self._conflicts(streams), self.config)
-            if places is not None:
-                return streams, places
-            crowded = sorted(range(len(self.ops)), key=lambda i: -_alive(requests, i))
-        self._spill(crowded, spilled)
-        return None
-
-    def _settle(self, spilled: dict[str, None]) -> _Found:
+    def settle(self, spilled: set[str]) -> _Found:
         """The first that fits, with more and more in ``spilled``."""
         while (found := self._fit(spilled)) is None:
             pass
         return found
 
-    def _better(self, spilled: dict[str, None], found: _Found) -> tuple[dict[str, None], _Found] | None:
+    def better(self, spilled: set[str], found: _Found) -> tuple[set[str], _Found] | None:
         """A tensor more in external memory, where that saves cycles: room for longer strips, STORE behind compute."""
-        cost, least = self._cost(found), [busy(stream) for stream in found[0]]
+        cost, least = self._total(found), [busy(stream) for stream in found[0]]
         if cost - sum(least) < max(_WORTH * cost, _LEAST):
             return None
         lost = [cycles(stream) - compute for stream, compute in zip(found[0], least, strict=True)]
@@ -128,56 +108,119 @@ class _Planner:
         for name in dict.fromkeys(
             [*self._resident(worst, spilled), self.network.input, *self.network.outputs]
         ):
-            if name in spilled or (name == self.network.input and name in self.network.outputs):
+            if name in spilled or not self._spillable(name):
                 continue
-            more = {**spilled, name: None}
+            more = {*spilled, name}
             try:
-                other = self._settle(more)
+                other = self.settle(more)
             except ValueError:
                 continue
-            if self._cost(other) < (1 - _WORTH / 4) * cost:
+            if self._total(other) < (1 - _WORTH / 4) * cost:
                 return more, other
         return None
 
-    def _cost(self, found: _Found) -> float:
+    def _total(self, found: _Found) -> float:
         """Cycles an image, about, back to back: of the operations, of what LOAD and STORE do not hide behind them."""
         streams, places = found
-        spans = [cycles(stream, len(streams) == 1) for stream in streams]
+        spans = [self._cycles(stream) for stream in streams]
         total = sum(spans)
         for name in {self.network.input, *self.network.outputs} & places.keys():
             others = [self._begins(key) for key, place in places.items() if _overlap(place, places[name])]
             hidden = spans[: min(others)]  # of the next image, until the words are written again
             if name == self.network.input:  # the next one comes when this one is read
                 hidden = spans[self.read[name] + 1 :] if len(others) == 1 else []
-            total += max(0.0, self.words(name) * self.config.word_beats - sum(hidden))
+            total += max(0.0, self.words[str(name)] * self.config.word_beats - sum(hidden))
         return total
 
     def _begins(self, key: Hashable) -> int:
         """The operation that first writes what a place is for."""
         return key.op if isinstance(key, Slot) else self.made[str(key)]
 
+    def _fit(self, spilled: set[str]) -> _Found | None:
+        """Streams and places; None with one tensor more in ``spilled``."""
+        short = self._crowded(spilled)
+        if short is not None:
+            self._spill(short, spilled)
+            return None
+        if spilled:
+            self._improve(spilled)
+        shares = [0] * len(self.ops)
+        while True:
+            streams = self._streams(spilled, shares)
+            resident = {n: (made, self.read[n]) for n, made in self.made.items() if n not in spilled}
+            wanted = requests(self.network, self.tensors, resident, streams, self.config)
+            places = place(wanted, conflicts(self.network, streams), self.config)
+            if not isinstance(places, Request):
+                return streams, places
+            shrunk = self._shrink(places, streams, shares)
+            if shrunk is None:
+                break
+            shares = shrunk
+        self._spill(places.first // 3, spilled)
+        return None
+
+    def _shrink(self, failed: Request, streams: Sequence[Stream], shares: Sequence[int]) -> list[int] | None:
+        """Less words for an operation's strips where a request found no room: the largest there."""
+        lives = range(failed.first // 3, failed.last // 3 + 1)
+        large = [i for i in lives if streams[i].modes.any and shares[i] + 1 < len(_SHARES)]
+        if not large:
+            return None
+        chosen = max(large, key=lambda i: streams[i].words)
+        return [share + (i == chosen) for i, share in enumerate(shares)]
+
     # What is spilled ------------------------------------------------------------------------------
 
-    def _resident(self, index: int, spilled: dict[str, None]) -> list[str]:
+    def _resident(self, index: int, spilled: Collection[str]) -> list[str]:
         """Tensors in the scratchpad while an operation runs."""
         return [n for n, made in self.made.items() if n not in spilled and made <= index <= self.read[n]]
 
-    def _spill(self, crowded: Sequence[int], spilled: dict[str, None]) -> None:
-        """One tensor more, at the first operation of ``crowded`` that has one. Raises ``ValueError`` if none has."""
-        fixed = self.network.input if self.network.input in self.network.outputs else None
-        for index in crowded:
+    def _spillable(self, name: str) -> bool:
+        return name != self.network.input or name not in self.network.outputs
+
+    def _spill(self, short: int, spilled: set[str]) -> None:
+        """One tensor more, at operation ``short`` or the nearest that has one. Raises ``ValueError`` if none has."""
+        for index in sorted(range(len(self.ops)), key=lambda i: abs(i - short)):
             op = self.ops[index]
             touched = {t.name for t in (op.act, op.residual, op.output) if t is not None}
-            names = [name for name in self._resident(index, spilled) if name != fixed]
+            names = [name for name in self._resident(index, spilled) if self._spillable(name)]
             if names:
-                spilled[max(names, key=lambda name: self.words(name) * (1 if name in touched else 2))] = None
+                spilled.add(max(names, key=lambda name: self.words[name] * (1 if name in touched else 2)))
                 return
-        raise ValueError(self._refusal(crowded[0], spilled))
+        raise ValueError(self._refusal(short, spilled))
 
-    def _refusal(self, index: int, spilled: dict[str, None]) -> str:
+    def _improve(self, spilled: set[str]) -> None:
+        """Spill what more makes the operations faster, the best of all tensors first."""
+        costs = [self._cost(i, spilled) for i in range(len(self.ops))]
+        while True:
+            gains: list[tuple[float, str]] = []
+            for name, made in self.made.items():
+                if name not in spilled and self._spillable(name):
+                    lives = range(made, self.read[name] + 1)
+                    more = sum(self._cost(i, spilled | {name}) for i in lives)
+                    gains.append((sum(costs[i] for i in lives) - more, name))
+            if not gains or max(gains)[0] <= _GAIN * sum(costs):
+                return
+            spilled.add(max(gains)[1])
+            costs = [self._cost(i, spilled) for i in range(len(self.ops))]
+
+    def _cost(self, index: int, spilled: Collection[str]) -> float:
+        """Cycles of an operation, an estimate; endless if it has no room."""
         op, config = self.ops[index], self.config
-        resident = sum(self.words(name) for name in self._resident(index, spilled))
-        least, size = smallest(op, self._modes(op, spilled), config).words + resident, config.word_bytes
+        modes = self._modes(op, spilled)
+        if not modes.any:
+            phases = tuple(Phase(strip, 0, Tiles(op, config).blocks) for strip in strips(op, config))
+            return cycles(Stream(op, modes, phases, config))
+        stream = self._best(index, modes, self._free(index, spilled))
+        return float("inf") if stream is None else self._cycles(stream)
+
+    def _cycles(self, stream: Stream) -> float:
+        """Cycles of an operation that others follow, or itself."""
+        return cycles(stream, len(self.ops) == 1)
+
+    def _refusal(self, index: int, spilled: Collection[str]) -> str:
+        op, config = self.ops[index], self.config
+        resident = sum(self.words[name] for name in self._resident(index, spilled))
+        least, size = self._smallest(index, self._modes(op, spilled)).words + resident, config.word_bytes
         if least <= config.words:
             problem = "finds no place for its strips beside those of its neighbours"
         else:
@@ -189,7 +232,7 @@ class _Planner:
 
     # How operations are cut -----------------------------------------------------------------------
 
-    def _modes(self, op: Operation, spilled: dict[str, None]) -> Modes:
+    def _modes(self, op: Operation, spilled: Collection[str]) -> Modes:
         image = self.network.input
         residual = None if op.residual is None else op.residual.name
         return Modes(
@@ -201,122 +244,49 @@ class _Planner:
             act_folded=op.act.shape != self.network.tensors[op.act.name].shape,
         )
 
-    def _streams(self, spilled: dict[str, None], share: float) -> tuple[list[Stream], int | None]:
-        """Every operation's stream in a share of the free words, or the first operation that has no room for one."""
-        config, loading = self.config, True
+    def _free(self, index: int, spilled: Collection[str]) -> int:
+        """Words beside the resident tensors."""
+        return self.config.words - sum(self.words[name] for name in self._resident(index, spilled))
+
+    def _best(self, index: int, modes: Modes, free: int) -> Stream | None:
+        """The fastest stream that fits ``free`` words."""
+        key = index, modes, free
+        if key not in self._known:
+            found = ways(self.ops[index], modes, self.config, index == self.loads, free) if free > 0 else []
+            self._known[key] = min(found, key=self._cycles, default=None)
+        return self._known[key]
+
+    def _smallest(self, index: int, modes: Modes) -> Stream:
+        """The stream that takes the fewest words."""
+        if (index, modes) not in self._least:
+            self._least[index, modes] = smallest(self.ops[index], modes, self.config)
+        return self._least[index, modes]
+
+    def _crowded(self, spilled: Collection[str]) -> int | None:
+        """The first operation that has no room."""
+        for i, op in enumerate(self.ops):
+            modes, free = self._modes(op, spilled), self._free(i, spilled)
+            if free < 0 or (modes.any and self._smallest(i, modes).words > free):
+                return i
+        return None
+
+    def _streams(self, spilled: Collection[str], shares: Sequence[int]) -> list[Stream]:
+        """Every operation's stream, each in one of ``_SHARES`` of the free words."""
         streamed: dict[int, Stream] = {}
         for i, op in enumerate(self.ops):
             modes = self._modes(op, spilled)
-            first = loading and self.network.input in (op.act.name, op.residual and op.residual.name)
-            loading = loading and not first
-            free = config.words - sum(self.words(name) for name in self._resident(i, spilled))
-            if free < 0:
-                return [], i
             if modes.any:
-                stream = best(candidates(op, modes, config, first), int(free * share), len(self.ops) == 1)
-                stream = stream or smallest(op, modes, config)
-                if stream.words > free:
-                    return [], i
-                streamed[i] = stream
+                stream = self._best(i, modes, int(self._free(i, spilled) * _SHARES[shares[i]]))
+                streamed[i] = stream or self._smallest(i, modes)
         cuts = {i: [phase.strip for phase in stream.phases] for i, stream in streamed.items()}
-        result, strips = [], overlapped(self.ops, config, self.network.input, cuts)
-        for i, (op, cut) in enumerate(zip(self.ops, strips, strict=True)):
-            blocks = Tiles(op, config).blocks
-            phases = tuple(Phase(strip, 0, blocks) for strip in cut)
-            result.append(streamed.get(i) or Stream(op, self._modes(op, {}), phases, config))
-        return result, None
-
-    # What is placed -------------------------------------------------------------------------------
-
-    def _requests(self, streams: Sequence[Stream], spilled: dict[str, None]) -> list[Request]:
-        end = 3 * len(self.ops) - 1
         result = []
-        for name, made in self.made.items():
-            if name in spilled:
-                continue
-            height, width, channels = self.tensors[name].shape
-            wishes = (-1, end) if name == self.network.input else (None, None)
-            blocks = tensor_blocks(channels, self.config)
-            last = 3 * self.read[name] + 2
-            result.append(Request(name, height * width, blocks, 3 * made, last, *wishes))
-        for i, stream in enumerate(streams):
-            result += _slots(i, stream, end)
+        for i, cut in enumerate(overlapped(self.ops, self.config, self.network.input, cuts)):
+            op = self.ops[i]
+            phases = tuple(Phase(strip, 0, Tiles(op, self.config).blocks) for strip in cut)
+            result.append(streamed.get(i) or Stream(op, self._modes(op, ()), phases, self.config))
         return result
-
-    def _conflicts(self, streams: Sequence[Stream]) -> dict[Hashable, dict[Hashable, int]]:
-        """How bad each word is that two requests have in the same bank.
-
-        Operands of one COMPUTE cost a cycle a word, always. STORE waits while its bank is read. The rest only
-        delays LOAD, or keeps room for better choices.
-        """
-        weights: dict[Hashable, dict[Hashable, int]] = {}
-
-        def add(ones: list[Hashable], others: list[Hashable], weight: int) -> None:
-            for one in ones:
-                for other in others:
-                    if one != other:
-                        for a, b in ((one, other), (other, one)):
-                            weights.setdefault(a, {})[b] = weights.setdefault(a, {}).get(b, 0) + weight
-
-        image: list[Hashable] = [self.network.input]
-        for i, (op, stream) in enumerate(zip(self.ops, streams, strict=True)):
-            act, residual, out = self._operands(i, stream)
-            if op.residual is not None:
-                add(act, residual, 64)
-            for ones in (act, residual):
-                if ones != out:
-                    add(ones, out, 16 if stream.modes.out_ring else 1)
-            if op.output.name in self.network.outputs:
-                add(act, out, 7)
-            add(image, out, 2)
-        add(image, [self.ops[-1].output.name], 7)
-        return weights
-
-    def _operands(self, i: int, stream: Stream) -> tuple[list[Hashable], list[Hashable], list[Hashable]]:
-        """Keys of input, residual and output."""
-        op, modes = stream.op, stream.modes
-        act: list[Hashable] = [Slot(i, "act", n) for n in (0, 1)] if modes.act else [op.act.name]
-        out: list[Hashable] = [Slot(i, "out")] if modes.out_ring else [op.output.name]
-        if op.residual is None:
-            return act, [], out
-        if modes.res_slots:
-            return act, [Slot(i, "res", n) for n in (0, 1)], out
-        if modes.res_ring:
-            return act, out if stream.in_place else [Slot(i, "ring")], out
-        return act, [op.residual.name], out
-
-
-def _slots(i: int, stream: Stream, end: int) -> list[Request]:
-    """What a stream needs, when; it wishes for its first input during the operation before."""
-    result = []
-    count = len(stream.phases)
-    before = 3 * i - 1
-    for kind, words, used in (
-        ("act", stream.act_words, stream.modes.act),
-        ("res", stream.res_words, stream.modes.res_slots),
-    ):
-        for number in range(min(stream.slots, count) if used else 0):
-            final = 3 * i + 2 if (count - 1) % stream.slots == number else 3 * i + (1 if count > 2 else 0)
-            early = None if number else before
-            result.append(Request(Slot(i, kind, number), words, 1, 3 * i, final, early))
-    later = 3 * i + 3 if 3 * i + 2 < end else None
-    if stream.modes.out_ring:
-        early = before if stream.in_place else None
-        words = max(stream.out_words, stream.res_words if stream.in_place else 0)
-        result.append(Request(Slot(i, "out"), words, stream.ring, 3 * i, 3 * i + 2, early, later))
-    if stream.modes.res_ring and not stream.in_place:
-        result.append(Request(Slot(i, "ring"), stream.res_words, stream.ring, 3 * i, 3 * i + 2, before))
-    return result
 
 
 def _overlap(one: Placement, other: Placement) -> bool:
     """Words in common; a place has them with itself."""
     return one.base < other.end and other.base < one.end
-
-
-def _alive(requests: Sequence[Request], index: int) -> int:
-    """Words needed at the worst of an operation's moments."""
-    return max(
-        sum(r.words for r in requests if r.first <= moment <= r.last)
-        for moment in range(3 * index, 3 * index + 3)
-    )

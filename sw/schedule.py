@@ -26,7 +26,8 @@ from .lowering import Lowering, Operands
 from .operations import Operation
 from .patches import Patch, View, output_patch, residual_patch, whole
 from .program import OutputInfo
-from .residency import Plan, Slot
+from .residency import Plan
+from .slots import Slot
 from .step import Step
 from .streams import Phase, Stream, block_words
 from .transfers import fetch_words, load_image, store_words

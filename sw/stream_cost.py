@@ -8,14 +8,12 @@ in two strips or one keeps the next one waiting for its rows, or for its whole m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from ..hw.isa import record_words
 from .patches import residual_patch
 from .streams import Stream
 from .tiles import Tiles
 
-__all__ = ["best", "busy", "cycles"]
+__all__ = ["busy", "cycles"]
 
 _SLACK = 1.1
 """Cycles of the port for each beat: latencies and turns between its users."""
@@ -46,7 +44,9 @@ def cycles(stream: Stream, again: bool = False) -> float:
     if again and stream.slots == 2 and len(acts) % 2:  # the first slot is in use until the end
         total += acts[0] * beats
     made = sum(phase.last - phase.first for phase in stream.phases)
-    if again and stream.modes.out_ring and made % stream.ring == 1:  # the first block's slot was the last one's
+    if (
+        again and stream.modes.out_ring and made % stream.ring == 1
+    ):  # the first block's slot was the last one's
         total += stream.out_words * beats
     strips = len({phase.strip for phase in stream.phases})
     if strips < 3:
@@ -59,12 +59,3 @@ def busy(stream: Stream) -> int:
     passes = Tiles(stream.op, stream.config).passes
     pixels = sum(p.strip.outputs * (p.last - p.first) for p in stream.phases) * stream.op.window_pixels
     return passes * max(pixels, 6)
-
-
-def best(ways: Iterable[Sequence[Stream]], free: int, again: bool = False) -> Stream | None:
-    """The cheapest way of the first group in which one fits ``free`` words; ``again`` as for ``cycles``."""
-    for group in ways:
-        fitting = [stream for stream in group if stream.words <= free]
-        if fitting:
-            return min(fitting, key=lambda stream: cycles(stream, again))
-    return None

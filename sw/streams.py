@@ -10,6 +10,7 @@ output, the residual, or both, the output written over the residual.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,8 +22,7 @@ from .patches import Patch, act_patch, output_patch, residual_patch
 from .strips import Strip, pieces, strips
 from .tiles import Tiles
 
-__all__ = ["Modes", "Phase", "Stream", "block_words", "candidates", "guard",
-           "smallest"]  # fmt: skip
+__all__ = ["Modes", "Phase", "Stream", "block_words", "guard", "smallest", "ways"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -160,27 +160,53 @@ def _stream(op: Operation, modes: Modes, config: EngineConfig, cut: Iterator[Str
     return Stream(op, modes, tuple(_phases(op, modes, list(cut), config)), config, *depth)
 
 
-def candidates(op: Operation, modes: Modes, config: EngineConfig, first: bool) -> Iterator[list[Stream]]:
-    """Ways to stream an operation, those to prefer first; of the members of a list the best may be taken.
+def ways(op: Operation, modes: Modes, config: EngineConfig, first: bool, free: int) -> list[Stream]:
+    """Ways to stream an operation through ``free`` words, of which the best may be taken; none if there is no room.
 
-    ``first``: it is the first to read the network's input.
+    Whole rows are preferred to pieces, two slots to one, a longer ring to a shorter one. ``first``: it is the first
+    to read the network's input.
     """
     height, width, _ = op.output.shape
     longest = config.acc_depth // op.window_pixels
-    tallest = longest // width
     heights = sorted({-(-height // n) for n in range(1, height + 1)}, reverse=True)
-    least = 2 if tallest else -(-width // longest)
     for depths in (((2, 2), (2, 1)), ((1, 1), (1, 0))):
         for depth in depths:
-            yield [
+            made = [
                 _stream(op, modes, config, strips(op, config, growing, rows), *depth)
                 for growing in ((True, False) if first else (False,))
                 for rows in heights
-                if rows <= tallest
+                if rows <= longest // width
             ]
-        for count in range(least, width + 1):
-            for depth in depths:
-                yield [_stream(op, modes, config, pieces(op, count), *depth)]
+            if fitting := [stream for stream in made if stream.words <= free]:
+                return fitting
+        for depth in depths:
+            if cut := _fewest_pieces(op, modes, config, free, depth):
+                return [cut]
+    return []
+
+
+def _fewest_pieces(
+    op: Operation, modes: Modes, config: EngineConfig, free: int, depth: tuple[int, int]
+) -> Stream | None:
+    """Rows in as few pieces as fit."""
+    width = op.output.shape[1]
+
+    def fits(count: int) -> bool:
+        return _stream(op, modes, config, _some(op, count), *depth).words <= free
+
+    least = -(-width // (config.acc_depth // op.window_pixels))
+    for count in range(bisect_left(range(width + 1), True, least, key=fits), width + 1):
+        stream = _stream(op, modes, config, pieces(op, count), *depth)
+        if stream.words <= free:
+            return stream
+    return None
+
+
+def _some(op: Operation, count: int) -> Iterator[Strip]:
+    """Strips of the rows that tell how large the others' patches are."""
+    height = op.output.shape[0]
+    some = {0, 1, height // 2, height - 2, height - 1}
+    return pieces(op, count, sorted(y for y in some if 0 <= y < height))
 
 
 def smallest(op: Operation, modes: Modes, config: EngineConfig) -> Stream:
@@ -188,5 +214,8 @@ def smallest(op: Operation, modes: Modes, config: EngineConfig) -> Stream:
     width = op.output.shape[1]
     least = max(1, -(-width // (config.acc_depth // op.window_pixels)))
     counts = {least, width} | {width // n for n in (2, 4, 8) if width // n >= least}
-    ways = [_stream(op, modes, config, pieces(op, count), 1, 0) for count in sorted(counts)]
-    return min(ways, key=lambda way: way.words)
+
+    def words(count: int) -> int:
+        return _stream(op, modes, config, _some(op, count), 1, 0).words
+
+    return _stream(op, modes, config, pieces(op, min(sorted(counts), key=words)), 1, 0)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ..hw.config import EngineConfig
@@ -53,9 +53,9 @@ def strips(
         yield Strip(top + left * i // parts, top + left * (i + 1) // parts, 0, width)
 
 
-def pieces(op: Operation, count: int) -> Iterator[Strip]:
-    """Each row of an operation's output in ``count`` strips."""
+def pieces(op: Operation, count: int, rows: Iterable[int] | None = None) -> Iterator[Strip]:
+    """Each row of an operation's output, or some of them, in ``count`` strips."""
     height, width, _ = op.output.shape
-    for y in range(height):
+    for y in range(height) if rows is None else rows:
         for i in range(count):
             yield Strip(y, y + 1, width * i // count, width * (i + 1) // count)

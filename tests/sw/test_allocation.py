@@ -84,18 +84,19 @@ def test_input_is_alone_if_it_can_be(size: int, alone: bool) -> None:
 
 def test_wishes_are_met_where_there_is_room() -> None:
     config = EngineConfig(rows=8, cols=8, scratchpad=8 * 64)
-    long, short = Request("long", 40, 1, 0, 1, -1, 9), Request("short", 24, 1, 2, 3)
+    long, short = Request("long", 40, 1, 2, 3, -1, 9), Request("short", 24, 1, 0, 1)
     places = place([long, short], {}, config)
-    assert places is not None and places["long"].wished
+    assert isinstance(places, dict) and places["long"].wished
     assert places["long"].end <= places["short"].base or places["short"].end <= places["long"].base
     places = place([long, replace(short, block_step=30)], {}, config)
-    assert places is not None and not places["long"].wished and places["short"].wished
-    assert place([long, replace(short, block_step=65)], {}, config) is None
-    assert place([long, replace(short, first=1, block_step=30)], {}, config) is None
+    assert isinstance(places, dict) and not places["long"].wished and places["short"].wished
+    large = replace(short, block_step=65)
+    assert place([long, large], {}, config) == large
+    assert isinstance(place([long, replace(short, last=2, block_step=30)], {}, config), Request)
 
 
 def test_conflicts_choose_the_bank() -> None:
     config = EngineConfig(rows=8, cols=8, scratchpad=8 * 64)
     both = [Request("one", 16, 1, 0, 3), Request("other", 8, 1, 0, 3)]
     places = place(both, {"one": {"other": 1}, "other": {"one": 1}}, config)
-    assert places is not None and places["one"].base // 16 != places["other"].base // 16
+    assert isinstance(places, dict) and places["one"].base // 16 != places["other"].base // 16
