@@ -8,8 +8,14 @@ next tile takes rows cycles to come. Channels that do not fill the last tile are
 the kernel lie in the rows at once (``sw/folding.py``): only in the layer that reads the image, whose pixels have
 few channels, so that all of them fit a word; t = 1 elsewhere.
 
-What no bound holds: the way of the first pixels and weights in and of the last out, bandwidth, pools, additions and
-anything else that takes the array's time. So an engine cannot reach it on one image, and nothing passes it.
+Weights come through the port once an image, at most ``_BUFFER`` words and three tiles ahead of their use:
+
+    end[i] = max(end[i-1] + cycles[i], end[j-1] + beats of the weights of layers j..i - what is ahead, for all j <= i)
+
+is the second bound. It is the first one where the port is wide enough, and lower for large arrays over small maps.
+
+What neither holds: the way of the first pixels and weights in and of the last out, activations, pools, additions and
+anything else that takes the array's time. So an engine cannot reach them on one image, and nothing passes them.
 """
 
 from __future__ import annotations
@@ -20,19 +26,24 @@ from dataclasses import dataclass
 from ...hw.config import EngineConfig
 from ...hw.isa import FOLD_CHANNELS
 from ...quant.network import Layer, QuantizedNetwork
+from ..weights import tile_width
 
-__all__ = ["LayerBound", "bounds", "total_cycles", "utilization_bound"]
+__all__ = ["LayerBound", "bounds", "port_cycles", "total_cycles"]
+
+_BUFFER = 512
+"""Port words of the weights' FIFO, as in ``hw.engine``."""
 
 
 @dataclass(frozen=True)
 class LayerBound:
-    """One Conv or Gemm: its passes, the pixels of each, and the cycles that takes at least."""
+    """One Conv or Gemm: its passes, the pixels of each, the cycles that takes at least, the beats of its weights."""
 
     name: str
     macs: int
     passes: int
     pixels: int
     cycles: int
+    beats: int
 
 
 def bounds(network: QuantizedNetwork, config: EngineConfig) -> list[LayerBound]:
@@ -41,15 +52,21 @@ def bounds(network: QuantizedNetwork, config: EngineConfig) -> list[LayerBound]:
 
 
 def total_cycles(layers: Sequence[LayerBound]) -> int:
-    """Cycles of a whole network, at least."""
+    """Cycles of a whole network, at least, by the array's shape."""
     return sum(layer.cycles for layer in layers)
 
 
-def utilization_bound(network: QuantizedNetwork, config: EngineConfig) -> float:
-    """The utilization that no cycle lost would give, 0..1."""
-    layers = bounds(network, config)
-    macs = sum(layer.macs for layer in layers)
-    return macs / (config.rows * config.cols * total_cycles(layers))
+def port_cycles(layers: Sequence[LayerBound], config: EngineConfig) -> int:
+    """Cycles of a whole network, at least, by the array's shape and the weights' way through the port."""
+    ahead = _BUFFER + 3 * -(-config.rows * config.cols * config.wgt_width // config.port_width)
+    ends = [0]
+    for i, layer in enumerate(layers):
+        end, beats = ends[-1] + layer.cycles, 0
+        for j in range(i, -1, -1):
+            beats += layers[j].beats
+            end = max(end, ends[j] + beats - (ahead if j else 0))
+        ends.append(end)
+    return ends[-1]
 
 
 def _layer(layer: Layer, network: QuantizedNetwork, config: EngineConfig) -> LayerBound:
@@ -65,4 +82,5 @@ def _layer(layer: Layer, network: QuantizedNetwork, config: EngineConfig) -> Lay
     passes = -(-outs // config.cols) * height * across
     rows, columns, _ = network.tensors[layer.output].shape
     pixels = rows * columns
-    return LayerBound(layer.name, layer.macs, passes, pixels, passes * max(pixels, config.rows))
+    beats = -(-layer.wgt.size * tile_width(layer.wgt) // config.port_width)
+    return LayerBound(layer.name, layer.macs, passes, pixels, passes * max(pixels, config.rows), beats)

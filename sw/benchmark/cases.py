@@ -20,7 +20,8 @@ class Target:
     """A figure to reach.
 
     ``one image``, ``back to back``, ``steady state``: percent of the multipliers' peak, at least. ``cycles`` of
-    one image, at most. ``bound``: points of utilization of one image below ``bound.utilization_bound``, at most.
+    one image, at most. ``bound``: points of utilization of one image below what the array's shape and the weights' way
+    through the port allow (``bound.port_cycles``), at most.
     """
 
     what: What

@@ -28,7 +28,7 @@ from ..cycle_model.machine import simulate
 from ..images import Images
 from ..program import Program
 from ..quantized_io import QuantizedModel
-from .bound import bounds, total_cycles
+from .bound import bounds, port_cycles, total_cycles
 from .cases import Case
 from .results import Measurement, from_json, to_json
 from .sources import Source, find
@@ -60,14 +60,15 @@ def measure(
     row = Measurement(
         case=case.name, network_hash=source.hash, commit=commit, engine=case.config.describe(),
         pes=case.config.rows * case.config.cols, mem_latency=case.mem_latency, images=case.images, macs=0,
-        bound_cycles=0,
+        bound_cycles=0, port_cycles=0,
     )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="systolith-") as name:
         model = _quantized(source, Path(name), progress)
     network = model.network
+    least = bounds(network, case.config)
     row = replace(
-        row, macs=sum(layer.macs for layer in network.layers),
-        bound_cycles=total_cycles(bounds(network, case.config)),
+        row, macs=sum(layer.macs for layer in network.layers), bound_cycles=total_cycles(least),
+        port_cycles=port_cycles(least, case.config),
     )  # fmt: skip
     try:
         program = compile_network(network, case.config)

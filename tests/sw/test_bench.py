@@ -12,7 +12,7 @@ from systolith.sw.benchmark.speed import Speed
 
 ROW = Measurement(
     case="demo", network_hash="abc", commit="1234", engine="e", pes=64, mem_latency=30, images=2, macs=6400,
-    bound_cycles=100, cycles=110, cycles_total=205,
+    bound_cycles=100, port_cycles=100, cycles=110, cycles_total=205,
 )  # fmt: skip
 SPEED = Speed(engine="e", size=8, cycles=1_000_000, seconds=4.0, commit="1234")
 

@@ -17,7 +17,8 @@ CASES = (
 )
 ROW = Measurement(
     case="fast", network_hash="abc", commit="1234", engine="4x4 array", pes=16, mem_latency=30, images=2, macs=16_000,
-    bound_cycles=1010, cycles=1050, cycles_total=2070, compared=5000, counters={"cycles": 2070, "pixels": 2020},
+    bound_cycles=1010, port_cycles=1010, cycles=1050, cycles_total=2070, compared=5000,
+    counters={"cycles": 2070, "pixels": 2020},
 )  # fmt: skip
 ROWS = [
     ROW,
@@ -49,6 +50,11 @@ def test_results() -> None:
     assert cells(text, "layer")[0][2:5] == ["1,050", "1,020", "95.24 % / 98.04 %"]
     assert cells(text, "modelled (model)")[0][2:5] == ["1,050", "-", "95.24 %"]
     assert cells(text, "large")[0][2:6] == ["-", "-", "- / -", "-"]
+
+
+def test_the_ports_bound_where_it_is_less() -> None:
+    limited = page([replace(ROW, port_cycles=1025)], CASES)
+    assert cells(limited, "fast")[0][5] == "99.01 %, port 97.56 %"
 
 
 def test_model_against_rtl() -> None:

@@ -9,7 +9,7 @@ from systolith.sw.benchmark.speed import Speed
 
 ROW = Measurement(
     case="case", network_hash="abc", commit="1234", engine="4x4 array", pes=16, mem_latency=30, images=3, macs=1600,
-    bound_cycles=105, cycles=130, cycles_total=330, compared=10, counters={"cycles": 330},
+    bound_cycles=105, port_cycles=105, cycles=130, cycles_total=330, compared=10, counters={"cycles": 330},
 )  # fmt: skip
 
 
