@@ -5,27 +5,36 @@
 as long as the activation functions in between are ReLU or nothing: f(s x) = s f(x) for s > 0 (Nagel et al.,
 ICCV 2019, section 4.1); first(k) is the first input channel of output channel k's group. Channels that meet in
 an addition, pass through a pool, a concat or a shortcut that only copies them share one factor; channels of the
-network's input, its outputs and of bounded activations have factor 1.
+network's input and of its outputs have factor 1.
+
+Bounds move along, hi' = s * hi: channels that reach them share one factor s. Where it is known which do not
+(``clipped``: on calibration images), the others of a ReLU6 are as free as behind a ReLU.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .arithmetic import FloatArray, IntArray
 from .protocol import Network, RealLayer
 from .real_layer import Rewritten, changed
 
-__all__ = ["channel_groups", "input_channels", "rescale"]
+__all__ = ["FIXED", "Clipped", "bound_factor", "channel_groups", "input_channels", "rescale"]
 
 FIXED = -1
+Clipped = Mapping[str, npt.NDArray[np.bool_]]
 
 
-def channel_groups(network: Network) -> dict[str, IntArray]:
-    """For each tensor the group [C] of each channel: channels of one group share a factor; -1: fixed at 1."""
+def channel_groups(network: Network, clipped: Clipped | None = None) -> dict[str, IntArray]:
+    """For each tensor the group [C] of each channel: channels of one group share a factor; -1: fixed at 1.
+
+    ``clipped``: by tensor, which channels [C] reach the upper bound of their layer; None: all of them may.
+    """
     first: dict[str, int] = {}
     total = 0
     for name, (_, _, channels) in network.shapes.items():
@@ -51,9 +60,10 @@ def channel_groups(network: Network) -> dict[str, IntArray]:
         for c in range(network.shapes[name][2]):
             join(first[name] + c, total)
     for layer in network.layers:
-        if layer.lo not in (0.0, -math.inf) or layer.hi != math.inf:
-            for c in range(network.shapes[layer.output][2]):
-                join(first[layer.output] + c, total)
+        if _bounded(layer):
+            reach = np.flatnonzero(_reaching(layer, network.shapes[layer.output][2], clipped))
+            for c in reach[1:]:
+                join(first[layer.output] + int(reach[0]), first[layer.output] + int(c))
         start = 0
         for other in layer.inputs if layer.kind != "conv" else layer.inputs[1:]:
             join_all(other, layer.output, start)
@@ -86,10 +96,31 @@ def input_channels(layer: RealLayer) -> IntArray:
     return np.asarray(group[:, None] * inside + np.arange(inside))
 
 
-def rescale(network: Network, factors: Mapping[str, FloatArray]) -> Rewritten:
+def _bounded(layer: RealLayer) -> bool:
+    """Does the activation function have bounds that a factor moves?"""
+    return layer.lo not in (0.0, -math.inf) or layer.hi != math.inf
+
+
+def _reaching(layer: RealLayer, channels: int, clipped: Clipped | None) -> npt.NDArray[np.bool_]:
+    """The channels [C] whose factor is that of the bounds."""
+    if clipped is None or layer.lo not in (0.0, -math.inf):
+        return np.ones(channels, bool)
+    return clipped[layer.output]
+
+
+def bound_factor(layer: RealLayer, factor: FloatArray, clipped: Clipped | None) -> float:
+    """What the bounds of a layer are multiplied by, where its output's channels are by ``factor`` [C].
+
+    That of the channels that reach them; where none does, the largest, so that no other channel does then.
+    """
+    reach = _reaching(layer, len(factor), clipped)
+    return float(factor[reach].max() if reach.any() else factor.max())
+
+
+def rescale(network: Network, factors: Mapping[str, FloatArray], clipped: Clipped | None = None) -> Rewritten:
     """The network with tensor ``name`` times ``factors[name]`` [C]; the same outputs in exact arithmetic.
 
-    Factors must respect ``channel_groups``; tensors that are not named keep factor 1.
+    Factors must respect ``channel_groups``, given the same ``clipped``; tensors not named keep factor 1.
     """
 
     def of(name: str) -> FloatArray:
@@ -97,17 +128,17 @@ def rescale(network: Network, factors: Mapping[str, FloatArray]) -> Rewritten:
 
     layers: list[RealLayer] = []
     for layer in network.layers:
-        if layer.kind != "conv" or layer.weight is None:
-            layers.append(layer)
-            continue
         before, after = of(layer.inputs[0]), of(layer.output)
-        ratio = after[:, None] / before[input_channels(layer)]
-        weight = np.asarray(layer.weight, np.float64) * ratio[:, :, None, None]
-        bias = None if layer.bias is None else np.asarray(layer.bias, np.float64) * after
-        known = {
-            name: np.asarray(values, np.float64) * after
-            for name, values in (("pre_mean", layer.pre_mean), ("pre_std", layer.pre_std))
-            if values is not None
-        }
-        layers.append(changed(layer, weight=weight, bias=bias, **known))
+        changes: dict[str, Any] = {}
+        if _bounded(layer):
+            factor = bound_factor(layer, after, clipped)
+            changes |= {"lo": layer.lo * factor, "hi": layer.hi * factor}
+        for key in ("bias", "pre_mean", "pre_std"):
+            values = getattr(layer, key)
+            if values is not None:
+                changes[key] = np.asarray(values, np.float64) * after
+        if layer.kind == "conv" and layer.weight is not None:
+            ratio = after[:, None] / before[input_channels(layer)]
+            changes["weight"] = np.asarray(layer.weight, np.float64) * ratio[:, :, None, None]
+        layers.append(changed(layer, **changes) if changes else layer)
     return Rewritten(network, layers)

@@ -15,12 +15,14 @@ import numpy as np
 from .absorption import absorb
 from .analytic_bias import expected_inputs
 from .arithmetic import FloatArray, IntArray
-from .balance import balance, observe
+from .balance import balance, clipped
 from .channel_bits import allocate
 from .data_phase import DataPhase, run_data_phase
 from .equalization import rescale
 from .formats import QFormat
 from .layers import TooFine
+from .noise import gains, measured
+from .observation import observe
 from .options import Options
 from .output_search import Formats, search_by_output
 from .protocol import Network
@@ -57,6 +59,11 @@ class Pipeline:
     def network(self) -> Network:
         """The trained network, equalized where that was asked for, before its weights are rounded."""
         return self._network
+
+    @property
+    def channel_bits(self) -> Mapping[str, IntArray]:
+        """By layer, the bits [K] of its channels' weights, where the method gives them their own."""
+        return self._bits
 
     def run(self) -> DataPhase:
         """All steps; raises ValueError where no formats fit."""
@@ -133,9 +140,12 @@ class Pipeline:
         count = max(1, len(self._images) // _OBSERVED)
         seen = observe(network, self._images[::count][:_OBSERVED], self._batch)
         widths = {"act_width": self._options.act_width, "wgt_width": self._options.wgt_width}
-        factors = balance(network, seen, octaves=octaves, **widths)
+        gain = measured(network, seen, gains(network, seen), self._images[::count][:4])
+        factors = balance(
+            network, seen, gain=gain, octaves=octaves, per_channel=self._options.per_channel, **widths
+        )
         self._scales = {name: factor for name, factor in factors.items() if np.any(factor != 1.0)}
-        return rescale(network, factors)
+        return rescale(network, factors, clipped(network, seen))
 
     def _wgt_width(self, name: str) -> int:
         if name in self._bits:

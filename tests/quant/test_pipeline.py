@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from systolith.quant.arithmetic import quantize_real
-from systolith.quant.balance import balance, observe
+from systolith.quant.balance import balance, clipped
 from systolith.quant.equalization import FIXED, channel_groups, rescale
 from systolith.quant.metrics import sqnr_db
+from systolith.quant.observation import observe
 from systolith.quant.options import CORRECTIONS
 from systolith.quant.overflow import prove
 from systolith.quant.quantizer import Options, Quantization, quantize
@@ -50,7 +51,7 @@ def test_groups_follow_copies_residuals_and_pools() -> None:
     for name in ("s", "b", "p"):
         assert np.array_equal(groups[name], groups["a"])
     assert len(set(groups["a"].tolist())) == 6
-    assert np.all(channel_groups(network(hi=6.0))["p"] == FIXED)
+    assert len(set(channel_groups(network(hi=6.0))["p"].tolist())) == 1
 
 
 @pytest.mark.parametrize("octaves", [False, True])
@@ -128,9 +129,52 @@ def test_rounding_helps_groups(per_channel: bool) -> None:
 
 
 def test_nothing_to_equalize() -> None:
-    graph = network(hi=6.0)
-    assert balance(graph, observe(graph, images(2))) == {}
+    graph = Graph(**{**vars(network()), "outputs": ("a", "y"), "layers": network().layers})
+    first = Graph(name="n", input="x", outputs=("a",), shapes=graph.shapes, layers=graph.layers[:1])
+    first = Graph(**{**vars(first), "shapes": {name: graph.shapes[name] for name in "xa"}})
+    assert balance(first, observe(first, images(2))) == {}
     assert rescale(graph, {}).layers[0].weight == pytest.approx(graph.layers[0].weight)
+
+
+@pytest.mark.parametrize("octaves", [False, True])
+def test_bounds_move_with_the_channels_that_reach_them(octaves: bool) -> None:
+    """ReLU6: exact on the images that were seen, though channels that stay below have factors of their own."""
+    base = network().layers
+    layers = (RealLayer(**{**vars(base[0]), "hi": 20.0}), *base[2:])
+    layers = (
+        layers[0],
+        RealLayer(**{**vars(layers[1]), "inputs": ("a",), "lo": -1.0, "hi": 300.0}),
+        *layers[2:],
+    )
+    shapes = {name: shape for name, shape in network().shapes.items() if name != "s"}
+    graph, real = Graph(name="n", input="x", outputs=("y",), shapes=shapes, layers=layers), images()
+    seen = observe(graph, real)
+    reach = clipped(graph, seen)
+    assert 0 < reach["a"].sum() < 6
+    factors = balance(graph, seen, octaves=octaves)
+    assert np.ptp(factors["a"][reach["a"]]) == 0.0 and np.ptp(factors["a"]) > 0.0
+    assert np.ptp(factors["b"]) == 0.0  # -1..300 is no ReLU of any height: one factor for all
+    even = rescale(graph, factors, reach)
+    assert even.layers[0].hi == pytest.approx(20.0 * factors["a"][reach["a"]][0])
+    assert (even.layers[1].lo, even.layers[1].hi) == pytest.approx(
+        (-factors["b"][0], 300.0 * factors["b"][0])
+    )
+    assert np.all(seen.high["a"] * factors["a"] <= even.layers[0].hi * 1.001, where=~reach["a"])
+    live = {"x": real.astype(np.float64)}
+    for layer in even.layers:
+        live[layer.output] = even.forward(layer, [live[name] for name in layer.inputs])
+    expected = float_reference.run(graph, real.astype(np.float64), "all")
+    for name in expected:
+        assert live[name] == pytest.approx(expected[name] * factors[name], rel=1e-9, abs=1e-9)
+
+
+def test_bounds_that_nobody_reaches_stay_above_all_channels() -> None:
+    layers = (RealLayer(**{**vars(network().layers[0]), "hi": 1e6}), *network().layers[1:])
+    graph, real = Graph(**{**vars(network()), "layers": layers}), images()
+    seen = observe(graph, real)
+    factors = balance(graph, seen)
+    even = rescale(graph, factors, clipped(graph, seen))
+    assert np.ptp(factors["a"]) > 0.0 and even.layers[0].hi == pytest.approx(1e6 * factors["a"].max())
 
 
 @pytest.mark.parametrize("correct", [(), ("equalize",), ("shift", "round")])
