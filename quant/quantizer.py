@@ -10,7 +10,7 @@ two layers at a time (beyond a gigabyte they go to temporary files).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .arithmetic import FloatArray
 from .blas_threads import one_blas_thread
@@ -70,6 +70,7 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
     with one_blas_thread():
         pipeline = Pipeline(network, images, chosen)
         result = pipeline.run()
+    bits = pipeline.channel_bits
     needed = prove(result.network, chosen.acc_width)
     report = QuantizationReport(
         network=network.name,
@@ -82,7 +83,13 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
         images=int(images.shape[0]),
         input_format=str(result.network.tensors[network.input].format),
         input_sqnr_db=result.input_sqnr_db,
-        layers=tuple(row.report(needed[row.name], chosen.acc_width) for row in result.rows),
+        layers=tuple(
+            replace(
+                row.report(needed[row.name], chosen.acc_width),
+                wgt_mean_bits=float(bits[row.name].mean()) if row.name in bits else None,
+            )
+            for row in result.rows
+        ),
         input_saturated=result.input_saturated,
         input_decision=decision(
             result.network.tensors[network.input].format.fl, result.input_saturated, result.input_seen

@@ -40,6 +40,8 @@ class LayerReport:
     """why the output has its fl, in words (``decisions``)."""
     wgt_decision: str = ""
     """the same of the weights."""
+    wgt_mean_bits: float | None = None
+    """bits of a weight code, the mean over the channels, where these have bits of their own (``channel_bits``)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,8 @@ class QuantizationReport:
         head = ("layer", "kind", "act", "wgt", "out", "shift", "acc bits", "sat %", "SQNR dB")
         rows = [head]
         for row in self.layers:
-            wgt = "-" if row.wgt_fl is None else f"{row.wgt_width}b fl {_span(row.wgt_fl)}"
+            mean = "" if row.wgt_mean_bits is None else f" ({row.wgt_mean_bits:.1f})"
+            wgt = "-" if row.wgt_fl is None else f"{row.wgt_width}b{mean} fl {_span(row.wgt_fl)}"
             out = f"{row.out_width}{'s' if row.out_signed else 'u'} fl {row.out_fl}"
             bits = f"{row.acc_bits}/{row.acc_width}"
             sqnr = _decibels(row.sqnr_db)

@@ -73,6 +73,11 @@ def test_codes_keep_to_the_bits_of_their_channel(correct: tuple[str, ...]) -> No
     made, bits = found.network.layers[0], allocate(weight, 4)
     prove(found.network)
     assert made.wgt is not None and made.wgt_fl is not None and made.wgt_width == bits.max() > 4
+    row = found.report.layers[0]
+    assert (
+        row.wgt_mean_bits == bits.mean()
+        and f"{made.wgt_width}b ({bits.mean():.1f}) fl" in found.report.to_text()
+    )
     codes = made.wgt.reshape(8, -1)
     low, high = limits(bits)
     assert np.all(codes >= low[:, None]) and np.all(codes <= high[:, None])

@@ -123,6 +123,43 @@ def test_one_calibration_image() -> None:
     assert quantize(one_layer(), images(1)).report.images == 1
 
 
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_edge_cases_of_every_method(method: str) -> None:
+    """One image, zeros, a constant, one outlier, fl negative and beyond the width: codes follow the float network."""
+    graph, real = one_layer(), images(2)
+    outlier = images(8)
+    outlier[0, 0, 0, 0] = 1000.0
+    options = Options(method=method, per_channel=METHODS[method].channel_bits)
+    for inputs in (real[:1], real * 0, np.ones_like(real), outlier, real * 2.0**20, real * 2.0**-20):
+        found = quantize(graph, inputs.astype(np.float32), options)
+        prove(found.network)
+        assert all(row.sqnr_db > 10.0 for row in found.report.layers if inputs is not outlier)
+    zeros = quantize(one_layer(weight=np.zeros((3, 2, 1, 1)), bias=None), real, options).network
+    assert zeros.layers[0].wgt is not None and not zeros.layers[0].wgt.any()
+    constant = quantize(one_layer(weight=np.full((3, 2, 1, 1), 0.5), bias=None), real, options)
+    assert constant.report.layers[0].sqnr_db > 25.0
+
+
+@pytest.mark.parametrize(
+    "correct", [(), ("equalize", "round"), ("shift", "bias"), ("absorb", "bias-analytic")]
+)
+@pytest.mark.parametrize("method", ["qiu-l2", "output-kl"])
+def test_a_layer_that_nobody_reads(method: str, correct: tuple[str, ...]) -> None:
+    graph = one_layer()
+    spare = RealLayer(name="d", kind="conv", inputs=("y",), output="z", weight=np.ones((2, 3, 1, 1)))
+    both = Graph(
+        name="n",
+        input="x",
+        outputs=("y",),
+        shapes={**graph.shapes, "z": (4, 4, 2)},
+        layers=(*graph.layers, spare),
+    )
+    options = Options(method=method, correct=correct)
+    alone, found = (quantize(net, images(), options).network for net in (graph, both))
+    assert [layer.name for layer in found.layers] == ["c", "d"]
+    assert found.tensors["y"].format == alone.tensors["y"].format
+
+
 def test_fl_negative_and_larger_than_the_width() -> None:
     large = quantize(one_layer(weight=np.full((3, 2, 1, 1), 900.0)), images() * 1e4).network
     assert large.tensors["x"].format.fl < 0 and large.tensors["y"].format.fl < 0
