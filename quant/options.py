@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from .formats import QFormat
 from .search import DEFAULT_METHOD, method_named
 
-__all__ = ["CORRECTIONS", "DEFAULT_CORRECT", "Options"]
+__all__ = ["CORRECTIONS", "DATA_FREE_CORRECT", "DEFAULT_CORRECT", "Options"]
 
 CORRECTIONS = {
     "equalize": "move per-channel factors between layers, so that codes and scales fit their ranges",
@@ -22,6 +22,10 @@ CORRECTIONS = {
 
 DEFAULT_CORRECT = ("equalize", "round")
 """What the command line and the API apply unless told otherwise."""
+
+DATA_FREE_CORRECT = ("round",)
+"""The same where no images are given: the largest values of single channels, which equalization rests on, are the
+part of a network that synthetic images do not show."""
 
 _WIDTHS = (2, 3, 4, 5, 6, 7, 8, 16)
 

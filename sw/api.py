@@ -24,7 +24,7 @@ import numpy as np
 
 from ..hw.config import EngineConfig
 from ..quant.allocator import Budget
-from ..quant.options import CORRECTIONS, DEFAULT_CORRECT, Options
+from ..quant.options import CORRECTIONS, DATA_FREE_CORRECT, DEFAULT_CORRECT, Options
 from ..quant.search import DEFAULT_METHOD, METHODS
 from . import compiler, disassembler, onnx_reader, quantized_io
 from . import evaluate as evaluation
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from .demo.run import DemoResult
 
 __all__ = [
-    "CORRECTIONS", "DEFAULT_CORRECT", "DEFAULT_METHOD", "METHODS", "RAW_PIXELS", "Bits", "Budget",
+    "CORRECTIONS", "DATA_FREE_CORRECT", "DEFAULT_CORRECT", "DEFAULT_METHOD", "METHODS", "RAW_PIXELS", "Bits", "Budget",
     "Check", "Comparison", "Compilation", "DemoFiles",
     "Divergence", "EngineConfig",
     "Evaluation", "Images", "LayerResult", "Model", "Picture", "Preprocessing", "Program", "Progress", "Quantized",
@@ -113,7 +113,7 @@ def quantize(
     wgt_width: int = 8,
     acc_width: int = 32,
     method: str = DEFAULT_METHOD,
-    correct: Sequence[str] = DEFAULT_CORRECT,
+    correct: Sequence[str] | None = None,
     per_channel: bool = False,
     wgt_bits: Mapping[str, int] | Budget | None = None,
     act_bits: Mapping[str, int] | None = None,
@@ -129,12 +129,15 @@ def quantize(
     preprocessing : real = (images / scale - mean) / std; stored in the directory, later commands reuse it.
     act_width, wgt_width, acc_width : bits; 2..8 or 16 for the first two.
     method : one of ``METHODS``.
-    correct : some of ``CORRECTIONS``; none of them changes the hardware.
+    correct : some of ``CORRECTIONS``; none of them changes the hardware. None: ``DEFAULT_CORRECT``, or
+        ``DATA_FREE_CORRECT`` without images.
     wgt_bits : bits of the weights of single layers, by name, instead of ``wgt_width``; or a ``Budget`` that
         the layers share by their sensitivity, none wider than ``wgt_width``.
     act_bits : bits of single activations, by tensor, instead of ``act_width``.
     per_channel : one fractional length of the weights an output channel instead of one a layer.
     """
+    if correct is None:
+        correct = DATA_FREE_CORRECT if calibration is None else DEFAULT_CORRECT
     budget = wgt_bits if isinstance(wgt_bits, Budget) else None
     options = Options(
         act_width=act_width, wgt_width=wgt_width, acc_width=acc_width, method=method, per_channel=per_channel,

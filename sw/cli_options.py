@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import Any, NoReturn
 
 from ..hw.config import EngineConfig
-from ..quant.options import CORRECTIONS, DEFAULT_CORRECT
+from ..quant.options import CORRECTIONS, DATA_FREE_CORRECT, DEFAULT_CORRECT
 from ..quant.search import DEFAULT_METHOD, METHODS
 from .cli_bits import BUDGET, add_bits, add_static
 from .cli_texts import IMAGES, TEXTS
@@ -158,9 +158,10 @@ def _quantizing_options(command: ArgumentParser, widths: bool = True, data_free:
                                  help=f"bits of {what} (default: {value})")  # fmt: skip
     command.add_argument("--method", default=DEFAULT_METHOD, metavar="NAME",
                          help=f"how fractional lengths are chosen, see below (default: {DEFAULT_METHOD})")  # fmt: skip
-    command.add_argument("--correct", type=corrections, default=DEFAULT_CORRECT, metavar="A,B",
+    free = f", with --data-free {','.join(DATA_FREE_CORRECT)}" if data_free else ""
+    command.add_argument("--correct", type=corrections, default=None if data_free else DEFAULT_CORRECT, metavar="A,B",
                          help="corrections that leave the hardware unchanged, see below, or none "
-                         f"(default: {','.join(DEFAULT_CORRECT)})")  # fmt: skip
+                         f"(default: {','.join(DEFAULT_CORRECT)}{free})")  # fmt: skip
     command.add_argument("--per-channel", action="store_true",
                          help="one fractional length of the weights for each output channel")  # fmt: skip
     _preprocessing_options(command)

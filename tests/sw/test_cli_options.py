@@ -289,7 +289,7 @@ def test_images_or_none(run: Run, tiny: Any, tmp_path: Path) -> None:
     both = run(*words, "--data-free", "--calib", tiny.images)
     assert both.status == 2 and "not allowed with argument --data-free" in both.err
     first = run(*words, "--data-free", "--calib-count", 12, "--json").json
-    assert first["data_free"] is True and first["images"] == 12
+    assert first["data_free"] is True and first["images"] == 12 and first["correct"] == ["round"]
     written = {file.name: file.read_bytes() for file in (tmp_path / "q").iterdir() if file.is_file()}
     ran = run(*words, "--data-free", "--calib-count", 12)
     assert "no images: 12 synthetic ones" in ran.out
