@@ -16,15 +16,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 
 from ...hw.config import EngineConfig
 from ...sim import build, iss
 from ...sim.verilator import content_key
-from .. import api, api_verify, quantized_io
+from .. import api, api_verify, onnx_reader, quantized_io
 from ..api_files import write_whole
 from ..compiler import compile_network
 from ..container import to_bytes
 from ..cycle_model.machine import simulate
+from ..cycle_model.nominal import nominal_network
 from ..images import Images
 from ..program import Program
 from ..quantized_io import QuantizedModel
@@ -62,9 +64,12 @@ def measure(
         pes=case.config.rows * case.config.cols, mem_latency=case.mem_latency, images=case.images, macs=0,
         bound_cycles=0, port_cycles=0,
     )  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="systolith-") as name:
-        model = _quantized(source, Path(name), progress)
-    network = model.network
+    if case.rtl:
+        with tempfile.TemporaryDirectory(prefix="systolith-") as name:
+            model = _quantized(source, Path(name), progress)
+        network = model.network
+    else:
+        network = nominal_network(onnx_reader.read(onnx.load_from_string(source.onnx)), source.preprocessing)
     least = bounds(network, case.config)
     row = replace(
         row, macs=sum(layer.macs for layer in network.layers), bound_cycles=total_cycles(least),
@@ -79,7 +84,8 @@ def measure(
     if row.error:
         return row
     progress("cycle model")
-    one, total = (simulate(program, images, case.mem_latency).cycles for images in (1, case.images))
+    one = simulate(program, 1, case.mem_latency).cycles
+    total = one if case.images == 1 else simulate(program, case.images, case.mem_latency).cycles
     return replace(row, model_cycles=one, model_cycles_total=total)
 
 
