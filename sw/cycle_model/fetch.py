@@ -38,9 +38,14 @@ class Queue:
         self.taken: list[int] = []
         self._assembled: list[int] = []  # when each record's last word was taken
         self._armed: list[int] = []
+        self._seen: tuple[int, ...] = ()
 
     def run(self) -> bool:
         """As far as can be known; whether anything was new."""
+        seen = len(self.puts), len(self.taken), *map(len, self.done)
+        if seen == self._seen:
+            return False
+        self._seen = seen
         moved, words = False, self.words
         puts, gets, leaves = self.puts, self.gets, self.leaves
         while True:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from ...hw.config import EngineConfig
 from ...hw.isa import REGIONS
@@ -11,6 +13,7 @@ from .fetch import Queue
 from .gear import CREDITS, stages, window_words
 from .plan import Plan
 from .port import Reader
+from .straight import Clear, Straight
 
 __all__ = ["Load"]
 
@@ -31,35 +34,45 @@ class Load:
         self.low = (config.bank_depth - 1).bit_length()
         self.blocked: int | None = None
         """the cycle of a write that cannot be decided yet."""
-        self._jobs: list[int] = []  # when each job left the queue's RAM
-        self._dropped: list[int] = []  # when its first request was taken
-        self._folds: list[int] = []
-        self._folded: list[int] = []
-        self._ends: list[int] = []
-        self._shifts = reader.taken
-        self._freed: list[int] = []
-        self._items: list[int] = []  # emitted, drops apart
-        self._emits: list[int] = []
-        self._given: list[int] = []
-        self._left: list[int] = []  # when each left the queue behind the gearbox
-        self._asked: list[int] = []
+        self.jobs: list[int] = []  # when each job left the queue's RAM
+        self.dropped: list[int] = []  # when its first request was taken
+        self.folds: list[int] = []
+        self.folded: list[int] = []
+        self.ends: list[int] = []
+        self.shifts = reader.taken
+        self.freed = array("q")
+        self.items = array("q")  # emitted, drops apart
+        self.emits = array("q")
+        self.left = array("q")  # when each left the queue behind the gearbox
+        self.asked = array("q")
+        self.entered = array("q")  # words made, into the slice in front of the scratchpad
+        self.written = array("q")
+        self.base, self.step, self.end = (
+            0,
+            -1,
+            -1,
+        )  # port words of the jobs before; the tap window's last steps
+        self.at = [0, 0, 0]  # the job that is asked for, emitted, written
+        self.busy = [False] * 3
+        self.begun = -1, 0  # a job of which some words are written already
         self._requests = self._request_all()
         self._emission = self._emit_all()
         self._windows = self._step_all()
-        self._moved = False
-        self._need: list[int] = []
+        self.moved = False
+        self._straight = Straight(self, Clear(plan, images))
 
     def run(self) -> bool:
         """As far as can be known; whether anything was new."""
         moved = False
         while True:
-            self._moved = False
+            self.moved = False
             self._take()
-            self._shift()
-            next(self._requests, None)
-            next(self._emission, None)
-            next(self._windows, None)
-            if not self._moved:
+            if not self._straight.run():
+                self._shift()
+                next(self._requests, None)
+                next(self._emission, None)
+                next(self._windows, None)
+            if not self.moved:
                 return moved
             moved = True
 
@@ -74,32 +87,32 @@ class Load:
             if n:
                 at = max(at, self.reader.accepted[n - 1] + 1)
             if n >= 2:
-                if len(self._jobs) <= n - 2:
+                if len(self.jobs) <= n - 2:
                     return
-                at = max(at, self._jobs[n - 2] + 2)
+                at = max(at, self.jobs[n - 2] + 2)
             if n >= 4:
-                if len(self._folds) <= n - 4:
+                if len(self.folds) <= n - 4:
                     return
-                at = max(at, self._folds[n - 4] + 2)
+                at = max(at, self.folds[n - 4] + 2)
             taken.append(at)
             image, index = divmod(n, len(self.records))
             v = self.records[index].values
             address = v["offset"] + region(self.registers, v["region"], image)
             self.reader.command(at + 2, address // self.config.port_bytes, v["beats"])
-            self._moved = True
+            self.moved = True
             self._queues()
 
     def _queues(self) -> None:
         """When jobs move from the RAM of their two queues to the output."""
         taken = self.queue.taken
-        for moves, leaves in ((self._jobs, self._dropped), (self._folds, self._folded)):
+        for moves, leaves in ((self.jobs, self.dropped), (self.folds, self.folded)):
             while len(moves) < len(taken) and len(moves) <= len(leaves):
                 n = len(moves)
                 moves.append(max(taken[n], leaves[n - 1]) if n else taken[n])
-                self._moved = True
+                self.moved = True
 
     def _shift(self) -> None:
-        puts, shifts, freed = self.reader.puts, self._shifts, self._freed
+        puts, shifts, freed = self.reader.puts, self.shifts, self.freed
         while len(shifts) < len(puts):
             n = len(shifts)
             at = puts[n] + 4
@@ -110,102 +123,125 @@ class Load:
                     return
                 at = max(at, freed[n - self.window] + 1)
             shifts.append(at)
-            self._moved = True
+            self.moved = True
+
+    def _jobs_of(self, stage: int) -> Iterator[tuple[int, Mapping[str, int]]]:
+        """The jobs of a stage, as they come."""
+        while self.at[stage] < self.total:
+            n = self.at[stage]
+            if len(self.jobs if stage < 2 else self.folds) <= n:
+                yield -1, {}
+                continue
+            self.busy[stage] = True
+            yield n, self.records[n % len(self.records)].values
+            self.busy[stage] = False
+            self.at[stage] = n + 1
+
+    def _begun(self, n: int) -> int:
+        """Words of job ``n`` that are written before it comes here."""
+        return self.begun[1] if self.begun[0] == n else 0
 
     def _request_all(self) -> Iterator[bool]:
         """When each request is taken, a drop and its words: up to two before they are served."""
-        asked, emits = -1, self._emits
-        for n in range(self.total):
-            v = self.records[n % len(self.records)].values
-            while len(self._jobs) <= n:
+        emits, requests = self.emits, self.asked
+        for n, v in self._jobs_of(0):
+            if n < 0:
                 yield True
-            asked = max(asked, self._jobs[n])
-            for k in range(v["pixels"] * v["blocks"] + 1):
-                j = len(self._asked)
+                continue
+            asked = max(requests[-1] if requests else -1, self.jobs[n])
+            begun = self._begun(n)
+            for k in range(begun + 1 if begun else 0, v["pixels"] * v["blocks"] + 1):
+                j = len(requests)
                 asked += 1
                 if j >= 2:
                     while len(emits) <= j - 2:
                         yield True
                     asked = max(asked, emits[j - 2] + 1)
-                self._asked.append(asked)
+                requests.append(asked)
                 if not k:
-                    self._dropped.append(asked)
-                self._moved = True
+                    self.dropped.append(asked)
+                self.moved = True
 
     def _emit_all(self) -> Iterator[bool]:
         """What the gearbox makes of the requests."""
-        base = 0
-        for n in range(self.total):
-            v = self.records[n % len(self.records)].values
-            used = v["skip"]
+        for n, v in self._jobs_of(1):
+            if n < 0:
+                yield True
+                continue
+            base, used = self.base, v["skip"]
             need = base + (1 if used else 0)
-            yield from self._emit(need, True)
-            count = v["pixels"] * v["blocks"]
-            for k in range(count):
+            begun, count = self._begun(n), v["pixels"] * v["blocks"]
+            if begun:
+                used += begun // v["blocks"] * ((v["blocks"] - 1) * self.config.lanes + v["tail"])
+                used += begun % v["blocks"] * self.config.lanes
+            else:
+                yield from self._emit(need, True)
+            for k in range(begun, count):
                 used += v["tail"] if (k + 1) % v["blocks"] == 0 else self.config.lanes
                 need = base - (-used // self.units)
                 yield from self._emit(need, False)
                 freed = need if k == count - 1 else base + used // self.units
-                self._freed.extend([self._emits[-1]] * (freed - len(self._freed)))
-            base = need
+                self.freed.extend([self.emits[-1]] * (freed - len(self.freed)))
+            self.base = need
 
     def _emit(self, need: int, drop: bool) -> Iterator[bool]:
-        while len(self._asked) <= len(self._emits) or len(self._shifts) < need:
+        while len(self.asked) <= len(self.emits) or len(self.shifts) < need:
             yield True
-        at = self._asked[len(self._emits)] + 1
+        at = self.asked[len(self.emits)] + 1
         if need:
-            at = max(at, self._shifts[need - 1] + 1)
-        if self._emits:
-            at = max(at, self._emits[-1] + 1)
-        items, left = self._items, self._left
-        while True:
-            known = len(items) - sum(1 for e in items[-2:] if e > at - 3)
-            if known < CREDITS:
-                break
-            while len(left) <= known - CREDITS:
-                yield True
-            if left[known - CREDITS] <= at - 3:
-                break
-            at = left[known - CREDITS] + 3
-        self._emits.append(at)
-        self._moved = True
+            at = max(at, self.shifts[need - 1] + 1)
+        if self.emits:
+            at = max(at, self.emits[-1] + 1)
+        while (known := self.credit(at)) < 0:
+            yield True
+        at = known
+        self.emits.append(at)
+        self.moved = True
         if not drop:
-            items.append(at)
-            self._given.append(at + self.to_queue)
+            self.items.append(at)
+
+    def credit(self, at: int) -> int:
+        """The cycle, ``at`` or later, in which there is a credit; -1 where that is not known yet."""
+        items, left = self.items, self.left
+        while True:
+            known = len(items) - sum(1 for e in items[-2:] if e > at - 3) - CREDITS
+            if known < 0:
+                return at
+            if len(left) <= known:
+                return -1
+            if left[known] <= at - 3:
+                return at
+            at = left[known] + 3
 
     def _step_all(self) -> Iterator[bool]:
         """Words through the tap window and its slice into the scratchpad."""
-        pixel, step, end = 0, -1, -1
-        entered: list[int] = []
-        written: list[int] = []
-        for n in range(self.total):
-            v = self.records[n % len(self.records)].values
-            while len(self._folds) <= n:
+        entered, written, left, items = self.entered, self.written, self.left, self.items
+        for n, v in self._jobs_of(2):
+            if n < 0:
                 yield True
-            begin = max(self._folds[n] + 1, end + 1)
-            self._folded.append(begin)
-            self._moved = True
-            step = max(step, begin)
-            for taking, addr in _steps(v, self.config):
+                continue
+            begin = max(self.folds[n], self.end) + 1
+            begun = self._begun(n)
+            if not begun:
+                self.folded.append(begin)
+            self.moved = True
+            step = max(self.step, begin)
+            for taking, addr in islice(_steps(v, self.config), begun, None):
                 at = step + 1
                 if taking:
-                    while len(self._given) <= pixel:
+                    while len(items) <= len(left):
                         yield True
-                    at = max(
-                        at,
-                        self._given[pixel] + 1
-                        if not pixel
-                        else max(self._given[pixel], self._left[pixel - 1]) + 1,
-                    )
+                    at = max(at, items[len(left)] + self.to_queue + 1)
+                    if left:
+                        at = max(at, left[-1] + 1)
                 if entered:
                     at = max(at, entered[-1])
                     if at > entered[-1] and len(entered) >= 2:
-                        at = max(at, written[len(entered) - 2] + 1)
+                        at = max(at, written[-2] + 1)
                 step = at
                 if taking:
-                    self._left.append(at)
-                    pixel += 1
-                    self._moved = True
+                    left.append(at)
+                    self.moved = True
                 if addr is None:
                     continue
                 inside = at + 1
@@ -227,10 +263,9 @@ class Load:
                     else:
                         break
                 written.append(at)
-            end = step
-            self._ends.append(step)
+            self.step = self.end = step
             self.done.append(written[-1] + 1)
-            self._moved = True
+            self.moved = True
 
 
 def _steps(v: Mapping[str, int], config: EngineConfig) -> Iterator[tuple[bool, int | None]]:
