@@ -98,8 +98,8 @@ def _search(
     orders += [_shuffled(requests, shuffle) for _ in range(_SHUFFLES)]
     ways: list[tuple[Sequence[Request], _Choose]] = list(product(orders, (_cheapest, _lowest)))
     in_time = sorted(requests, key=lambda r: (r.wish.first, -r.words))
-    ways.append((sorted(in_time, key=lambda r: r.high is not None), _from_both_ends))
-    ways.append((in_time, _from_both_ends))
+    tensors_first = sorted(in_time, key=lambda r: r.high is not None)
+    ways += product((tensors_first, in_time), (_slots_at_both_ends, _from_both_ends))
     best: tuple[int, dict[Hashable, Placement]] | None = None
     failed = requests[0]
     for order, choose in ways:
@@ -172,6 +172,11 @@ def _lowest(request: Request, costs: list[int]) -> int:
 
 def _from_both_ends(request: Request, costs: list[int]) -> int:
     return len(costs) - 1 if request.high else 0
+
+
+def _slots_at_both_ends(request: Request, costs: list[int]) -> int:
+    ring = request.blocks > 1
+    return _cheapest(request, costs) if ring or request.high is None else _from_both_ends(request, costs)
 
 
 def _greedy(

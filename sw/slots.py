@@ -94,14 +94,26 @@ def conflicts(network: QuantizedNetwork, streams: Sequence[Stream]) -> Conflicts
     image: list[Hashable] = [network.input]
     for i, stream in enumerate(streams):
         act, residual, out = _operands(i, stream)
-        add(act, residual, 64)
+        added, stored = _turns(stream)
+        add(act, residual, 64 * added)
         for ones in (act, residual):
-            add(ones, out, 16 if stream.modes.out_ring else 1)
+            add(ones, out, 16 * stored if stream.modes.out_ring else 1)
         if stream.op.output.name in network.outputs:
             add(act, out, 7)
         add(image, out, 2)
     add(image, [streams[-1].op.output.name], 7)
     return weights
+
+
+def _turns(stream: Stream) -> tuple[int, int]:
+    """How often a word of the residual is read, how often one of the output is stored: each turn of the ring."""
+    blocks = sum((phase.last - phase.first) * phase.strip.outputs for phase in stream.phases)
+    words = blocks * stream.config.cols // stream.config.lanes
+    added = (
+        words * stream.op.window_pixels // (stream.ring * stream.res_words) if stream.modes.res_ring else 1
+    )
+    stored = words // (stream.ring * stream.out_words) if stream.modes.out_ring else 1
+    return max(added, 1), max(stored, 1)
 
 
 def _operands(i: int, stream: Stream) -> tuple[list[Hashable], list[Hashable], list[Hashable]]:

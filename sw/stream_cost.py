@@ -19,6 +19,10 @@ _SLACK = 1.1
 """Cycles of the port for each beat: latencies and turns between its users."""
 
 
+_DEPTH = 80
+"""Cycles from a COMPUTE's end, rows and columns beside, to the first word on the port."""
+
+
 def cycles(stream: Stream, again: bool = False) -> float:
     """An estimate for the whole operation. ``again``: what follows is the same operation, on the next image."""
     op, config = stream.op, stream.config
@@ -37,6 +41,9 @@ def cycles(stream: Stream, again: bool = False) -> float:
         stored = blocks * phase.strip.outputs * config.cols // config.lanes * stream.modes.out_ring
         read = blocks * segment + loaded * beats + 4 * blocks * record_words(config)
         spent = max(float(compute), _SLACK * read, _SLACK * stored * beats)
+        if stream.ahead < 2 and stream.modes.out_ring:  # a block waits for the STORE of the last but one
+            each = stored * beats / blocks + _DEPTH + config.rows + config.cols
+            spent = max(spent, blocks * each)
         if stream.slots == 1:
             spent = compute + read
         total += spent

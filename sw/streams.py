@@ -170,15 +170,15 @@ def ways(op: Operation, modes: Modes, config: EngineConfig, first: bool, free: i
     longest = config.acc_depth // op.window_pixels
     heights = sorted({-(-height // n) for n in range(1, height + 1)}, reverse=True)
     for depths in (((2, 2), (2, 1)), ((1, 1), (1, 0))):
-        for depth in depths:
-            made = [
-                _stream(op, modes, config, strips(op, config, growing, rows), *depth)
-                for growing in ((True, False) if first else (False,))
-                for rows in heights
-                if rows <= longest // width
-            ]
-            if fitting := [stream for stream in made if stream.words <= free]:
-                return fitting
+        made = [
+            _stream(op, modes, config, strips(op, config, growing, rows), *depth)
+            for depth in depths
+            for growing in ((True, False) if first else (False,))
+            for rows in heights
+            if rows <= longest // width
+        ]
+        if fitting := [stream for stream in made if stream.words <= free]:
+            return fitting
         for depth in depths:
             if cut := _fewest_pieces(op, modes, config, free, depth):
                 return [cut]
