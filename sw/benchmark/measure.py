@@ -1,7 +1,7 @@
 """Measures a case: quantize, compile, and every model of the chain; what was measured before is taken from the cache.
 
     key = SHA-256 of program, engine's Verilog, bench, simulators, input codes, latency
-    cache/benchmark/KEY.json = the measurement
+    cache/benchmark/KEY.json = what the simulation gave
 
 so a change of the compiler or the engine that leaves a case's program and Verilog as they were measures nothing
 again, and a run that was interrupted goes on where it stopped. The cache is that of ``sim.build``.
@@ -10,6 +10,7 @@ again, and a run that was interrupted goes on where it stopped. The cache is tha
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import tempfile
 from dataclasses import replace
@@ -32,11 +33,14 @@ from ..program import Program
 from ..quantized_io import QuantizedModel
 from .bound import bounds, port_cycles, total_cycles
 from .cases import Case
-from .results import Measurement, from_json, to_json
+from .results import Measurement
 from .sources import Source, find
 from .speed import TARGETS, Speed, measure_speed
 
 __all__ = ["measure", "measure_speeds", "revision"]
+
+_KEPT = ("cycles", "cycles_total", "compared", "counters")
+"""What is kept of a measurement that found nothing wrong."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -101,15 +105,11 @@ def _simulated(
     kept = build.cache_folder() / "benchmark" / f"{_key(case, source, model, program)}.json"
     if kept.is_file():
         progress("measured before")
-        before = from_json(kept.read_text())[0][0]
-        return replace(
-            row, cycles=before.cycles, cycles_total=before.cycles_total, compared=before.compared,
-            counters=before.counters,
-        )  # fmt: skip
+        return replace(row, **json.loads(kept.read_text()))
     row = _verified(row, case, source, model, progress)
     if not row.error:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(kept, to_json([row]))
+        write_whole(kept, json.dumps({name: getattr(row, name) for name in _KEPT}, indent=1) + "\n")
     return row
 
 
