@@ -26,7 +26,7 @@ from ..hw.config import EngineConfig
 from ..quant.allocator import Budget
 from ..quant.options import CORRECTIONS, DATA_FREE_CORRECT, DEFAULT_CORRECT, Options
 from ..quant.search import DEFAULT_METHOD, METHODS
-from . import compiler, disassembler, onnx_reader, quantized_io
+from . import api_explain, compiler, disassembler, onnx_reader, quantized_io
 from . import evaluate as evaluation
 from .api_bits import Bits, bits
 from .api_files import file_target, write_whole
@@ -190,9 +190,16 @@ def evaluate(
 
 
 def compile(
-    source: QuantizedModel | str | Path, config: EngineConfig, output: str | Path | None = None
+    source: QuantizedModel | str | Path,
+    config: EngineConfig,
+    output: str | Path | None = None,
+    *,
+    explain: bool = False,
+    mem_latency: int = 30,
 ) -> Compilation:
     """The program that computes a quantized model on an engine; written to ``output`` if it is given.
+
+    ``explain``: how each layer is cut, the bytes it moves, its cycles with a memory of ``mem_latency``, what bounds it.
 
     Raises ValueError naming the layer or tensor that the engine cannot compute, and the cure.
     """
@@ -201,7 +208,8 @@ def compile(
     model = source if isinstance(source, QuantizedModel) else quantized_io.load(source)
     program = compiler.compile_network(model.network, config)
     path = None if output is None else write_whole(output, to_bytes(program))
-    return Compilation(program=program, path=path)
+    why = api_explain.explain(program, mem_latency) if explain else None
+    return Compilation(program=program, path=path, explanation=why)
 
 
 def disassemble(program: Program | str | Path) -> Iterator[str]:

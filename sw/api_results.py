@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..hw.config import EngineConfig
 from ..quant.report import QuantizationReport
 from .onnx_reader import Finding
 from .program import Program
+
+if TYPE_CHECKING:
+    from .api_explain import Explanation
 
 __all__ = ["Check", "Compilation", "Quantized", "VerilogFiles", "config_json", "table"]
 
@@ -124,10 +127,11 @@ class Quantized:
 
 @dataclass(frozen=True, kw_only=True)
 class Compilation:
-    """A program, and the file it was written to, if it was."""
+    """A program, the file it was written to, if it was, and why it is as it is, if that was asked for."""
 
     program: Program
     path: Path | None
+    explanation: Explanation | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Sizes, counts and the engine; the program itself is in the file."""
@@ -143,6 +147,7 @@ class Compilation:
             "input_bytes": program.input_bytes,
             "output_bytes": program.output_bytes,
             "memory_bytes": program.memory_map().end,
+            **({} if self.explanation is None else self.explanation.to_json()),
         }
 
     def to_text(self) -> str:
@@ -154,6 +159,8 @@ class Compilation:
             f"{len(program.records):,} bytes of instructions, {len(program.weights):,} bytes of weights, "
             f"{program.macs:,} MACs an image",
         ]
+        if self.explanation is not None:
+            lines += ["", *self.explanation.lines(), ""]
         return "\n".join(lines if self.path is None else [*lines, f"written: {self.path}"])
 
 

@@ -127,9 +127,10 @@ def _compare(arguments: Namespace, progress: api.Progress) -> Outcome:
 
 
 def _compile(arguments: Namespace, progress: api.Progress) -> Outcome:
-    config = engine_config(arguments)
-    mem_latency(arguments)
-    result = api.compile(arguments.directory, config, arguments.output)
+    result = api.compile(
+        arguments.directory, engine_config(arguments), arguments.output, explain=arguments.explain,
+        mem_latency=mem_latency(arguments),
+    )  # fmt: skip
     return Outcome(document=result.to_json(), lines=[result.to_text()])
 
 

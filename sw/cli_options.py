@@ -239,6 +239,8 @@ def parser() -> ArgumentParser:
     compile_ = command("compile")
     compile_.add_argument("directory", metavar="DIR", help="a quantized model")
     compile_.add_argument("-o", "--output", required=True, metavar="FILE", help="program file to write")
+    compile_.add_argument("--explain", action="store_true",
+                          help="strips, bytes moved, cycles and the bound that holds, layer by layer")  # fmt: skip
     _engine_options(compile_)
 
     model = command("model")

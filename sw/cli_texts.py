@@ -57,10 +57,10 @@ example:
   systolith compare a.q b.q --images test.npz --picture compared.png""",
     "compile": """\
 Compile a quantized network for an engine. The program holds the engine's configuration and runs on
-no other.
+no other. Maps that do not fit the scratchpad go through it strip by strip.
 
 example:
-  systolith compile net.q --rows 8 --cols 8 -o net.program""",
+  systolith compile net.q --rows 8 --cols 8 --explain -o net.program""",
     "model": """\
 Cycles of a network on an engine, equal to the RTL's but without running it: in total, back to back, layer
 by layer with what each one waited for and the bound that holds. Of an ONNX file: in nominal formats,

@@ -7,23 +7,25 @@ CONFIG | LOADs | for operation: COMPUTEs [STORE]       where all fits the scratc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from ..hw.config import EngineConfig
-from ..hw.isa import COMPUTE, CONFIG, encode
+from ..hw.isa import COMPUTE, CONFIG, LOAD, encode
 from ..quant.network import QuantizedNetwork
 from ..quant.overflow import prove
 from .allocation import Placement, tensor_blocks
 from .dependencies import UNITS, add_waits, counts
 from .folding import fold_input
 from .operations import operations
-from .program import STRIDE, OutputInfo, Program, TensorInfo
+from .program import STRIDE, LayerInfo, OutputInfo, Program, TensorInfo
 from .residency import Plan
 from .residency import plan as make_plan
 from .schedule import schedule
 from .step import Step
+from .streams import Stream
 from .weights import Segment, encode_segment
 
 __all__ = ["compile_network"]
@@ -47,6 +49,7 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
     weights = []
     tile: np.ndarray | None = None
     encoded: dict[tuple[int, bool], bytes] = {}  # a block's weights are the same for each strip
+    moved = [dict.fromkeys(("loaded", "weights", "stored"), 0) for _ in ops]
     for step in steps:
         if step.segment is not None:
             kept = _kept(step.segment, tile, config)
@@ -55,6 +58,12 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
             if key not in encoded:
                 encoded[key] = _encode_segment(step, kept, config)
             weights.append(encoded[key])
+            moved[step.op]["weights"] += len(weights[-1])
+        elif step.instruction is LOAD:
+            moved[step.op]["loaded"] += step.values["beats"] * config.port_bytes
+        else:
+            words = step.values["pixels"] * step.values["blocks"]
+            moved[step.op]["stored"] += words * config.word_beats * config.port_bytes
         records.append(_encode(step, config))
     names = [network.input, *(op.output.name for op in ops)]
     return Program(
@@ -70,7 +79,18 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
         tensors={name: _info(network, name, plan) for name in names},
         computes=tuple(step.info for step in steps if step.info is not None),
         spill_bytes=plan.spill_bytes,
+        layers=tuple(_layer(stream, bytes_) for stream, bytes_ in zip(plan.streams, moved, strict=True)),
     )
+
+
+def _layer(stream: Stream, moved: Mapping[str, int]) -> LayerInfo:
+    op, modes = stream.op, stream.modes
+    where = {True: "memory", False: "scratchpad"}
+    residual = "" if op.residual is None else where[modes.res_slots or modes.res_ring]
+    return LayerInfo(
+        layer=op.layer, name=op.name, strips=len({phase.strip for phase in stream.phases}), act=where[modes.act],
+        residual=residual, output=where[modes.out_ring], **moved,
+    )  # fmt: skip
 
 
 def _refuse(network: QuantizedNetwork) -> None:

@@ -17,13 +17,13 @@ from typing import Any
 
 from ..hw.config import EngineConfig
 from ..quant.formats import QFormat
-from .program import ComputeInfo, OutputInfo, Program, TensorInfo
+from .program import ComputeInfo, LayerInfo, OutputInfo, Program, TensorInfo
 
 __all__ = ["VERSION", "from_bytes", "load_program", "save_program", "to_bytes"]
 
 MAGIC = b"SYSTPROG"
 
-VERSION = 1
+VERSION = 2
 
 _PREFIX = struct.Struct("<8sII32s")
 
@@ -40,6 +40,7 @@ def to_bytes(program: Program) -> bytes:
         "outputs": [asdict(output) for output in program.outputs],
         "tensors": [asdict(tensor) for tensor in program.tensors.values()],
         "computes": [list(asdict(info).values()) for info in program.computes],
+        "layers": [asdict(layer) for layer in program.layers],
     }
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     body = text + program.records + program.weights
@@ -84,6 +85,7 @@ def _parse(body: bytes, size: int, name: str) -> Program:
         outputs=tuple(OutputInfo(**output) for output in header["outputs"]),
         tensors={tensor["name"]: _tensor(tensor) for tensor in header["tensors"]},
         computes=tuple(ComputeInfo(**dict(zip(fields, info, strict=True))) for info in header["computes"]),
+        layers=tuple(LayerInfo(**layer) for layer in header["layers"]),
         **{name: header[name] for name in _COUNTS},
     )
 

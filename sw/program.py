@@ -17,7 +17,7 @@ from ..hw.config import EngineConfig
 from ..quant.formats import QFormat
 from ..quant.network import IntArray
 
-__all__ = ["PAGE", "STRIDE", "ComputeInfo", "MemoryMap", "OutputInfo", "Program", "TensorInfo"]
+__all__ = ["PAGE", "STRIDE", "ComputeInfo", "LayerInfo", "MemoryMap", "OutputInfo", "Program", "TensorInfo"]
 
 PAGE = 4096
 """Every region starts at a multiple of this."""
@@ -68,6 +68,29 @@ class ComputeInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LayerInfo:
+    """How an operation was planned, and the bytes it moves."""
+
+    layer: int
+    """as ``ComputeInfo.layer``."""
+    name: str
+    strips: int
+    """pieces of its output, each with all weights."""
+    act: str
+    """input: "scratchpad", or "memory" if it is loaded strip by strip."""
+    residual: str
+    """the same, "" if there is none."""
+    output: str
+    """the same, "memory" if it is stored block by block."""
+    loaded: int
+    """bytes that LOADs read for it."""
+    weights: int
+    """bytes of its segments of the weight stream."""
+    stored: int
+    """bytes that STOREs write of its output."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MemoryMap:
     """Byte addresses of the regions, and the address after the last one."""
 
@@ -99,6 +122,7 @@ class Program:
     tensors: dict[str, TensorInfo]
     computes: tuple[ComputeInfo, ...]
     spill_bytes: int = 0
+    layers: tuple[LayerInfo, ...] = ()
 
     # Sizes -------------------------------------------------------------------------------------
 

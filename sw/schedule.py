@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
@@ -81,6 +82,9 @@ class _Scheduler:
             for i, (op, stream) in enumerate(zip(self.plan.ops, self.plan.streams, strict=True))
             for phase in _Operation(self, i, op, stream).phases()
         ]
+        for i, op in enumerate(self.plan.ops):
+            if op.output.name in stores:
+                stores[op.output.name].op = i
         ready = np.zeros(sum(home.words for home in self.plan.homes.values()), bool)
         yield from phases[0][0].early
         for n, (phase, op) in enumerate(phases):
@@ -128,16 +132,19 @@ class _Scheduler:
         if self.plan.image_streamed:
             return
         tensor, view = self.network.tensors[name], self.resident(name)
-        ends = {tensor.shape[0]}
-        for op, stream in zip(self.plan.ops, self.plan.streams, strict=True):
+        ends, reader = {tensor.shape[0]}, 0
+        for i, (op, stream) in enumerate(zip(self.plan.ops, self.plan.streams, strict=True)):
             if name in (op.act.name, op.residual.name if op.residual else None):
                 ends |= {op.rows_read(p.strip.y0, p.strip.y1 - 1)[1] + 1 for p in stream.phases}
+                reader = i
                 break
         top = 0
         for bottom in sorted(end for end in ends if end > 0):
             patch = view.patch._replace(y0=top, rows=bottom - top)
             planes = {block: plane + top * patch.width for block, plane in view.planes.items()}
-            yield from load_image(tensor, View(planes, patch), self.config, self.fold)
+            for step in load_image(tensor, View(planes, patch), self.config, self.fold):
+                step.op = reader
+                yield step
             top = bottom
 
 
@@ -175,6 +182,8 @@ class _Operation:
             group += self._stores(k, phase, block)
             current.body.append(group)
             if block == phase.last - 1:
+                for step in chain(current.early, current.late, *current.body):
+                    step.op = self.index
                 yield current
 
     @property

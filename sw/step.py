@@ -24,3 +24,5 @@ class Step:
     memory_writes: list[Span] = field(default_factory=list)
     segment: Segment | None = None
     info: ComputeInfo | None = None
+    op: int = 0
+    """the operation it is for."""

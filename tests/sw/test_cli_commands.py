@@ -55,6 +55,17 @@ def artefacts(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_compile_explains(tiny: Any, run: Run, tmp_path: Path) -> None:
+    words = ("compile", tiny.quantized, *tiny.engine, "-o", tmp_path / "program", "--explain")
+    ran = run(*words)
+    assert ran.status == 0 and "cycles an image" in ran.out and "array shape" in ran.out
+    document = run(*words, "--json").json
+    assert len(document["layers"]) > 3
+    assert sum(layer["macs"] for layer in document["layers"]) == document["macs"]
+    assert document["cycles"] < sum(layer["cycles"] for layer in document["layers"]) + 200
+    assert "layers" not in run(*words[:-1], "--json").json
+
+
 def test_verilog(artefacts: Path) -> None:
     text = (artefacts / "engine.v").read_text()
     assert "module engine (" in text and "4x4 array" in text
