@@ -28,6 +28,9 @@ __all__ = ["Clear", "Straight"]
 
 Times = npt.NDArray[np.int64]
 
+_TRIES = 3
+"""Words may wait for the window, which items free, which wait for words."""
+
 
 class _Job(NamedTuple):
     """A LOAD's words: the port words that each needs, the word with which each port word is used up."""
@@ -114,31 +117,37 @@ class Straight:
         load, done = self._load, self._done
         base, emits, left = load.base, load.emits, load.left
         skip = load.records[n % len(load.records)].values["skip"]
-        shifted = _running(_times(load.reader.puts, base + here, base + known) + 4, load.shifts[-1] + 1)
-        before, asked = emits[-1], load.asked[-1]
-        first = max(left[-1] + 1, load.written[-1], load.folded[n] + 1)
-        if not done:
-            asked = load.dropped[n]
-            word = load.shifts[base] if here else int(shifted[0])
-            before = load.credit(max(asked + 1, word + 1 if skip else 0, before + 1))
-        count = int(np.searchsorted(job.last, known))
-        last = job.last[done:count]
-        if count > done:
-            low = min(here, int(last[0]))
-            window = np.concatenate([_times(load.shifts, base + low, base + here), shifted])
-            emitted = _running(window[last - low] + 1, before + 1)
-        else:
-            emitted = np.zeros(0, np.int64)
-        leaves = emitted + load.to_queue + 1
-        gone = len(load.freed) - base
-        freed = emitted[job.freed_by[gone : int(np.searchsorted(job.freed_by, count))] - done]
+        arrived = _times(load.reader.puts, base + here, base + known) + 4
+        shifted = _running(arrived, load.shifts[-1] + 1)
+        gone, count = len(load.freed) - base, int(np.searchsorted(job.last, known))
         at = base + here - load.window
-        limits = np.concatenate([_times(load.freed, at, min(base + gone, base + known - load.window)), freed])
-        credits = np.concatenate([_times(left, len(left) - CREDITS, len(left)), leaves])
-        if (
-            before < 0 or (count > done and int(leaves[0]) < first)
-            or np.any(limits[: known - here] >= shifted) or np.any(credits[: count - done] + 3 > emitted)
-        ):  # fmt: skip
+        limits = _times(load.freed, at, min(base + gone, at + known - here))
+        credits = _times(left, len(left) - CREDITS, len(left)) + 3
+        by = job.freed_by[gone : int(np.searchsorted(job.freed_by, count))] - done
+        first = max(left[-1] + 1, load.written[-1], load.folded[n] + 1) - load.to_queue - 1
+        for _ in range(_TRIES):
+            before, asked = emits[-1], load.asked[-1]
+            if not done:
+                asked = load.dropped[n]
+                word = load.shifts[base] if here else int(shifted[0])
+                before = load.credit(max(asked + 1, word + 1 if skip else 0, before + 1))
+            emitted = np.zeros(0, np.int64)
+            if count > done:
+                last = job.last[done:count]
+                low = min(here, int(last[0]))
+                window = np.concatenate([_times(load.shifts, base + low, base + here), shifted])
+                emitted = _running(window[last - low] + 1, before + 1)
+            freed = emitted[by]
+            free = np.concatenate([limits, freed])[: known - here] + 1
+            if np.all(free <= shifted):
+                break
+            shifted = _running(np.maximum(arrived, free), load.shifts[-1] + 1)
+        else:
+            return False
+        leaves = emitted + load.to_queue + 1
+        if before < 0 or (count > done and int(emitted[0]) < first):
+            return False
+        if np.any(np.concatenate([credits, leaves + 3])[: count - done] > emitted):
             return False
         if not done:
             emits.append(before)

@@ -74,6 +74,18 @@ def test_again_from_a_state_that_came_back() -> None:
            for n, latency in ((1, 1), (2, 30), (3, 200))], "long")  # fmt: skip
 
 
+def test_maps_in_strips() -> None:
+    """Maps that go through the scratchpad in strips: many LOADs and STOREs beside compute, some in its banks."""
+    shapes = ((20, 20, 8, 8, (3, 3)), (30, 17, 12, 6, (3, 3)), (12, 40, 5, 9, (1, 1)))
+    networks = [
+        convolution(seed, SMALL, *shape, pads=(shape[4][0] // 2,) * 4) for seed, shape in enumerate(shapes)
+    ]
+    check([
+        Run(program=compile_network(network, SMALL), codes=random_codes(network, 1, 2), mem_latency=latency)
+        for network in networks for latency in (1, 30, 200)
+    ], "strips")  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "config", SIZES, ids=lambda c: f"{c.rows}x{c.cols}-{c.port_width}-{c.act_width}-{c.banks}"
