@@ -38,7 +38,7 @@ class Recall:
         self._lists = (reader.taken, stream.taken, stream.shifted, stream.freed, stream.asked, stream.emitted,
                        stream.put, stream.got)  # fmt: skip
         self._steps: dict[tuple[object, ...], _Step] = {}
-        self._rows = stream.pusher.rows + 24
+        self._rows = stream.pusher.rows + 6
         self._seen = -1, -1
         self._widths: dict[int, int] = {}
 
