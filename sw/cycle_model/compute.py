@@ -74,6 +74,7 @@ class Compute:
         self.accesses = [Accesses(record, plan.config) for record in self.records]
         self.beats = [1 + segment.words for segment in plan.segments]
         self.images = images
+        self.residuals = any(accesses.res for accesses in self.accesses)
         self.spans: list[Span] = []
         self.bound = 0
         """no pixel beyond the known ones is at the loops before this cycle."""
@@ -242,6 +243,15 @@ class Compute:
         if found and found[0].index == 0 and found[0].accesses.res:
             banks |= int(found[0].accesses.residuals[found[1]])
         return banks
+
+    def quiet(self, cycle: int, bank: int) -> int:
+        """The cycle before which no pixel of the pass that is read in ``cycle`` touches a bank; no residuals at all."""
+        if self.residuals:
+            return cycle
+        i = bisect_right(self._firsts, cycle - 1) - 1
+        if i < 0 or cycle - 1 > self.runs[i].last or self.runs[i].accesses.near(self.runs[i].index) & bank:
+            return cycle
+        return self.runs[i].last + 2
 
     def writes(self, cycle: int) -> int | None:
         """Banks that outputs write in a cycle, likewise."""

@@ -74,6 +74,21 @@ class Accesses:
         banks: Masks = np.int64(1) << (addr % self.config.words >> self.low)
         return banks
 
+    @cached_property
+    def _extent(self) -> tuple[int, int]:
+        addr = self._relative[2]
+        return int(addr.min()), int(addr.max())
+
+    def near(self, index: int) -> int:
+        """Banks that pass ``index`` may read, and perhaps some more."""
+        _, _, start, rot = self._starts[index]
+        low, high = self._extent
+        mask = 0
+        for base in (start, start + self.values["in_block_step"]) if rot else (start,):
+            for bank in range(base + low >> self.low, (base + high >> self.low) + 1):
+                mask |= 1 << bank % self.config.banks
+        return mask
+
     def compared(self, index: int) -> Masks:
         """[pixels] of pass ``index``: what a residual must not touch in the same cycle, in the padding too."""
         if index not in self._compared:

@@ -96,6 +96,7 @@ class Store:
         """Requests, the slice in front of the scratchpad, words back."""
         asks: list[int] = []
         reads: list[int] = []
+        quiet, quiet_bank = 0, 0  # up to a cycle nobody else reads this bank
         for n in range(self.total):
             while len(self.queue.taken) <= n:
                 yield True
@@ -119,7 +120,9 @@ class Store:
                     if k:
                         at = max(at, reads[-1] + 1)
                     bank = 1 << ((v["base"] + p + b * v["block_step"]) % self.config.words >> self.low)
-                    while True:
+                    if bank != quiet_bank:
+                        quiet, quiet_bank = 0, bank
+                    while at >= quiet:
                         busy = self.compute.reads(at)
                         if busy is None:
                             self.blocked = at
@@ -128,6 +131,7 @@ class Store:
                         elif busy & bank:
                             at += 1
                         else:
+                            quiet = self.compute.quiet(at, bank)
                             break
                     reads.append(at)
                     self._given.append(at + _ANSWER)
