@@ -35,7 +35,7 @@ _SHARP = 24.0
 _RARE = 0.01
 """share of sums taken to be active at least: a channel that never is may be on other images."""
 
-_FLOOR = 0.1
+_FLOOR = 0.25
 """peak of a channel at least, in units of its tensor's largest: on other images it may have more."""
 _TINY = 1e-300
 _NOISE = 2.0**-7

@@ -135,7 +135,8 @@ class Refinement:
                 np.int64,
             )
             start = np.broadcast_to(start, wgt_fl.shape)
-            start = np.where(np.any(flat != 0.0, axis=1), start, wgt_fl)
+            used = np.any(flat != 0.0, axis=1)
+            start = np.where(used if self.per_channel else np.any(used), start, wgt_fl)
             candidates = [np.clip(start + offset, -FL_LIMIT, FL_LIMIT) for offset in self.offsets]
         losses = []
         for fl in candidates:

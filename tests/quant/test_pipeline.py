@@ -114,6 +114,18 @@ def test_equalization_of_groups_and_concats_is_exact() -> None:
         assert live[name] == pytest.approx(expected[name] * factors[name], rel=1e-9, abs=1e-9)
 
 
+def test_one_fl_a_layer_is_one_even_where_channels_are_pruned() -> None:
+    graph = branches()
+    layers = list(graph.layers)
+    for i, k in ((0, 2), (1, 5)):
+        weight = np.array(layers[i].weight) * 0.35
+        weight[k] = 0.0
+        layers[i] = RealLayer(**{**vars(layers[i]), "weight": weight})
+    pruned = Graph(**{**vars(graph), "layers": tuple(layers)})
+    for layer in quantize(pruned, images(), Options(correct=("round",))).network.layers:
+        assert layer.wgt_fl is None or len(set(layer.wgt_fl.tolist())) == 1
+
+
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_rounding_helps_groups(per_channel: bool) -> None:
     """Neighbouring pixels that are alike, as in photographs: their errors can cancel within a kernel."""
