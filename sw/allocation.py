@@ -22,6 +22,9 @@ __all__ = ["Conflicts", "Placement", "Request", "place", "tensor_blocks"]
 
 _SHUFFLES = 12
 
+_ROUNDS = 2
+"""How often each request may move when all are placed."""
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -126,6 +129,7 @@ class _Placed:
         self._needs = np.array([(r.first, r.last) for r in order]).T
         self._lives = np.array([(r.wish.first, r.wish.last) for r in order]).T
         self._words = np.zeros((2, len(order)), np.int64)
+        self._number = {request.key: n for n, request in enumerate(order)}
         self.count = 0
 
     def busy(self, first: int, last: int, wishes: bool) -> list[tuple[int, int]]:
@@ -145,6 +149,29 @@ class _Placed:
             side = 0 if self._needs[0, other] > last else 1
             self._lives[side, other] = self._needs[side, other]
         self.count += 1
+
+    def settle(self, conflicts: Conflicts, config: EngineConfig) -> int:
+        """Move requests, one after the other, to where they collide least; returns what is left."""
+        left = 0
+        for _ in range(_ROUNDS):
+            left = 0
+            for n, request in enumerate(self._order):
+                first, last = self._lives[:, n]
+                meets = (self._lives[0] <= last) & (self._lives[1] >= first)
+                meets[n] = False
+                busy = list(map(tuple, self._words[:, meets].T.tolist()))
+                rivals = [
+                    (*self._words[:, self._number[other]].tolist(), weight)
+                    for other, weight in conflicts.get(request.key, {}).items()
+                    if other in self._number
+                ]
+                here = int(self._words[0, n])
+                starts = [here, *_free(request.words, busy, config)]
+                costs = [_cost(at, at + request.words, rivals, config.bank_depth) for at in starts]
+                start = starts[int(np.argmin(costs))]
+                self._words[:, n] = start, start + request.words
+                left += min(costs)
+        return left // 2
 
     def result(self) -> tuple[int, dict[Hashable, Placement]]:
         """Every request's place, and the price of the wishes that are not met."""
@@ -184,7 +211,6 @@ def _greedy(
 ) -> tuple[int, dict[Hashable, Placement]] | Request:
     """Each request at one of its free starts: next to a neighbour, or at a bank."""
     placed, spans = _Placed(order), dict[Hashable, Span]()
-    total = 0
     for request in order:
         wish = request.wish
         tries = [(wish.first, wish.last, True)]
@@ -203,11 +229,11 @@ def _greedy(
         ]
         costs = [_cost(start, start + request.words, rivals, config.bank_depth) for start in free]
         chosen = choose(request, costs)
-        total += costs[chosen]
         placed.add(free[chosen], first, last)
         spans[request.key] = free[chosen], free[chosen] + request.words
+    left = placed.settle(conflicts, config)
     price, places = placed.result()
-    return total + price, places
+    return left + price, places
 
 
 def _free(words: int, busy: Sequence[Span], config: EngineConfig) -> list[int]:

@@ -9,7 +9,7 @@ the other. For the waits the words of all homes are numbered from 0 on.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..hw.config import EngineConfig
 from ..quant.network import Tensor
@@ -28,6 +28,10 @@ class Home:
     blocks: int
     height: int
     width: int
+
+    def shaped(self, tensor: Tensor) -> Home:
+        """The same for a tensor whose map has other rows of as many pixels."""
+        return replace(self, height=tensor.shape[0], width=tensor.shape[1])
 
     @property
     def pixels(self) -> int:

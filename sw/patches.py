@@ -8,13 +8,15 @@ A resident tensor is one patch, the whole map; a streamed one goes through slots
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from ..hw.isa import COORD
+from ..quant.network import Tensor
 from .operations import Operation
 from .strips import Strip
 
-__all__ = ["Patch", "Span", "View", "act_patch", "output_patch", "residual_patch", "whole"]
+__all__ = ["Patch", "Span", "View", "act_patch", "flat", "output_patch", "residual_patch", "whole"]
 
 Span = tuple[int, int]
 """Words low..high-1."""
@@ -71,6 +73,25 @@ class View:
 def whole(height: int, width: int) -> Patch:
     """The patch of a whole map."""
     return Patch(0, height, 1, 0, width)
+
+
+def flat(op: Operation) -> Operation:
+    """The operation on maps of one column, where that is the same: strips may then end at any pixel.
+
+    A convolution with a kernel of one tap that makes each pixel from one; its maps lie pixel after pixel anyway.
+    """
+    height, width, _ = op.output.shape
+    one = op.kernel == op.stride == op.window == op.window_stride == (1, 1)
+    if op.wgt is None or not one or any(op.origin) or op.act.shape[:2] != (height, width):
+        return op
+    if height * width >= 1 << COORD - 1:
+        return op
+
+    def column(tensor: Tensor) -> Tensor:
+        return replace(tensor, shape=(height * width, 1, tensor.shape[2]))
+
+    residual = None if op.residual is None else column(op.residual)
+    return replace(op, act=column(op.act), residual=residual, output=column(op.output))
 
 
 def _axis(op: Operation, axis: int, first: int, last: int, length: int) -> tuple[int, int]:

@@ -16,11 +16,12 @@ from .allocation import Placement, Request, place, tensor_blocks
 from .homes import Home, homes
 from .operations import Operation
 from .overlap import overlapped
+from .patches import flat
 from .program import OutputInfo
 from .slots import Slot, conflicts, requests
 from .stream_cost import busy, cycles
 from .streams import Modes, Phase, Stream, smallest, ways
-from .strips import strips
+from .strips import Strip, strips
 from .tiles import Tiles
 
 __all__ = ["Plan", "plan"]
@@ -69,6 +70,7 @@ def plan(
 class _Planner:
     def __init__(self, network: QuantizedNetwork, ops: Sequence[Operation], config: EngineConfig) -> None:
         self.network, self.ops, self.config = network, ops, config
+        self.flat = [op if self._folded(op) else flat(op) for op in ops]
         acts = {op.act.name: op.act for op in ops if op.act.name == network.input}
         self.tensors: dict[str, Tensor] = {**network.tensors, **acts}  # a folded input has words of its own
         self.made = {network.input: 0} | {op.output.name: i for i, op in enumerate(ops)}
@@ -241,8 +243,11 @@ class _Planner:
             res_ring=residual != image and residual in spilled,
             out_ring=op.output.name in spilled,
             act_image=op.act.name == image,
-            act_folded=op.act.shape != self.network.tensors[op.act.name].shape,
+            act_folded=self._folded(op),
         )
+
+    def _folded(self, op: Operation) -> bool:
+        return op.act.shape != self.network.tensors[op.act.name].shape
 
     def _free(self, index: int, spilled: Collection[str]) -> int:
         """Words beside the resident tensors."""
@@ -252,14 +257,14 @@ class _Planner:
         """The fastest stream that fits ``free`` words."""
         key = index, modes, free
         if key not in self._known:
-            found = ways(self.ops[index], modes, self.config, index == self.loads, free) if free > 0 else []
+            found = ways(self.flat[index], modes, self.config, index == self.loads, free) if free > 0 else []
             self._known[key] = min(found, key=self._cycles, default=None)
         return self._known[key]
 
     def _smallest(self, index: int, modes: Modes) -> Stream:
         """The stream that takes the fewest words."""
         if (index, modes) not in self._least:
-            self._least[index, modes] = smallest(self.ops[index], modes, self.config)
+            self._least[index, modes] = smallest(self.flat[index], modes, self.config)
         return self._least[index, modes]
 
     def _crowded(self, spilled: Collection[str]) -> int | None:
@@ -278,7 +283,10 @@ class _Planner:
             if modes.any:
                 stream = self._best(i, modes, int(self._free(i, spilled) * _SHARES[shares[i]]))
                 streamed[i] = stream or self._smallest(i, modes)
-        cuts = {i: [phase.strip for phase in stream.phases] for i, stream in streamed.items()}
+        cuts = {
+            i: [_in_rows(p.strip, stream.op, self.ops[i]) for p in stream.phases]
+            for i, stream in streamed.items()
+        }
         result = []
         for i, cut in enumerate(overlapped(self.ops, self.config, self.network.input, cuts)):
             op = self.ops[i]
@@ -290,3 +298,9 @@ class _Planner:
 def _overlap(one: Placement, other: Placement) -> bool:
     """Words in common; a place has them with itself."""
     return one.base < other.end and other.base < one.end
+
+
+def _in_rows(strip: Strip, op: Operation, other: Operation) -> Strip:
+    """A strip of an operation that may be flat, in whole rows of the other form."""
+    pixels = op.output.shape[0] // other.output.shape[0]
+    return strip._replace(y0=strip.y0 // pixels, y1=-(-strip.y1 // pixels))

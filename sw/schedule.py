@@ -21,10 +21,9 @@ import numpy as np
 
 from ..hw.config import EngineConfig
 from ..hw.isa import REGIONS, STORE
-from ..quant.network import QuantizedNetwork
+from ..quant.network import QuantizedNetwork, Tensor
 from .folding import Fold
 from .lowering import Lowering, Operands
-from .operations import Operation
 from .patches import Patch, View, output_patch, residual_patch, whole
 from .program import OutputInfo
 from .residency import Plan
@@ -66,9 +65,6 @@ class _Scheduler:
         self, network: QuantizedNetwork, plan: Plan, config: EngineConfig, fold: Fold | None
     ) -> None:
         self.network, self.plan, self.config, self.fold = network, plan, config, fold
-        self.shapes = {name: tensor.shape for name, tensor in network.tensors.items()}
-        for op in plan.ops:
-            self.shapes[op.act.name] = op.act.shape  # a folded input's
 
     def steps(self, outputs: dict[str, OutputInfo]) -> Iterator[Step]:
         """All of them."""
@@ -78,9 +74,9 @@ class _Scheduler:
         if image in stores:
             yield stores[image]
         phases = [
-            (phase, op)
-            for i, (op, stream) in enumerate(zip(self.plan.ops, self.plan.streams, strict=True))
-            for phase in _Operation(self, i, op, stream).phases()
+            (phase, stream.op)
+            for i, stream in enumerate(self.plan.streams)
+            for phase in _Operation(self, i, stream).phases()
         ]
         for i, op in enumerate(self.plan.ops):
             if op.output.name in stores:
@@ -106,16 +102,16 @@ class _Scheduler:
             if (after is None or after[1] is not op) and op.output.name in stores:
                 yield stores[op.output.name]
 
-    def resident(self, name: str) -> View:
+    def resident(self, tensor: Tensor) -> View:
         """The view of a resident tensor."""
-        place = self.plan.places[name]
-        height, width, _ = self.shapes[name]
+        place = self.plan.places[tensor.name]
+        height, width, _ = tensor.shape
         planes = {block: place.base + block * place.block_step for block in range(place.blocks)}
         return View(planes, whole(height, width))
 
     def _store(self, output: OutputInfo) -> Step:
         """The STORE of a whole resident tensor."""
-        view = self.resident(output.tensor)
+        view = self.resident(self.network.tensors[output.tensor])
         values = {
             "region": REGIONS.index("output"),
             "offset": output.offset,
@@ -131,13 +127,16 @@ class _Scheduler:
         name = self.network.input
         if self.plan.image_streamed:
             return
-        tensor, view = self.network.tensors[name], self.resident(name)
-        ends, reader = {tensor.shape[0]}, 0
+        tensor = self.network.tensors[name]
+        ends, reader, act = {tensor.shape[0]}, 0, tensor
         for i, (op, stream) in enumerate(zip(self.plan.ops, self.plan.streams, strict=True)):
             if name in (op.act.name, op.residual.name if op.residual else None):
-                ends |= {op.rows_read(p.strip.y0, p.strip.y1 - 1)[1] + 1 for p in stream.phases}
-                reader = i
+                reader, act = i, op.act if op.act.name == name else tensor
+                rows = [stream.op.rows_read(p.strip.y0, p.strip.y1 - 1)[1] + 1 for p in stream.phases]
+                pixels = stream.op.act.shape[0] // op.act.shape[0]  # of a row, if the stream is flat
+                ends |= {-(-row // pixels) for row in rows}
                 break
+        view = self.resident(act)
         top = 0
         for bottom in sorted(end for end in ends if end > 0):
             patch = view.patch._replace(y0=top, rows=bottom - top)
@@ -151,11 +150,11 @@ class _Scheduler:
 class _Operation:
     """One operation's phases."""
 
-    def __init__(self, scheduler: _Scheduler, index: int, op: Operation, stream: Stream) -> None:
-        self.all, self.index, self.op, self.stream = scheduler, index, op, stream
+    def __init__(self, scheduler: _Scheduler, index: int, stream: Stream) -> None:
+        self.all, self.index, self.op, self.stream = scheduler, index, stream.op, stream
         self.places, self.config = scheduler.plan.places, scheduler.config
         self.homes = scheduler.plan.homes
-        self.lowering = Lowering(op, self.config)
+        self.lowering = Lowering(stream.op, self.config)
         self.numbers: list[int] = []  # of each phase's first slot in the rings
         number = 0
         for phase in stream.phases:
@@ -212,9 +211,10 @@ class _Operation:
             return
         if tensor.name == self.all.network.input:
             fold = self.all.fold if kind == "act" else None
-            yield from load_image(self.all.network.tensors[tensor.name], view, self.config, fold)
+            image = self.all.network.tensors[tensor.name] if fold else tensor
+            yield from load_image(image, view, self.config, fold)
         else:
-            yield from fetch_words(self.homes[tensor.name], view, view.planes, self.config)
+            yield from fetch_words(self.homes[tensor.name].shaped(tensor), view, view.planes, self.config)
 
     # Views ------------------------------------------------------------------------------------------
 
@@ -239,9 +239,9 @@ class _Operation:
     def _operands(self, k: int, phase: Phase, block: int) -> Operands:
         op, modes = self.op, self.stream.modes
         words = block_words(block, self.config)
-        act = self._slot("act", k, phase) if modes.act else self.all.resident(op.act.name)
+        act = self._slot("act", k, phase) if modes.act else self.all.resident(op.act)
         out = (
-            self.all.resident(op.output.name)
+            self.all.resident(op.output)
             if not modes.out_ring
             else self.ring("out", k, output_patch(phase.strip), words)
         )
@@ -251,7 +251,7 @@ class _Operation:
         elif modes.res_ring:
             residual = self.ring(self._residual_key, k, residual_patch(op, phase.strip), words)
         elif op.residual is not None:
-            residual = self.all.resident(op.residual.name)
+            residual = self.all.resident(op.residual)
         return Operands(act, residual, out)
 
     def _stores(self, k: int, phase: Phase, block: int) -> Iterator[Step]:
@@ -263,7 +263,8 @@ class _Operation:
             words = range(words[0], block_words(block + 1, self.config)[0])
         if words:
             view = self.ring("out", k, output_patch(phase.strip), words)
-            yield from store_words(self.homes[self.op.output.name], view, words, self.config)
+            home = self.homes[self.op.output.name].shaped(self.op.output)
+            yield from store_words(home, view, words, self.config)
 
 
 def _words(stream: Stream, phase: Phase) -> range:
@@ -301,7 +302,7 @@ class _Residuals:
         least = self._numbers(c)[0]
         most = self._numbers(min(c + stream.ahead, len(self.computes) - 1))[1]
         assert stream.op.residual is not None
-        home = operation.homes[stream.op.residual.name]
+        home = operation.homes[stream.op.residual.name].shaped(stream.op.residual)
         result: list[Step] = []
         while self.next < len(self.queue):
             number, k, phase, word = self.queue[self.next]

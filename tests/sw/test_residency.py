@@ -105,3 +105,18 @@ def test_refusal_names_layer_bytes_and_cure() -> None:
     network = replace(chain(40, 8), outputs=("t0", "t1"))  # the input is stored from the scratchpad
     with pytest.raises(ValueError, match="layer 'c0' .*: use --scratchpad with more bytes"):
         compile_network(network, EngineConfig(rows=4, cols=4, scratchpad=4 * 128))
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize(("rows", "cols"), [(4, 4), (3, 5), (8, 2)])
+def test_strips_of_single_taps_end_at_any_pixel(rows: int, cols: int, residual: bool) -> None:
+    network = chain(15, 12, 12, 7, kernel=1, residual=residual)
+    roomy = EngineConfig(rows=rows, cols=cols, acc_depth=64)
+    tight = replace(roomy, scratchpad=128 * max(rows, cols))
+    strips = [phase.strip for stream in planned(network, tight).streams for phase in stream.phases]
+    assert any(strip.y1 % 15 for strip in strips)
+    codes = random_codes(network, 0, 2)
+    program, large = compile_network(network, tight), compile_network(network, roomy)
+    assert program.spill_bytes and not large.spill_bytes
+    for made, right in zip(simulate(program, codes), simulate(large, codes), strict=True):
+        assert all(np.array_equal(made[name], right[name]) for name in right)
