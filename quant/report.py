@@ -120,11 +120,16 @@ class QuantizationReport:
         ]
         how = " + ".join((self.method, *self.correct))
         title = (
-            f"{self.network}: {how}, activations {self.act_width} bits, weights {self.wgt_width} bits "
+            f"{self.network}: {how}, activations {self.act_width} bits, weights {self._wgt_bits()} bits "
             f"{'per channel' if self.per_channel else 'per layer'}, {self.calibration}, "
             f"input {self.input_format} at {_decibels(self.input_sqnr_db)} dB"
         )
         return "\n".join([title, "", *lines]) + "\n"
+
+    def _wgt_bits(self) -> str:
+        """The bits of the weights, as a span where convolutions differ."""
+        widths = [row.wgt_width for row in self.layers if row.kind == "conv" and row.wgt_width is not None]
+        return _span((min(widths), max(widths))) if widths else str(self.wgt_width)
 
 
 def _span(pair: tuple[int, int]) -> str:

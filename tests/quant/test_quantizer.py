@@ -1,6 +1,7 @@
 """The two-phase quantizer on small networks: its definition, its guarantees, its edge cases."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -237,6 +238,13 @@ def test_report() -> None:
     assert again == result.report
     text = result.report.to_text()
     assert "qiu-l2" in text and "SQNR dB" in text and "8u fl" in text
+
+
+def test_report_names_every_width_of_weights() -> None:
+    report = quantize(one_layer(), images(), Options(wgt_widths={"c": 3})).report
+    assert "weights 3 bits per layer" in report.to_text()
+    other = replace(report.layers[0], name="d", wgt_width=5)
+    assert "weights 3..5 bits" in replace(report, layers=(*report.layers, other)).to_text()
 
 
 def test_report_of_an_exact_layer() -> None:
