@@ -177,6 +177,8 @@ class WeightStream:
             pass
         while self._ahead() or self._words(len(self.shifted) - 1):
             pass
+        if len(self.announced) == self.taking:  # a header does not wait for the slice behind it
+            self._begin()
         while self._ask():
             pass
         self._put()

@@ -86,6 +86,14 @@ def test_maps_in_strips() -> None:
     ], "strips")  # fmt: skip
 
 
+def test_a_header_while_the_words_before_it_wait() -> None:
+    """The last word of a burst's room is a segment's header: it is taken although the planes before it cannot go on."""
+    config = EngineConfig(rows=4, cols=4, acc_depth=32, scratchpad=256)
+    network = random_network(10429, 5, size=16, channels=12)
+    program = compile_network(network, config)
+    check([Run(program=program, codes=random_codes(network, 1, 3))], "header")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "config", SIZES, ids=lambda c: f"{c.rows}x{c.cols}-{c.port_width}-{c.act_width}-{c.banks}"
