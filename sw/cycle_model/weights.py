@@ -88,11 +88,19 @@ class WeightStream:
             self.left = self.segments[self.taking % len(self.segments)].words
         n, at = self.taking, self._header + 2
         if n >= 2:
-            if len(self._popped) <= n - 2:
+            if len(self._popped) == n - 2 and not self._pop():
                 return False
             at = max(at, self._popped[n - 2] + 2)
         self.announced.append(at)
         self.allowed = at + 3
+        return True
+
+    def _pop(self) -> bool:
+        """The next segment leaves the RAM of its queue once the one before is taken; whether that is known."""
+        n = len(self._popped)
+        if n >= len(self.announced) or n > len(self._opened):
+            return False
+        self._popped.append(max(self.announced[n], self._opened[n - 1]) if n else self.announced[n])
         return True
 
     def _words(self, need: int) -> bool:
@@ -146,17 +154,18 @@ class WeightStream:
         """When the next row is asked for; False where that is not known yet."""
         asked, emitted = self.asked, self.emitted
         n = len(asked)
-        if n >= len(emitted):
-            return False
         at = asked[-1] + 1 if n else 0
         if not self.asking_row:
             s = self.asking
             if s >= len(self.announced):
                 return False
-            if len(self._popped) == s:
-                self._popped.append(max(self.announced[s], self._opened[-1]) if s else self.announced[s])
-                self._opened.append(max(self._popped[-1] + 1, at))
+            if len(self._opened) == s:
+                if len(self._popped) == s:
+                    self._pop()
+                self._opened.append(max(self._popped[s] + 1, at))
             at = self._opened[s] + 1
+        if n >= len(emitted):
+            return False
         if emitted[n] >= at:
             at = emitted[n] + 1
         asked.append(at)
@@ -172,6 +181,7 @@ class WeightStream:
             len(self.reader.taken),
             len(self.asked),
             len(self.announced),
+            len(self._opened),
         )
         while self._segment():
             pass
@@ -183,7 +193,8 @@ class WeightStream:
             pass
         self._put()
         return before != (
-            len(self.emitted), len(self.put), len(self.reader.taken), len(self.asked), len(self.announced)
+            len(self.emitted), len(self.put), len(self.reader.taken), len(self.asked), len(self.announced),
+            len(self._opened),
         )  # fmt: skip
 
     def _ahead(self) -> bool:

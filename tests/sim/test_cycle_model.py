@@ -86,12 +86,18 @@ def test_maps_in_strips() -> None:
     ], "strips")  # fmt: skip
 
 
-def test_a_header_while_the_words_before_it_wait() -> None:
-    """The last word of a burst's room is a segment's header: it is taken although the planes before it cannot go on."""
-    config = EngineConfig(rows=4, cols=4, acc_depth=32, scratchpad=256)
-    network = random_network(10429, 5, size=16, channels=12)
-    program = compile_network(network, config)
-    check([Run(program=program, codes=random_codes(network, 1, 3))], "header")
+@pytest.mark.parametrize(
+    "config, seed",
+    [
+        (EngineConfig(rows=4, cols=4, acc_depth=32, scratchpad=256), 10429),
+        (EngineConfig(rows=7, cols=2, port_width=128, acc_depth=64, scratchpad=672), 10717),
+    ],
+    ids=["4x4", "7x2"],
+)
+def test_headers_of_the_next_burst(config: EngineConfig, seed: int) -> None:
+    """A header makes room for the next burst: while planes before it cannot go on; while many segments have no tile."""
+    network = random_network(seed, 1 + seed % 5, size=16, channels=12)
+    check([Run(program=compile_network(network, config), codes=random_codes(network, 1, 3))], "header")
 
 
 @pytest.mark.slow
