@@ -83,7 +83,9 @@ class Straight:
             return False
         assert self._job is not None
         here, known = len(load.shifts) - load.base, min(len(load.reader.puts) - load.base, self._job.words)
-        if known <= here and int(np.searchsorted(self._job.last, known)) == self._done:
+        count = int(np.searchsorted(self._job.last, known))
+        # a drop goes with the first word that is made
+        if not count or (known <= here and count == self._done):
             return True
         if self._go(n, self._job, here, known):
             load.moved = True

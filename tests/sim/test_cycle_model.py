@@ -100,6 +100,13 @@ def test_headers_of_the_next_burst(config: EngineConfig, seed: int) -> None:
     check([Run(program=compile_network(network, config), codes=random_codes(network, 1, 3))], "header")
 
 
+def test_a_load_that_skips_its_first_words() -> None:
+    """They leave the queue once, with the first word that is made."""
+    config = EngineConfig(rows=4, cols=4, acc_depth=32, scratchpad=256)
+    network = random_network(10431, 1 + 10431 % 5, size=16, channels=12)
+    check([Run(program=compile_network(network, config), codes=random_codes(network, 1, 1))], "skip")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "config", SIZES, ids=lambda c: f"{c.rows}x{c.cols}-{c.port_width}-{c.act_width}-{c.banks}"
