@@ -25,8 +25,9 @@ LOGIC = (
     ast.Try,
     ast.With,
 )
+ROOTS = ("home", "root", "tmp", "Users", "work", "usr", "opt", "var")
 TRACES = re.compile(
-    r"/home/|/root/|/tmp/|/Users/|/work/|[A-Z]:\\|site-packages|localhost|20\d\d-\d\d-\d\d|\d\d:\d\d:\d\d"
+    rf"(?<![\w.])/(?:{'|'.join(ROOTS)})/|[A-Z]:\\|site-packages|localhost|20\d\d-\d\d-\d\d|\d\d:\d\d:\d\d"
 )
 WORDS_A_MINUTE = 200
 MINUTES = 10
