@@ -42,7 +42,7 @@ from .calibrated import load_calibrated
 from .container import load_program, to_bytes
 from .evaluate import Evaluation
 from .graph import Graph
-from .images import Images, Preprocessing, load_images
+from .images import RAW_PIXELS, Images, Preprocessing, load_images
 from .program import Program
 from .quantized_io import QuantizedModel
 from .verify import Divergence, LayerResult, Verification
@@ -61,9 +61,6 @@ __all__ = [
     "read_program", "report", "static", "verify",
     "verilog",
 ]  # fmt: skip
-
-RAW_PIXELS = Preprocessing(scale=255.0)
-"""real = images / 255, unless told otherwise."""
 
 
 def read_model(path: str | Path) -> Graph:

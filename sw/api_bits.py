@@ -26,7 +26,7 @@ from .bit_widths import (
     sensitivity_to_json,
 )
 from .calibrated import Accuracy, Judge, load_calibrated
-from .images import Images, Preprocessing, load_images
+from .images import RAW_PIXELS, Images, Preprocessing, load_images
 from .picture_bits import Cell, Dot, draw_bits
 
 __all__ = ["BUDGETS", "Bits", "bits", "budget_name"]
@@ -105,7 +105,7 @@ def bits(
     image_count: int | None = None,
     budgets: Sequence[Budget] = BUDGETS,
     count: int | None = None,
-    preprocessing: Preprocessing = Preprocessing(scale=255.0),  # noqa: B008
+    preprocessing: Preprocessing = RAW_PIXELS,
     act_width: int = 8,
     wgt_width: int = 8,
     acc_width: int = 32,

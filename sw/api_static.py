@@ -19,7 +19,7 @@ from .api_files import fresh_folder, write_whole
 from .api_results import table
 from .api_verify import Progress, quiet
 from .calibrated import Accuracy, Calibrated, Judge, load_calibrated
-from .images import Images, Preprocessing, load_images
+from .images import RAW_PIXELS, Images, Preprocessing, load_images
 from .picture_static import Bars, Map, draw_static
 
 __all__ = ["PRECISIONS", "SCHEMES", "Static", "StaticRow", "static"]
@@ -124,7 +124,7 @@ def static(
     image_count: int | None = None,
     precisions: Sequence[tuple[int, int]] = PRECISIONS,
     count: int | None = None,
-    preprocessing: Preprocessing = Preprocessing(scale=255.0),  # noqa: B008
+    preprocessing: Preprocessing = RAW_PIXELS,
     method: str = DEFAULT_METHOD,
     correct: Sequence[str] = DEFAULT_CORRECT,
     per_channel: bool = False,

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-__all__ = ["ImageError", "Images", "Preprocessing", "load_images"]
+__all__ = ["RAW_PIXELS", "ImageError", "Images", "Preprocessing", "load_images"]
 
 FloatArray = npt.NDArray[np.float32]
 _SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -96,6 +96,10 @@ class Preprocessing:
     def from_json(cls, data: Mapping[str, Any]) -> Preprocessing:
         """The inverse of ``to_json``."""
         return cls(float(data["scale"]), tuple(map(float, data["mean"])), tuple(map(float, data["std"])))
+
+
+RAW_PIXELS = Preprocessing(scale=255.0)
+"""Pixels as numbers from 0 to 1: what is taken where nothing is said."""
 
 
 def load_images(path: str | Path, shape: Sequence[int] | None = None) -> Images:
