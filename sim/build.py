@@ -31,14 +31,17 @@ from ..hw.config import EngineConfig
 from .toolchain import find_toolchain
 from .verilator import OPTIONS, RUNTIME, Verilator, content_key, locked
 
-__all__ = ["BENCH", "KEEP_DAYS", "BuildError", "Simulation", "build", "build_bench", "cache_folder", "engine_text",
-           "find_instance", "tail"]  # fmt: skip
+__all__ = ["BENCH", "KEEP_DAYS", "PROBE", "BuildError", "Simulation", "build", "build_bench", "cache_folder",
+           "engine_text", "find_instance", "tail"]  # fmt: skip
 
 KEEP_DAYS = 30
 """Days after which an entry of the cache that nobody used is removed."""
 
 BENCH = tuple(Path(__file__).parent / name for name in ("bench.sv", "bench_memory.sv"))
 """The sources around the engine; top module ``bench``."""
+
+PROBE = Path(__file__).parent / "bench_probe.sv"
+"""What is bound into the bench to profile a run."""
 
 TRACE = ("trace_valid", "trace_addr", "trace_codes")
 """Signals of one instance in the engine: an output write, its scratchpad word, cols codes. The bench records them."""
@@ -195,10 +198,15 @@ def build_bench(
     *,
     memory_bytes: int = 0,
     waves: bool = False,
+    probe: bool = False,
     optimize: str = "-O2",
 ) -> Simulation:
-    """The bench around an engine given as Verilog text, with at least ``memory_bytes`` of memory."""
-    files = {"engine.v": verilog} | {path.name: path.read_text() for path in BENCH}
+    """The bench around an engine given as Verilog text, with at least ``memory_bytes`` of memory.
+
+    ``probe``: able to profile runs.
+    """
+    around = (*BENCH, PROBE) if probe else BENCH
+    files = {"engine.v": verilog} | {path.name: path.read_text() for path in around}
     bits = max(MEMORY_BITS, (memory_bytes - 1).bit_length())
     parameters = {
         "PORT_WIDTH": config.port_width,

@@ -21,8 +21,10 @@ from ..quant.network import IntArray
 from ..sw.container import save_program
 from ..sw.driver import EngineError
 from ..sw.program import Program
+from ..sw.recording import Recording
 from .build import Simulation, build_bench, engine_text, tail
 from .memory_image import Trace, decode_trace
+from .probe import decode_probe
 
 __all__ = ["RtlJob", "RtlResult", "SimulationError", "Stalls", "run_jobs", "run_rtl", "simulate"]
 
@@ -113,12 +115,14 @@ class RtlResult:
     """What a job left: counters by name, each image's outputs as codes [H, W, C], every output write.
 
     ``error`` is what the engine said against it; then there are no outputs, and the trace ends where it stopped.
+    ``recording``: what happened when, if the jobs were run with ``probe`` and there was no error.
     """
 
     counters: dict[str, int]
     outputs: list[dict[str, IntArray]]
     trace: Trace
     error: EngineError | None = None
+    recording: Recording | None = None
 
     @property
     def cycles(self) -> int:
@@ -165,6 +169,7 @@ def run_jobs(
     *,
     verilog: str | None = None,
     waves: Path | None = None,
+    probe: bool = False,
     optimize: str = "-O2",
 ) -> list[RtlResult]:
     """Run several jobs of one program, one after the other in one simulator.
@@ -173,6 +178,7 @@ def run_jobs(
     ----------
     verilog : text of the engine, top module ``engine``; by default the program's configuration is generated.
     waves : where to put a waveform; its suffix is made ``.fst`` or ``.vcd``, whichever can be written here.
+    probe : record every job's events: a simulation of its own, somewhat slower; jobs must be traced.
     optimize : the C++ compiler's option: -O1 builds faster, -O3 may run faster.
 
     Raises ToolchainError, BuildError, SimulationError; an error of the engine is in its job's result.
@@ -182,7 +188,7 @@ def run_jobs(
     batches = [np.asarray(job.codes) for job in jobs]
     batches = [batch[None] if batch.ndim == 3 else batch for batch in batches]
     needed = max(program.memory_map(len(batch)).end for batch in batches)
-    simulation = build_bench(program.config, verilog, memory_bytes=needed, waves=waves is not None,
+    simulation = build_bench(program.config, verilog, memory_bytes=needed, waves=waves is not None, probe=probe,
                              optimize=optimize)  # fmt: skip
     if waves is not None:
         waves = waves.absolute().with_suffix(Path(simulation.waves_file).suffix)
@@ -213,9 +219,11 @@ def _result(program: Program, folder: Path, number: int, result: dict[str, Any])
     with np.load(folder / f"outputs{number}.npz") as stored:
         tensors = {name: stored[name] for name in stored.files}
     count = len(next(iter(tensors.values())))
-    return RtlResult(
-        result["counters"], [{name: t[i] for name, t in tensors.items()} for i in range(count)], trace
-    )
+    outputs = [{name: t[i] for name, t in tensors.items()} for i in range(count)]
+    probed, recording = folder / f"probe{number}.bin", None
+    if probed.exists():
+        recording = decode_probe(probed.read_bytes(), program, count, result["counters"]["cycles"])
+    return RtlResult(result["counters"], outputs, trace, recording=recording)
 
 
 def run_rtl(

@@ -83,6 +83,8 @@ class Compute:
         self.held: int | None = None
         """the start of the pass that was left."""
         self.runs: list[Run] = []
+        self.gaps: list[tuple[int, int, int, int, bool]] = []
+        """cycles without a pixel between passes: first, last, and what ``_count`` tells their causes by."""
         self._firsts: list[int] = []
         self._due: list[Run] = []
         self._moved = False
@@ -163,6 +165,8 @@ class Compute:
             wait = max(0, min(end, known) - begin + 1)
         if ready >= known + 2:
             weight = max(0, min(end, ready) - max(begin, known + 2) + 1)
+        if end >= begin:
+            self.gaps.append((begin, end, known, ready, fresh))
         span.wait += wait
         span.weight += weight
         span.short += max(0, end - begin + 1) - wait - weight

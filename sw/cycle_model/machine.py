@@ -22,7 +22,7 @@ from .port import Port, Reader
 from .stores import Store
 from .weights import WeightStream
 
-__all__ = ["Timing", "simulate"]
+__all__ = ["Machine", "Timing", "run", "simulate"]
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,24 @@ class Timing:
 
 def simulate(program: Program, images: int = 1, mem_latency: int = 30) -> Timing:
     """The engine's counters after ``images`` images back to back."""
-    machine = _Machine(program, images, mem_latency)
+    return run(program, images, mem_latency).timing()
+
+
+def run(program: Program, images: int = 1, mem_latency: int = 30) -> Machine:
+    """The machine after ``images`` images back to back: the cycles of all its events."""
+    machine = Machine(program, images, mem_latency)
     while machine.settle():
         machine.decide()
-    return machine.timing()
+    return machine
 
 
 class _Part(Protocol):
     def run(self) -> bool: ...
 
 
-class _Machine:
+class Machine:
+    """Its parts; what happened in each is in their lists when nothing is left to decide."""
+
     def __init__(self, program: Program, images: int, mem_latency: int) -> None:
         given = replace(plan(program), registers=program.registers(images))
         self.name = program.name

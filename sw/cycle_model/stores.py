@@ -38,6 +38,8 @@ class Store:
         self._given: list[int] = []  # words on their way back
         self._words: list[int] = []  # words that left the queue for the shifter
         self._answers: list[int] = []  # responses
+        self.sent: list[int] = []
+        """when each beat left the slice in front of W."""
         self._chains = [self._take(), self._ask(), self._words_all(), self._beats()]
         self._moved = False
 
@@ -142,7 +144,7 @@ class Store:
         """Beats of the words through slices to W, in bursts whose address was taken; responses."""
         word = -1
         entered: list[int] = []  # when each beat entered the slice
-        sent: list[int] = []  # left it for W
+        sent = self.sent
         burst, rest, active, length = -1, 0, 0, -1
         beats = self.config.word_beats
         for n in range(self.total):
