@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
@@ -17,7 +18,7 @@ import onnxruntime  # type: ignore[import-untyped]
 from ..quant.blas_threads import batch_size, workers
 from .graph import Graph
 
-__all__ = ["FloatSession", "flat_logits", "run", "with_dynamic_batch"]
+__all__ = ["FloatSession", "as_file", "flat_logits", "run", "with_dynamic_batch"]
 
 Array = npt.NDArray[Any]
 
@@ -110,7 +111,8 @@ class FloatSession:
 
     def __init__(self, model: onnx.ModelProto, graph: Graph, outputs: Sequence[str] | None = None) -> None:
         self._names = tuple(graph.outputs if outputs is None else outputs)
-        self._layout = graph.input_layout
+        self._axes = graph.input_axes
+        self._orders = {name: (graph.shapes[name], "".join(axes)) for name, axes in graph.output_axes.items()}
         self._input = _graph_input(model)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
@@ -120,14 +122,36 @@ class FloatSession:
         )
 
     def run(self, real: Array, batch: int = 64) -> dict[str, Array]:
-        """Outputs by name, [N, ...] as the file shapes them, for normalized images [N, H, W, C] float32."""
+        """Outputs by name, for normalized images [N, H, W, C] float32.
+
+        [N, ...] as the file shapes them, but always channels first.
+        """
         parts = []
         for start in range(0, real.shape[0], batch):
             part = np.asarray(real[start : start + batch], np.float32)
-            if self._layout == "NCHW":
-                part = np.ascontiguousarray(part.transpose(0, 3, 1, 2))
-            parts.append(self._session.run(list(self._names), {self._input: part}))
-        return {name: np.concatenate([p[i] for p in parts]) for i, name in enumerate(self._names)}
+            parts.append(self._session.run(list(self._names), {self._input: as_file(part, self._axes)}))
+        found = {name: np.concatenate([p[i] for p in parts]) for i, name in enumerate(self._names)}
+        return {name: self._channels_first(name, values) for name, values in found.items()}
+
+    def _channels_first(self, name: str, values: Array) -> Array:
+        if name not in self._orders:
+            return values
+        shape, order = self._orders[name]
+        sizes = dict(zip("HWC", shape, strict=True))
+        full = values.reshape(-1, *(sizes[x] for x in order))
+        first = full.transpose(0, *(order.index(x) + 1 for x in "CHW" if x in order))
+        return np.ascontiguousarray(first if values.ndim == 4 else first.reshape(values.shape))
+
+
+def as_file(real: Array, axes: Sequence[str]) -> Array:
+    """Images [N, H, W, C] with the axes of a file (``Graph.input_axes``)."""
+    sizes = dict(zip("HWC", real.shape[1:], strict=True))
+    order = "".join(axes)
+    moved = real.transpose(
+        0, *("HWC".index(x) + 1 for x in order), *(i + 1 for i, x in enumerate("HWC") if x not in order)
+    )
+    shape = [math.prod(sizes[x] for x in axis) for axis in axes]
+    return np.ascontiguousarray(moved).reshape(len(real), *shape)
 
 
 def _graph_input(model: onnx.ModelProto) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -102,8 +102,15 @@ class Graph:
     host: tuple[HostOp, ...] = ()
     flat: frozenset[str] = frozenset()
     """outputs that the ONNX file sees as [N, features]."""
-    input_layout: Literal["NCHW", "NHWC"] = "NCHW"
-    """the layout the ONNX file takes its input in."""
+    input_axes: tuple[str, ...] = ("C", "H", "W")
+    """the axes behind the batch that the ONNX file takes its input with: one letter each, or several joined."""
+    output_axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """likewise those of outputs that the file does not order as C, H, W."""
+
+    @property
+    def input_layout(self) -> str:
+        """NCHW or NHWC, or what else the file's axes join to."""
+        return "N" + "".join(self.input_axes)
 
     @property
     def macs(self) -> int:

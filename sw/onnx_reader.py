@@ -6,25 +6,21 @@
 
 from __future__ import annotations
 
-import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import onnx
-from onnx.reference import ReferenceEvaluator
 
 from .graph import Graph, Node, RealLayer
-from .onnx_reader_context import Array, Context, Finding, ModelError, Ref, Unsupported, UnsupportedModel
-from .onnx_reader_ops import CONVERTERS, CURES
+from .onnx_reader_constants import fold_constant
+from .onnx_reader_context import MAP, Context, Finding, ModelError, Ref, Unsupported, UnsupportedModel
+from .onnx_reader_input import candidates, find_input
+from .onnx_reader_ops import CONVERTERS, CURES, FOLDED, HOST
 from .passes import fuse, unique_names
 
 __all__ = ["Finding", "ModelError", "UnsupportedModel", "check", "load_model", "read"]
 
 _OPSETS = (8, 21)
-_FOLDED = frozenset(
-    {"BatchNormalization", "Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Transpose"}
-)
-_HOST = frozenset({"Softmax", "LogSoftmax", "ArgMax"})
 
 
 def load_model(path: str | Path) -> onnx.ModelProto:
@@ -53,38 +49,71 @@ def check(model: str | Path | onnx.ModelProto) -> list[Finding]:
 
     Raises ModelError for what concerns the whole file (no file, opset, input, dynamic height or width).
     """
-    _, context, findings = _walk(_loaded(model))
-    del context
-    return findings
+    walk = _walk(_loaded(model))
+    if not walk.refused:
+        _fused(walk, "model")
+    return walk.findings
 
 
 def read(model: str | Path | onnx.ModelProto) -> Graph:
     """The fused graph of a model. Raises ModelError, or UnsupportedModel listing every node that cannot run."""
     proto = _loaded(model)
     name = Path(model).stem if isinstance(model, (str, Path)) else (proto.graph.name or "model")
-    source, context, findings = _walk(proto)
-    if any(not item.supported for item in findings):
-        raise UnsupportedModel(f"model {name!r}", findings)
-    refs = [context.refs[value.name] for value in proto.graph.output]
+    walk = _walk(proto)
+    graph = None if walk.refused else _fused(walk, name)
+    if graph is None:
+        raise UnsupportedModel(f"model {name!r}", walk.findings)
+    return graph
+
+
+@dataclass
+class _Walk:
+    """A file as read with one view of its input."""
+
+    source: Ref
+    input_axes: tuple[str, ...]
+    """as the file has them, those of one value too."""
+    context: Context
+    findings: list[Finding]
+    outputs: list[str]
+
+    @property
+    def refused(self) -> int:
+        """Nodes that cannot run."""
+        return sum(not item.supported for item in self.findings)
+
+
+def _fused(walk: _Walk, name: str) -> Graph | None:
+    """The graph; None where a node turns out not to run, which its finding then says."""
+    source, context = walk.source, walk.context
+    refs = [context.refs[output] for output in walk.outputs]
     for ref in refs:
         if ref.tensor == source.tensor:
             raise ModelError(f"model {name!r} returns its input: export a network with layers")
-        if ref.layout == "HWC" and ref.shape[:2] != (1, 1):
-            raise ModelError(
-                f"output {ref.tensor!r} has its channels last: export the model channels first (NCHW)"
-            )
     outputs = tuple(dict.fromkeys(ref.tensor for ref in refs))
-    nodes = unique_names(fuse(context.nodes, outputs))
-    shapes = _shapes(nodes, source)
+    nodes = fuse(context.nodes, outputs)
+    lost = {node.name: node for node in nodes if node.kind == "affine"}
+    if lost:
+        why = "its constant differs within a channel, and no layer behind can take it in"
+        walk.findings = [
+            replace(item, supported=False, why=why, cure="use one value a channel")
+            if item.name in lost
+            else item
+            for item in walk.findings
+        ]
+        return None
+    nodes = unique_names(nodes)
+    made = [context.refs[name] for name in outputs]
     return Graph(
         name=name,
         input=source.tensor,
         outputs=outputs,
-        shapes=shapes,
+        shapes=_shapes(nodes, source),
         layers=tuple(_layer(node) for node in nodes),
         host=tuple(context.host),
-        flat=frozenset(ref.tensor for ref in refs if ref.flat),
-        input_layout="NCHW" if source.layout == "CHW" else "NHWC",
+        flat=frozenset(ref.tensor for ref in refs if len(ref.axes) == 1),
+        input_axes=walk.input_axes,
+        output_axes={ref.tensor: ref.axes for ref in made if not ref.channels_first},
     )
 
 
@@ -92,31 +121,47 @@ def _loaded(model: str | Path | onnx.ModelProto) -> onnx.ModelProto:
     return model if isinstance(model, onnx.ModelProto) else load_model(model)
 
 
-def _walk(model: onnx.ModelProto) -> tuple[Ref, Context, list[Finding]]:
+def _walk(model: onnx.ModelProto) -> _Walk:
+    """The file read with the view of its input that leaves the fewest nodes unsupported."""
     opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
     if not _OPSETS[0] <= opset <= _OPSETS[1]:
         raise ModelError(
             f"opset must be {_OPSETS[0]} to {_OPSETS[1]}, not {opset}: export with opset_version=17"
         )
+    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    found = find_input(model.graph, constants)
+    walks: list[_Walk] = []
+    for ref, axes in candidates(model.graph, found):
+        context = Context(opset=opset, batch=found.batch, constants=dict(constants))
+        walks.append(_walk_with(model, context, ref, axes))
+        if not walks[-1].refused:
+            break
+    best = min(walks, key=lambda walk: (walk.refused, walk.input_axes != MAP))
+    for value in model.graph.output:
+        if value.name not in best.context.refs and not best.refused:
+            raise ModelError(f"output {value.name!r} does not depend on the input: export the model again")
+    return best
+
+
+def _walk_with(model: onnx.ModelProto, context: Context, source: Ref, axes: tuple[str, ...]) -> _Walk:
     graph = model.graph
-    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    source, batch = _input(graph, constants)
-    context = Context(opset=opset, batch=batch, constants=constants)
     context.refs[source.tensor] = source
     context.consumed = {name for node in graph.node for name in node.input} | {v.name for v in graph.output}
     findings = []
     inferred: dict[str, tuple[int, ...]] | None = None
     for i, node in enumerate(graph.node):
         context.enter(node, node.name or f"{node.op_type}_{i}")
-        if _fold_constant(context):
+        if fold_constant(context):
             continue
         before = len(context.nodes)
+        known = True
         try:
-            _convert(context)
+            known = _convert(context)
             macs = sum(item.macs for item in context.nodes[before:])
             why = cure = ""
         except Unsupported as error:
             why, cure, macs = error.why, error.cure, 0
+        if why or not known:
             if inferred is None:
                 inferred = _infer_shapes(model)
             for name in node.output:
@@ -129,92 +174,27 @@ def _walk(model: onnx.ModelProto) -> tuple[Ref, Context, list[Finding]]:
                 supported=not why,
                 why=why,
                 cure=cure,
-                where="host" if node.op_type in _HOST else "folded" if node.op_type in _FOLDED else "engine",
+                where="unknown" if not known else "host" if node.op_type in HOST
+                else "folded" if node.op_type in FOLDED else "engine",
                 lacks="" if why else context.lacks,
                 output_shape=("N", *ref.file_shape) if ref else None,
                 macs=macs,
                 params=context.params,
             )
-        )
-    for value in graph.output:
-        if value.name not in context.refs and all(item.supported for item in findings):
-            raise ModelError(f"output {value.name!r} does not depend on the input: export the model again")
-    return source, context, findings
+        )  # fmt: skip
+    return _Walk(source, axes, context, findings, [value.name for value in graph.output])
 
 
-def _convert(context: Context) -> None:
+def _convert(context: Context) -> bool:
+    """False where nothing can be said, since a node before it has no known shape."""
     node = context.node
     domain = node.domain not in ("", "ai.onnx")
     if node.op_type not in CONVERTERS or domain:
         what = f"operator {node.domain + '.' if domain else ''}{node.op_type} is not supported"
         raise Unsupported(what, CURES.get(node.op_type, "replace it by a supported operator"))
-    for name in node.input:
-        if name and name not in context.refs and name not in context.constants:
-            raise Unsupported(f"the shape of its input {name!r} is unknown", "repair the nodes before it")
+    if any(name and name not in context.refs and name not in context.constants for name in node.input):
+        return False
     CONVERTERS[node.op_type](context)
-
-
-def _input(graph: onnx.GraphProto, constants: dict[str, Array]) -> tuple[Ref, int]:
-    """The network's input and its static batch (0 where symbolic)."""
-    values = [value for value in graph.input if value.name not in constants]
-    if len(values) != 1:
-        names = ", ".join(repr(value.name) for value in values) or "none"
-        raise ModelError(
-            f"the model must have one input, not {len(values)} ({names}): export it with one image input"
-        )
-    value = values[0]
-    kind = value.type.tensor_type
-    if kind.elem_type != onnx.TensorProto.FLOAT:
-        word = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
-        raise ModelError(f"input {value.name!r} must be float, not {word}: export the float32 model")
-    dims = [d.dim_value if d.HasField("dim_value") else 0 for d in kind.shape.dim]
-    labels = [d.dim_param or "?" for d in kind.shape.dim]
-    if len(dims) != 4:
-        raise ModelError(
-            f"input {value.name!r} must be [N, C, H, W], not of rank {len(dims)}: export an image network"
-        )
-    first = next((node for node in graph.node if value.name in node.input), None)
-    last = False
-    if first is not None and first.op_type == "Transpose":
-        perm = next((list(a.ints) for a in first.attribute if a.name == "perm"), [])
-        last = perm == [0, 3, 1, 2]
-    axes = ("batch", "height", "width", "channels") if last else ("batch", "channels", "height", "width")
-    for axis, dim, label in list(zip(axes, dims, labels, strict=True))[1:]:
-        if dim <= 0:
-            raise ModelError(
-                f"input {value.name!r} has a dynamic {axis} ({label!r}): export it with a static {axis}, "
-                f"in torch.onnx.export by leaving only the batch in dynamic_axes"
-            )
-    h, w, c = (dims[1], dims[2], dims[3]) if last else (dims[2], dims[3], dims[1])
-    return Ref(tensor=value.name, shape=(h, w, c), layout="HWC" if last else "CHW"), max(dims[0], 0)
-
-
-def _fold_constant(context: Context) -> bool:
-    """Evaluate a node whose inputs are all constants (or a Shape); its outputs become constants."""
-    node = context.node
-    if node.op_type == "Shape" and node.input[0] in context.refs:
-        dims = [context.batch or -1, *context.refs[node.input[0]].file_shape]
-        end = context.attributes.get("end", len(dims))
-        context.constants[node.output[0]] = np.array(dims[context.attributes.get("start", 0) : end], np.int64)
-        return True
-    names = [name for name in node.input if name]
-    if any(name not in context.constants for name in names) or (not names and node.op_type != "Constant"):
-        return False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            graph = onnx.helper.make_graph(
-                [node], "constant",
-                [onnx.helper.make_empty_tensor_value_info(name) for name in dict.fromkeys(names)],
-                [onnx.helper.make_empty_tensor_value_info(name) for name in node.output],
-            )  # fmt: skip
-            opset = onnx.helper.make_opsetid("", context.opset)
-            evaluator = ReferenceEvaluator(onnx.helper.make_model(graph, opset_imports=[opset]))
-            values = evaluator.run(None, {name: context.constants[name] for name in names})
-    except Exception:  # noqa: BLE001, whatever it cannot evaluate is an ordinary node, judged as such
-        return False
-    for name, value in zip(node.output, values, strict=True):
-        context.constants[name] = np.asarray(value)
     return True
 
 
@@ -237,7 +217,7 @@ def _placeholder(context: Context, name: str, inferred: dict[str, tuple[int, ...
     if shape is not None and len(shape) == 3:
         context.refs[name] = Ref(tensor=name, shape=(shape[1], shape[2], shape[0]))
     elif shape is not None and len(shape) == 1:
-        context.refs[name] = Ref(tensor=name, shape=(1, 1, shape[0]), flat=True)
+        context.refs[name] = Ref(tensor=name, shape=(1, 1, shape[0]), axes=("C",))
 
 
 def _shapes(nodes: list[Node], source: Ref) -> dict[str, tuple[int, int, int]]:

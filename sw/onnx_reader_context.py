@@ -1,14 +1,19 @@
 """What the ONNX reader knows while it walks a file: constants, tensors, attributes; and what it reports.
 
-A tensor of the file is a ``Ref``: the tensor of the small graph that holds its values, its map
-(height, width, channels) and how the file sees it (rank 4 as CHW or HWC, or flattened to [N, features]).
+A tensor of the file is a ``Ref``: the tensor of the small graph that holds its values, its map (height, width,
+channels) and how the file sees it: ("C", "H", "W") is [N, C, H, W], ("HWC",) a map flattened from channels last,
+("C", "HW") one whose rows are joined. What only changes this (Reshape, Transpose, Squeeze, ...) does nothing.
+
+What a file computes from a symbolic batch (``x.view(x.size(0), -1)``) is evaluated for two batches; where both
+agree it is a constant.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +21,12 @@ import onnx
 
 from .graph import HostOp, Node
 
-__all__ = ["Context", "Finding", "ModelError", "Ref", "Unsupported", "UnsupportedModel"]
+__all__ = ["BATCHES", "MAP", "Context", "Finding", "ModelError", "Ref", "Unsupported", "UnsupportedModel"]
 
 Array = npt.NDArray[Any]
+MAP = ("C", "H", "W")
+BATCHES = (5, 7)
+"""The two batches that stand for a symbolic one."""
 
 
 class ModelError(ValueError):
@@ -73,23 +81,53 @@ class Ref:
     tensor: str
     shape: tuple[int, int, int]
     """height, width, channels."""
-    layout: Literal["CHW", "HWC"] = "CHW"
-    flat: bool = False
+    axes: tuple[str, ...] = MAP
+    """the file's axes behind the batch, each the letters C, H, W it runs over, the last one fastest."""
     host: str = ""
     """the host operation that made it, if one did."""
+
+    def __post_init__(self) -> None:
+        """Leave out the letters of size 1: [N, C, 1, 1] and [N, C] hold the same values in the same order."""
+        sizes = self.sizes
+        object.__setattr__(self, "axes", tuple("".join(x for x in a if sizes[x] > 1) for a in self.axes))
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Values by letter."""
+        return dict(zip("HWC", self.shape, strict=True))
+
+    @property
+    def order(self) -> str:
+        """The letters of all axes, the last one fastest."""
+        return "".join(self.axes)
 
     @property
     def features(self) -> int:
         """Values of one image."""
-        return self.shape[0] * self.shape[1] * self.shape[2]
+        return math.prod(self.shape)
 
     @property
     def file_shape(self) -> tuple[int, ...]:
         """The file's shape without the batch."""
-        h, w, c = self.shape
-        if self.flat:
-            return (self.features,)
-        return (c, h, w) if self.layout == "CHW" else (h, w, c)
+        sizes = self.sizes
+        return tuple(math.prod(sizes[x] for x in axis) for axis in self.axes)
+
+    @property
+    def channels_first(self) -> bool:
+        """Are the values in the order C, H, W?"""
+        return self.order == "".join(x for x in "CHW" if x in self.order)
+
+    def seen(self, axes: Sequence[str]) -> bool:
+        """Does the file see it with these axes, but for those of one value?"""
+        return self.axes == replace(self, axes=tuple(axes)).axes
+
+    def to_map(self, values: Array) -> Array:
+        """Values [..., *file_shape] as [..., C, H, W]."""
+        sizes, order = self.sizes, self.order
+        lead = values.shape[: values.ndim - len(self.axes)]
+        split = values.reshape((*lead, *(sizes[x] for x in order), *(1 for x in "CHW" if x not in order)))
+        order += "".join(x for x in "CHW" if x not in order)
+        return split.transpose(*range(len(lead)), *(len(lead) + order.index(x) for x in "CHW"))
 
 
 @dataclass
@@ -100,6 +138,9 @@ class Context:
     batch: int
     """the static batch, 0 where symbolic."""
     constants: dict[str, Array]
+    """known before the network runs; of what depends on a symbolic batch, the value for the first of BATCHES."""
+    others: dict[str, Array] = field(default_factory=dict)
+    """the value for the second one, where it is another."""
     refs: dict[str, Ref] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     host: list[HostOp] = field(default_factory=list)
@@ -125,14 +166,14 @@ class Context:
         """Is the input there and known before the network runs?"""
         return self.has(index) and self.node.input[index] in self.constants
 
-    def ref(self, index: int = 0) -> Ref:
-        """The tensor at one input; refuses constants and results of host operations."""
+    def ref(self, index: int = 0, host: bool = False) -> Ref:
+        """The tensor at one input; refuses constants and, unless ``host``, results of host operations."""
         name = self.node.input[index]
         if name not in self.refs:
             what = "a constant" if name in self.constants else "unknown"
             raise Unsupported(f"its input {name!r} is {what}", "feed it from the network's input")
         ref = self.refs[name]
-        if ref.host:
+        if ref.host and not host:
             raise Unsupported(
                 f"it takes the result of {ref.host}, which runs on the host behind the network",
                 f"cut the model before {ref.host}",
@@ -142,18 +183,69 @@ class Context:
     def map(self, index: int = 0) -> Ref:
         """The tensor at one input as a map: rank 4, channels first."""
         ref = self.ref(index)
-        if ref.flat:
-            raise Unsupported("its input is flattened", "apply it before the Flatten")
-        if ref.layout != "CHW":
+        if len(ref.axes) != 3:
+            shape = ["N", *ref.file_shape]
+            raise Unsupported(
+                f"its input is {shape}, not [N, C, H, W]", "apply it to a map, before a Flatten"
+            )
+        if not ref.seen(MAP):
             raise Unsupported("its input has its channels last", "export the model channels first (NCHW)")
         return ref
 
     def constant(self, index: int) -> Array:
-        """A constant input as it is; refuses what is computed at run time."""
+        """A constant input as it is; refuses what is computed at run time or depends on the batch."""
         name = self.node.input[index]
         if name not in self.constants:
             raise Unsupported(f"its input {name!r} is computed at run time", "export it as a constant")
+        if name in self.others:
+            raise Unsupported(f"its input {name!r} depends on the batch", "export with a static batch")
         return self.constants[name]
+
+    def integers(self, index: int, key: str = "") -> list[int] | None:
+        """A list of integers, from an input (later opsets) or attribute ``key``; None where there is neither."""
+        if self.has(index):
+            return [int(v) for v in self.constant(index).reshape(-1)]
+        values = self.attributes.get(key)
+        return None if values is None else [int(v) for v in np.reshape(values, -1)]
+
+    def target(self, index: int = 1) -> list[int]:
+        """The shape a node is to give its output, behind the batch; refuses one that changes the batch."""
+        name = self.node.input[index] if self.has(index) else ""
+        if name in self.others:
+            shape, other = (found[name].reshape(-1).tolist() for found in (self.constants, self.others))
+            if len(shape) == len(other) and (shape[0], other[0]) == BATCHES and shape[1:] == other[1:]:
+                return [int(v) for v in shape[1:]]
+            raise Unsupported("it mixes the batch with other axes", "keep the batch as the first axis")
+        shape = self.integers(index, "shape") or []
+        if not shape:
+            raise Unsupported("it does not say which shape", "export the model again")
+        zero_copies = not self.attributes.get("allowzero", 0)
+        if shape[0] == self.batch > 0 or shape[0] == -1 or (shape[0] == 0 and zero_copies):
+            return shape[1:]
+        what = f"fixes the batch to {shape[0]}" if self.batch == 0 else f"makes a batch of {shape[0]}"
+        raise Unsupported(f"it {what} ({shape})", "keep the batch as the first axis: [0, -1]")
+
+    def per_image(self, index: int) -> Array:
+        """A constant with a first axis for the batch, as one image's: [1, ...]."""
+        name = self.node.input[index]
+        values = self.constants[name]
+        batch = BATCHES[0] if name in self.others else self.batch
+        if (
+            values.ndim
+            and values.shape[0] in (1, batch)
+            and np.array_equal(values, values[:1].repeat(len(values), 0))
+        ):
+            return values[:1]
+        raise Unsupported(
+            f"its constant {name!r} differs between the images of a batch", "use one for all images"
+        )
+
+    def axes(self, values: Sequence[int] | None, rank: int) -> list[int]:
+        """Axes of a tensor of this rank, none negative; refuses the batch and what is no axis."""
+        found = sorted(int(v) + rank if v < 0 else int(v) for v in values or ())
+        if any(not 0 < v < rank for v in found):
+            raise Unsupported(f"its axes {list(values or ())} are not within 1..{rank - 1}", "keep the batch")
+        return found
 
     def weight(self, index: int) -> Array:
         """A constant real input as float64, checked for NaN and infinity; counts as parameters."""

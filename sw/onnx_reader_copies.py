@@ -9,29 +9,26 @@ the CIFAR ResNets, every second pixel and zeros for the new channels, becomes on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .graph import Node
-from .onnx_reader_context import Context, Ref, Unsupported
+from .onnx_reader_context import MAP, Array, Context, Ref, Unsupported
 
 __all__ = ["concat", "pad", "slice_"]
 
 
-def _axes(ref: Ref) -> dict[int, int]:
-    """Place among (height, width, channels) by the file's axis, the batch's left out."""
-    if ref.flat:
-        raise Unsupported("its input is flattened", "apply it before the Flatten")
-    return {1: 2, 2: 0, 3: 1} if ref.layout == "CHW" else {1: 0, 2: 1, 3: 2}
+_LAST = ("H", "W", "C")
+_PLACES = {"H": 0, "W": 1, "C": 2}
 
 
-def _integers(ctx: Context, index: int, key: str) -> list[int] | None:
-    """A list of integers, from an input (later opsets) or an attribute; None where the file has neither."""
-    if ctx.has(index):
-        return [int(v) for v in ctx.constant(index).reshape(-1)]
-    values = ctx.attributes.get(key)
-    return None if values is None else [int(v) for v in values]
+def _letters(ref: Ref) -> tuple[str, ...]:
+    """The file's axes, each one letter: a map, channels first or last, or [N, C]."""
+    for axes in (MAP, _LAST, ("C",)):
+        if ref.seen(axes) and (len(axes) == 3 or ref.shape[:2] == (1, 1)):
+            return axes
+    raise Unsupported(f"its input is {['N', *ref.file_shape]}", "apply it to a map, before a Flatten")
 
 
 @dataclass(frozen=True)
@@ -55,24 +52,25 @@ class _Cut:
 def slice_(ctx: Context) -> None:
     """Slice of a map: every n-th row or column from a given one on, any channels."""
     source = ctx.ref()
-    places = _axes(source)
-    starts, ends = _integers(ctx, 1, "starts"), _integers(ctx, 2, "ends")
+    letters = _letters(source)
+    rank = len(letters) + 1
+    starts, ends = ctx.integers(1, "starts"), ctx.integers(2, "ends")
     if starts is None or ends is None:
         raise Unsupported("it does not say where it starts and ends", "export the model again")
-    axes = _integers(ctx, 3, "axes")
+    axes = ctx.integers(3, "axes")
     axes = list(range(len(starts))) if axes is None else axes
-    steps = _integers(ctx, 4, "steps")
+    steps = ctx.integers(4, "steps")
     steps = [1] * len(starts) if steps is None else steps
     if not len(starts) == len(ends) == len(axes) == len(steps):
         raise Unsupported(f"it has {len(starts)} starts for axes {axes}", "export the model again")
     cuts = [_Cut(range(size), size) for size in source.shape]
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        if axis % 4 == 0:
+        if axis % rank == 0:
             whole = ctx.batch or (1 << 31) - 1  # of a symbolic batch only "to the end" is all of it
             if start == 0 and step == 1 and end >= whole:
                 continue
             raise Unsupported("it slices the batch", "slice height, width or channels")
-        place = places[axis % 4]
+        place = _PLACES[letters[axis % rank - 1]]
         size = source.shape[place]
         taken = range(size)[start:end:step] if step else range(0)
         if not taken:
@@ -90,32 +88,35 @@ def slice_(ctx: Context) -> None:
         name=ctx.name, kind="conv", inputs=(source.tensor,), output=ctx.node.output[0],
         kernel=(rows.kernel, cols.kernel), stride=(rows.stride, cols.stride), weight=weight,
     )  # fmt: skip
-    ctx.emit(node, (len(rows.taken), len(cols.taken), len(channels.taken)), source)
+    shape = (len(rows.taken), len(cols.taken), len(channels.taken))
+    ctx.emit(node, shape, replace(source, shape=shape, axes=letters))
 
 
 def pad(ctx: Context) -> None:
     """Pad with zeros: channels in front and behind, rows and columns around the map."""
     source = ctx.ref()
-    places = _axes(source)
+    letters = _letters(source)
+    rank = len(letters) + 1
     mode = ctx.attributes.get("mode", b"constant").decode()
     if mode != "constant":
         raise Unsupported(f"its mode is {mode!r}", "pad with zeros (mode constant)")
     value = float(ctx.constant(2).reshape(-1)[0]) if ctx.has(2) else float(ctx.attributes.get("value", 0.0))
     if value != 0.0:
         raise Unsupported(f"it pads with {value:g}", "pad with zeros")
-    pads = _integers(ctx, 1, "pads") or []
-    axes = _integers(ctx, 3, "axes")
-    axes = list(range(4)) if axes is None else axes
+    pads = ctx.integers(1, "pads") or []
+    axes = ctx.integers(3, "axes")
+    axes = list(range(rank)) if axes is None else axes
     if len(pads) != 2 * len(axes):
         raise Unsupported(f"it has {len(pads)} pads for axes {axes}", "export the model again")
     before, after = [0, 0, 0], [0, 0, 0]
     for axis, low, high in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
         if min(low, high) < 0:
             raise Unsupported(f"its pads {pads} cut the map", "use Slice to cut")
-        if axis % 4 == 0 and (low or high):
+        if axis % rank == 0 and (low or high):
             raise Unsupported("it pads the batch", "pad height, width or channels")
-        if axis % 4:
-            before[places[axis % 4]], after[places[axis % 4]] = low, high
+        if axis % rank:
+            place = _PLACES[letters[axis % rank - 1]]
+            before[place], after[place] = low, high
     if not any(before + after):
         ctx.alias(source)
         return
@@ -127,30 +128,67 @@ def pad(ctx: Context) -> None:
         name=ctx.name, kind="conv", inputs=(source.tensor,), output=ctx.node.output[0],
         pads=(before[0], before[1], after[0], after[1]), weight=weight,
     )  # fmt: skip
-    ctx.emit(node, (h, w, c), source)
+    ctx.emit(node, (h, w, c), replace(source, shape=(h, w, c), axes=letters))
 
 
 def concat(ctx: Context) -> None:
-    """Concat along the channels: concat, whose operands share one format."""
-    parts = [ctx.ref(i) for i in range(len(ctx.node.input))]
-    first = parts[0]
-    if any((part.flat, part.layout) != (first.flat, first.layout) for part in parts):
-        raise Unsupported("its inputs are laid out differently", "join maps with maps")
-    rank = 2 if first.flat else 4
-    axis = int(ctx.attributes.get("axis", 1)) % rank
-    if axis != (3 if not first.flat and first.layout == "HWC" else 1):
+    """Concat along the channels: concat, whose operands share one format. Constants, zeros say, need no concat."""
+    refs = {i: ctx.ref(i) for i in range(len(ctx.node.input)) if not ctx.is_constant(i)}
+    if not refs:
+        raise Unsupported("all of its inputs depend on the batch alone", "export with a static batch")
+    first = next(iter(refs.values()))
+    letters = _letters(first)
+    axis = int(ctx.attributes.get("axis", 1)) % (len(letters) + 1)
+    if axis == 0 or letters[axis - 1] != "C":
         raise Unsupported(f"it joins along axis {axis}", "join along the channels")
-    if first.flat and any(part.shape[:2] != (1, 1) for part in parts):
-        raise Unsupported("its inputs are flattened maps", "join them before the Flatten")
-    if any(part.shape[:2] != first.shape[:2] for part in parts):
-        sizes = ", ".join("x".join(map(str, part.shape[:2])) for part in parts)
-        raise Unsupported(f"its inputs are maps of {sizes}", "join maps of one size")
-    if len(parts) == 1:
-        ctx.alias(first)
+    for part in refs.values():
+        if part.axes != first.axes and _letters(part) != letters:
+            raise Unsupported("its inputs are laid out differently", "join maps with maps")
+        if part.shape[:2] != first.shape[:2]:
+            sizes = ", ".join("x".join(map(str, part.shape[:2])) for part in refs.values())
+            raise Unsupported(f"its inputs are maps of {sizes}", "join maps of one size")
+    values = {i: _constant_part(ctx, i, first, axis) for i in range(len(ctx.node.input)) if i not in refs}
+    if len(refs) == 1:
+        _join_constants(ctx, first, letters, values)
         return
-    channels = sum(part.shape[2] for part in parts)
+    if values:
+        raise Unsupported(f"it joins {len(refs)} tensors with constants", "join tensors with tensors")
+    channels = sum(part.shape[2] for part in refs.values())
     node = Node(
-        name=ctx.name, kind="concat", inputs=tuple(part.tensor for part in parts), output=ctx.node.output[0]
+        name=ctx.name,
+        kind="concat",
+        inputs=tuple(part.tensor for part in refs.values()),
+        output=ctx.node.output[0],
     )
     ctx.lacks = "concat"
-    ctx.emit(node, (*first.shape[:2], channels), first)
+    shape = (*first.shape[:2], channels)
+    ctx.emit(node, shape, replace(first, shape=shape, axes=letters))
+
+
+def _constant_part(ctx: Context, index: int, like: Ref, axis: int) -> Array:
+    """One value a channel of a constant operand."""
+    values = ctx.per_image(index)
+    have, wanted = list(values.shape), [1, *like.file_shape]
+    if have[:axis] + have[axis + 1 :] != wanted[:axis] + wanted[axis + 1 :]:
+        raise Unsupported(f"its constant {have} is no map of its size", "join maps of one size")
+    each = np.moveaxis(values, axis, 0).reshape(have[axis], -1)
+    if not np.array_equal(each, np.broadcast_to(each[:, :1], each.shape)):
+        raise Unsupported("its constant differs within a channel", "join constants of one value a channel")
+    return np.asarray(each[:, 0], np.float64)
+
+
+def _join_constants(ctx: Context, source: Ref, letters: tuple[str, ...], values: dict[int, Array]) -> None:
+    """One tensor and constants: a copy with further channels, rows of zeros with a bias."""
+    if not values:
+        ctx.alias(source)
+        return
+    count = source.shape[2]
+    rows = [values.get(i, np.zeros(count)) for i in range(len(ctx.node.input))]
+    kept = [np.zeros((len(part), count)) if i in values else np.eye(count) for i, part in enumerate(rows)]
+    weight, bias = np.concatenate(kept)[:, :, None, None], np.concatenate(rows)
+    shape = (*source.shape[:2], len(bias))
+    node = Node(
+        name=ctx.name, kind="conv", inputs=(source.tensor,), output=ctx.node.output[0], weight=weight,
+        bias=bias if bias.any() else None,
+    )  # fmt: skip
+    ctx.emit(node, shape, replace(source, shape=shape, axes=letters))

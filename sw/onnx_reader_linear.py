@@ -53,29 +53,43 @@ def conv(ctx: Context) -> None:
 
 
 def _dense(ctx: Context, weight: Array, bias: Array | None) -> None:
-    """``out = in @ weight.T + bias`` with weight [K, features]: a conv whose kernel covers the map."""
+    """``out = in @ weight.T + bias`` with weight [K, features]: a conv.
+
+    Its kernel covers the map where the file's last axis is the whole map; it is 1x1 where that is the channels.
+    """
     source = ctx.ref()
-    if not source.flat:
-        raise Unsupported("its input is not flattened", "put a Flatten before it")
-    if weight.ndim != 2 or weight.shape[1] != source.features:
+    if weight.ndim != 2 or not source.axes or weight.shape[1] != source.file_shape[-1]:
         raise Unsupported(
-            f"its weights {list(weight.shape)} do not fit {source.features} features", "export it again"
+            f"its weights {list(weight.shape[::-1])} do not fit its input {['N', *source.file_shape]}",
+            "put a Flatten before it",
         )
-    h, w, c = source.shape
-    if source.layout == "CHW":
-        kernel = weight.reshape(-1, c, h, w)
-    else:
-        kernel = weight.reshape(-1, h, w, c).transpose(0, 3, 1, 2)
     outputs = int(weight.shape[0])
+    order = source.axes[-1]
+    if len(source.axes) == 1:
+        h, w = source.shape[:2]
+        kernel = source.to_map(weight)
+        node = Node(
+            name=ctx.name, kind="conv", inputs=(source.tensor,), output=ctx.node.output[0], kernel=(h, w),
+            weight=np.ascontiguousarray(kernel), bias=bias, macs=int(weight.size),
+        )  # fmt: skip
+        ctx.emit(node, (1, 1, outputs), replace(source, shape=(1, 1, outputs), axes=("C",)))
+        return
+    if order != ("C" if source.shape[2] > 1 else ""):
+        raise Unsupported(
+            f"it multiplies along the last axis of {['N', *source.file_shape]}", "put a Flatten before it"
+        )
+    shape = (*source.shape[:2], outputs)
     node = Node(
-        name=ctx.name, kind="conv", inputs=(source.tensor,), output=ctx.node.output[0], kernel=(h, w),
-        weight=np.ascontiguousarray(kernel), bias=bias, macs=int(weight.size),
+        name=ctx.name, kind="conv", inputs=(source.tensor,), output=ctx.node.output[0],
+        weight=weight[:, :, None, None], bias=bias, macs=int(weight.size) * shape[0] * shape[1],
     )  # fmt: skip
-    ctx.emit(node, (1, 1, outputs), replace(source, layout="CHW"))
+    ctx.emit(node, shape, replace(source, shape=shape, axes=(*source.axes[:-1], "C")))
 
 
 def gemm(ctx: Context) -> None:
     """Gemm with constant weights: a conv whose kernel covers the map."""
+    if len(ctx.ref().axes) != 1:
+        raise Unsupported(f"its input is {['N', *ctx.ref().file_shape]}", "put a Flatten before it")
     if ctx.attributes.get("transA", 0):
         raise Unsupported("it transposes its input (transA)", "export it as a linear layer")
     weight = ctx.weight(1) * ctx.attributes.get("alpha", 1.0)
@@ -84,6 +98,10 @@ def gemm(ctx: Context) -> None:
     bias = None
     if ctx.has(2):
         bias = ctx.weight(2) * ctx.attributes.get("beta", 1.0)
+        if bias.size not in (1, weight.shape[0]):
+            raise Unsupported(
+                f"its bias {list(bias.shape)} differs between images", "use one value an output"
+            )
         bias = np.broadcast_to(bias.reshape(-1), (weight.shape[0],)).copy()
     _dense(ctx, weight, bias)
 

@@ -13,39 +13,44 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .graph import HostOp, Node
+from .graph import HostOp, Node, NodeKind
 from .onnx_reader_context import Context, Ref, Unsupported
 from .onnx_reader_copies import concat, pad, slice_
 from .onnx_reader_linear import conv, gemm, matmul
+from .onnx_reader_relabel import cast, expand, flatten, identity, reshape, squeeze, transpose, unsqueeze
 from .onnx_reader_windows import pool_window
 
-__all__ = ["CONVERTERS", "CURES"]
+__all__ = ["CONVERTERS", "CURES", "FOLDED", "HOST"]
 
 Array = npt.NDArray[Any]
 
 
 def _per_channel(values: Array, source: Ref) -> Array:
-    """A constant broadcast against ``source``, as one value a channel."""
-    h, w, c = source.shape
+    """A constant broadcast against ``source``: [C], or [C, H, W] where it differs within a channel."""
+    shape = (1, *source.file_shape)
     try:
-        full = np.broadcast_to(values, (1, *source.file_shape))[0]
+        full = np.broadcast_to(values, shape)[0]
     except ValueError:
         raise Unsupported(
-            f"its constant {list(values.shape)} does not broadcast to one image", "use one value a channel"
+            f"its constant {list(values.shape)} does not broadcast to one image {list(shape)}",
+            "use one value a channel",
         ) from None
-    if source.flat:
-        full = full.reshape((c, h, w) if source.layout == "CHW" else (h, w, c))
-    full = full if source.layout == "CHW" else full.transpose(2, 0, 1)
+    full = source.to_map(full)
     each = full[:, 0, 0]
-    if not np.array_equal(full, np.broadcast_to(each[:, None, None], full.shape)):
-        raise Unsupported("its constant differs within a channel", "use one value a channel")
-    return np.array(each, np.float64)
+    same = np.array_equal(full, np.broadcast_to(each[:, None, None], full.shape))
+    return np.array(each if same else full, np.float64)
 
 
 def _affine(
     ctx: Context, source: Ref, scale: Array, offset: Array, seen: tuple[Array, Array] | None = None
 ) -> None:
-    """``out = in * scale + offset``; ``seen``: mean and deviation of the output, where the file knows them."""
+    """``out = in * scale + offset``, each [C], or [C, H, W] where a layer behind takes it in (``passes``).
+
+    ``seen``: mean and deviation of the output, where the file knows them.
+    """
+    if scale.ndim != offset.ndim:
+        scale, offset = (v if v.ndim == 3 else v[:, None, None] for v in (scale, offset))
+        scale, offset = (np.array(v) for v in np.broadcast_arrays(scale, offset))
     node = Node(
         name=ctx.name,
         kind="affine",
@@ -60,50 +65,82 @@ def _affine(
 
 
 def batch_normalization(ctx: Context) -> None:
-    """BatchNormalization: affine, folded into the convolution before it."""
+    """BatchNormalization: affine, folded into the convolution before it, or into the layer behind."""
     source = ctx.ref()
-    if ctx.attributes.get("training_mode", 0):
+    if ctx.attributes.get("training_mode", 0) or ctx.attributes.get("is_test", 1) != 1:
         raise Unsupported("it is in training mode", "export the model in evaluation mode")
-    if (
-        ctx.attributes.get("spatial", 1) != 1
-        or source.layout != "CHW"
-        or (source.flat and source.shape[:2] != (1, 1))
-    ):
-        raise Unsupported("it does not normalize per channel", "apply it to a map, channels first")
+    if ctx.attributes.get("spatial", 1) != 1:
+        raise Unsupported("it does not normalize per channel (spatial 0)", "export with opset >= 9")
     gamma, beta, mean, variance = (ctx.weight(i) for i in range(1, 5))
     deviation = np.sqrt(variance + ctx.attributes.get("epsilon", 1e-5))
     if not np.all(deviation > 0):
         raise Unsupported("its variance is not positive", "export the model again")
+    if not source.axes or len(gamma) != source.file_shape[0]:
+        raise Unsupported(f"its {len(gamma)} channels are not axis 1 of its input", "export the model again")
     scale = gamma / deviation
-    _affine(ctx, source, scale, beta - mean * scale, (beta, np.abs(gamma)))
+    shape = (-1, *(1,) * (len(source.axes) - 1))
+    each = [_per_channel(v.reshape(shape), source) for v in (scale, beta - mean * scale, beta, np.abs(gamma))]
+    _affine(ctx, source, each[0], each[1], (each[2], each[3]) if each[2].ndim == each[3].ndim == 1 else None)
 
 
 def _constant_side(ctx: Context) -> int | None:
     return next((i for i in (0, 1) if ctx.is_constant(i)), None)
 
 
+def _operands(ctx: Context) -> tuple[list[Ref], list[Array]]:
+    """Tensors of one shape, and constants, of a node that takes any number of either."""
+    refs = [ctx.ref(i) for i in range(len(ctx.node.input)) if not ctx.is_constant(i)]
+    constants = [ctx.weight(i) for i in range(len(ctx.node.input)) if ctx.is_constant(i)]
+    for other in refs[1:]:
+        if refs[0].file_shape != other.file_shape or refs[0].axes != other.axes:
+            raise Unsupported(
+                f"it broadcasts {list(refs[0].file_shape)} with {list(other.file_shape)}",
+                "add tensors of one shape",
+            )
+    return refs, constants
+
+
 def add(ctx: Context) -> None:
-    """Add of two tensors: a residual or an add; of a constant per channel: affine (a bias)."""
-    side = _constant_side(ctx)
-    if side is not None:
-        source = ctx.ref(1 - side)
-        _affine(ctx, source, np.ones(source.shape[2]), _per_channel(ctx.weight(side), source))
-        return
-    first, second = ctx.ref(0), ctx.ref(1)
-    if first.file_shape != second.file_shape or first.shape != second.shape:
-        raise Unsupported(
-            f"it broadcasts {list(first.file_shape)} with {list(second.file_shape)}",
-            "add tensors of one shape",
-        )
-    node = Node(name=ctx.name, kind="add", inputs=(first.tensor, second.tensor), output=ctx.node.output[0])
-    ctx.emit(node, first.shape, first)
+    """Add, Sum: of tensors, one addition after the other; of a constant per channel: affine (a bias)."""
+    refs, constants = _operands(ctx)
+    output = ctx.node.output[0]
+    last = refs[0]
+    for i, other in enumerate(refs[1:]):
+        name = output if i == len(refs) - 2 and not constants else f"{output}:sum{i + 1}"
+        ctx.nodes.append(Node(name=ctx.name, kind="add", inputs=(last.tensor, other.tensor), output=name))
+        last = replace(last, tensor=name)
+    if constants:
+        total = _per_channel(constants[0], last)
+        for values in constants[1:]:
+            total = total + _per_channel(values, last)
+        _affine(ctx, last, np.ones(last.shape[2]), total)
+    else:
+        ctx.put(last)
 
 
 def arithmetic(ctx: Context) -> None:
-    """Sub, Mul, Div with a constant per channel: affine."""
+    """Sub, Mul, Div with a constant per channel, Neg: affine; Sub of two tensors: an addition."""
     op, side = ctx.node.op_type, _constant_side(ctx)
-    if side is None or (op == "Div" and side == 0):
-        raise Unsupported("neither operand is a constant it can fold", "use constants per channel")
+    if op == "Neg":
+        source = ctx.ref()
+        _affine(ctx, source, -np.ones(source.shape[2]), np.zeros(source.shape[2]))
+        return
+    if op == "Sub" and side is None:
+        (first, second), _ = _operands(ctx)
+        name, one = f"{ctx.node.output[0]}:negative", np.ones(second.shape[2])
+        negative = Node(
+            name=ctx.name, kind="affine", inputs=(second.tensor,), output=name, scale=-one, offset=0 * one
+        )
+        node = Node(name=ctx.name, kind="add", inputs=(first.tensor, name), output=ctx.node.output[0])
+        ctx.nodes.append(negative)
+        ctx.emit(node, first.shape, first)
+        return
+    if side is None:
+        raise Unsupported(
+            f"it {'multiplies' if op == 'Mul' else 'divides'} two tensors", "use constants per channel"
+        )
+    if op == "Div" and side == 0:
+        raise Unsupported("it divides a constant by a tensor", "use constants per channel")
     source = ctx.ref(1 - side)
     values = _per_channel(ctx.weight(side), source)
     one, zero = np.ones_like(values), np.zeros_like(values)
@@ -117,8 +154,8 @@ def arithmetic(ctx: Context) -> None:
         _affine(ctx, source, 1.0 / values, zero)
 
 
-def _clip(ctx: Context, lo: float, hi: float) -> None:
-    source = ctx.ref()
+def _clip(ctx: Context, lo: float, hi: float, source: Ref | None = None) -> None:
+    source = source or ctx.ref()
     if math.isnan(lo) or math.isnan(hi) or lo > hi:
         raise Unsupported(f"its bounds {lo}..{hi} are no range", "clip with min <= max")
     node = Node(name=ctx.name, kind="clip", inputs=(source.tensor,), output=ctx.node.output[0], lo=lo, hi=hi)
@@ -142,112 +179,105 @@ def clip(ctx: Context) -> None:
     _clip(ctx, bounds[0], bounds[1])
 
 
+def bound(ctx: Context) -> None:
+    """Max, Min with a constant that is one number: a bound of the layer before it."""
+    refs, constants = _operands(ctx)
+    if len(refs) != 1 or any(values.size != 1 for values in constants):
+        raise Unsupported(
+            f"it compares {len(refs)} tensors", "compare a tensor with one number, as Clip does"
+        )
+    found = [float(values.reshape(-1)[0]) for values in constants]
+    if ctx.node.op_type == "Max":
+        _clip(ctx, max(found, default=-math.inf), math.inf, refs[0])
+    else:
+        _clip(ctx, -math.inf, min(found, default=math.inf), refs[0])
+
+
 def pool(ctx: Context) -> None:
-    """MaxPool, AveragePool and the global ones, ReduceMean over the map: maxpool or avgpool."""
+    """MaxPool, AveragePool and the global ones: maxpool or avgpool."""
     source = ctx.map()
     op = ctx.node.op_type
-    if op in ("MaxPool", "AveragePool"):
-        kernel, where = pool_window(ctx, source.shape)
-    else:
-        if op == "ReduceMean":
-            _check_reduce(ctx)
-        kernel, where = (source.shape[0], source.shape[1]), None
-    node = Node(
-        name=ctx.name, kind="maxpool" if "Max" in op else "avgpool", inputs=(source.tensor,),
-        output=ctx.node.output[0], kernel=kernel,
-    )  # fmt: skip
-    if where is None:
-        flat = op == "ReduceMean" and not ctx.attributes.get("keepdims", 1)
-        ctx.emit(node, (1, 1, source.shape[2]), replace(source, flat=flat))
+    kind: NodeKind = "maxpool" if "Max" in op else "avgpool"
+    inputs, output = (source.tensor,), ctx.node.output[0]
+    if op.startswith("Global"):
+        node = Node(name=ctx.name, kind=kind, inputs=inputs, output=output, kernel=source.shape[:2])
+        ctx.emit(node, (1, 1, source.shape[2]))
         return
-    node = replace(node, stride=where.stride, dilation=where.dilation, pads=where.pads)
+    kernel, where = pool_window(ctx, source.shape)
+    node = Node(
+        name=ctx.name, kind=kind, inputs=inputs, output=output, kernel=kernel, stride=where.stride,
+        dilation=where.dilation, pads=where.pads,
+    )  # fmt: skip
     ctx.emit(node, (*where.output, source.shape[2]))
 
 
-def _check_reduce(ctx: Context) -> None:
-    axes = ctx.constant(1).tolist() if ctx.has(1) else ctx.attributes.get("axes", [])
-    if sorted(axis % 4 for axis in axes) != [2, 3]:
-        raise Unsupported(f"it reduces axes {list(axes)}", "reduce height and width (axes 2 and 3)")
-
-
-def identity(ctx: Context) -> None:
-    """Identity, and Dropout outside of training: nothing."""
-    if ctx.node.op_type == "Dropout" and ctx.is_constant(2) and bool(ctx.constant(2).any()):
-        raise Unsupported("it is in training mode", "export the model in evaluation mode")
-    ctx.put(ctx.refs[ctx.node.input[0]] if ctx.node.input[0] in ctx.refs else ctx.ref())
-
-
-def flatten(ctx: Context) -> None:
-    """Flatten from axis 1: the same values, seen as [N, features]."""
-    axis = ctx.attributes.get("axis", 1)
-    if axis != 1:
-        raise Unsupported(f"it flattens from axis {axis}", "flatten from axis 1")
-    ctx.alias(ctx.ref(), flat=True)
-
-
-def reshape(ctx: Context) -> None:
-    """Reshape to [N, features], or to the shape it has: the same values."""
+def reduce(ctx: Context) -> None:
+    """ReduceMean, ReduceMax over height, width or both, however the file names them: avgpool or maxpool."""
     source = ctx.ref()
-    shape = [int(v) for v in (ctx.constant(1).reshape(-1) if ctx.has(1) else ctx.attributes.get("shape", []))]
-    keeps_batch = bool(shape) and (shape[0] in (0, -1) or (shape[0] == ctx.batch and ctx.batch > 0))
-    if keeps_batch and len(shape) == 2 and shape[1] in (-1, source.features):
-        ctx.alias(source, flat=True)
+    given = ctx.integers(1, "axes")
+    rank = len(source.axes) + 1
+    if given is None or (not given and not ctx.attributes.get("noop_with_empty_axes", 0)):
+        raise Unsupported("it reduces the batch too", "reduce height and width (axes 2 and 3)")
+    if not given:
+        ctx.alias(source)
         return
-    if keeps_batch and len(shape) == 4 and source.layout == "CHW":
-        whole = replace(source, flat=False)
-        wanted = [have if want == 0 else want for want, have in zip(shape[1:], whole.file_shape, strict=True)]
-        known = math.prod(v for v in wanted if v != -1)
-        wanted = [source.features // max(known, 1) if v == -1 else v for v in wanted]
-        if tuple(wanted) == whole.file_shape:
-            ctx.alias(source, flat=False)
-            return
-    raise Unsupported(f"it reshapes {list(source.file_shape)} to {shape}", "reshape only to flatten: [0, -1]")
-
-
-def squeeze(ctx: Context) -> None:
-    """Squeeze of a 1x1 map's height and width: the same values, flattened."""
-    source = ctx.map()
-    axes = ctx.constant(1).tolist() if ctx.has(1) else ctx.attributes.get("axes", [])
-    if sorted(axis % 4 for axis in axes) != [2, 3] or source.shape[:2] != (1, 1):
-        raise Unsupported(f"it squeezes axes {list(axes)}", "squeeze height and width of a 1x1 map")
-    ctx.alias(source, flat=True)
-
-
-def transpose(ctx: Context) -> None:
-    """Transpose between channels first and last: the same values, seen otherwise."""
-    source = ctx.ref()
-    perm = tuple(ctx.attributes.get("perm", ()))
-    if not source.flat and source.layout == "CHW" and perm == (0, 2, 3, 1):
-        ctx.alias(source, layout="HWC")
-    elif not source.flat and source.layout == "HWC" and perm == (0, 3, 1, 2):
-        ctx.alias(source, layout="CHW")
-    else:
-        raise Unsupported(f"it permutes {list(perm)}", "transpose only between NCHW and NHWC")
+    axes = ctx.axes(given, rank)
+    letters = "".join(source.axes[axis - 1] for axis in axes)
+    if "C" in letters:
+        raise Unsupported(f"it reduces the channels (axes {given})", "reduce height and width (axes 2 and 3)")
+    rows, cols = (source.sizes[x] if x in letters else 1 for x in "HW")
+    keep = bool(ctx.attributes.get("keepdims", 1))
+    left = tuple("" if i in axes else a for i, a in enumerate(source.axes, 1) if keep or i not in axes)
+    if not letters:
+        ctx.alias(source, axes=left)
+        return
+    node = Node(
+        name=ctx.name, kind="maxpool" if ctx.node.op_type == "ReduceMax" else "avgpool",
+        inputs=(source.tensor,), output=ctx.node.output[0], kernel=(rows, cols), stride=(rows, cols),
+    )  # fmt: skip
+    shape = (source.shape[0] // rows, source.shape[1] // cols, source.shape[2])
+    ctx.emit(node, shape, replace(source, axes=left, shape=shape))
 
 
 def host(ctx: Context) -> None:
-    """Softmax, LogSoftmax, ArgMax behind the network: recorded for the host."""
-    name = ctx.node.input[0]
-    source = ctx.refs[name] if name in ctx.refs else ctx.ref()
+    """Softmax, ArgMax, ... behind the network: recorded for the host."""
+    source = ctx.ref(host=True)
     ctx.host.append(HostOp(op=ctx.node.op_type, input=source.tensor, output=ctx.node.output[0]))
     ctx.alias(source, host=ctx.node.op_type)
 
 
 CONVERTERS: dict[str, Callable[[Context], None]] = {
     "Conv": conv, "Gemm": gemm, "MatMul": matmul, "BatchNormalization": batch_normalization, "Add": add,
-    "Sub": arithmetic, "Mul": arithmetic, "Div": arithmetic, "Relu": relu, "Clip": clip, "MaxPool": pool,
-    "AveragePool": pool, "GlobalAveragePool": pool, "GlobalMaxPool": pool, "ReduceMean": pool,
-    "Identity": identity, "Dropout": identity, "Flatten": flatten, "Reshape": reshape, "Squeeze": squeeze,
-    "Transpose": transpose, "Slice": slice_, "Pad": pad, "Concat": concat, "Softmax": host,
-    "LogSoftmax": host, "ArgMax": host,
+    "Sum": add, "Sub": arithmetic, "Mul": arithmetic, "Div": arithmetic, "Neg": arithmetic, "Relu": relu,
+    "Clip": clip, "Max": bound, "Min": bound, "MaxPool": pool, "AveragePool": pool, "GlobalAveragePool": pool,
+    "GlobalMaxPool": pool, "ReduceMean": reduce, "ReduceMax": reduce, "Identity": identity,
+    "Dropout": identity, "Cast": cast, "Expand": expand, "Flatten": flatten, "Reshape": reshape,
+    "Squeeze": squeeze, "Unsqueeze": unsqueeze, "Transpose": transpose, "Slice": slice_, "Pad": pad,
+    "Concat": concat, "Softmax": host, "LogSoftmax": host, "ArgMax": host, "Sigmoid": host,
 }  # fmt: skip
 """Every operator that can run, by its ONNX name."""
 
+HOST = frozenset({"Softmax", "LogSoftmax", "ArgMax", "Sigmoid"})
+"""Operators behind the network that the host computes."""
+
+FOLDED = frozenset(
+    {"BatchNormalization", "Identity", "Dropout", "Cast", "Expand", "Flatten", "Reshape", "Squeeze", "Unsqueeze",
+     "Transpose"}
+)  # fmt: skip
+"""Operators that are no work at run time."""
+
 CURES: dict[str, str] = {
-    "LeakyRelu": "use Relu or Clip", "PRelu": "use Relu or Clip", "Sigmoid": "use Relu or Clip",
+    "LeakyRelu": "use Relu or Clip", "PRelu": "use Relu or Clip", "HardSigmoid": "use Relu or Clip",
     "HardSwish": "use Relu or Clip", "Tanh": "use Relu or Clip", "Elu": "use Relu or Clip",
-    "QuantizeLinear": "export the float model", "DequantizeLinear": "export the float model",
+    "Erf": "use Relu or Clip (this is part of a GELU)", "Gelu": "use Relu or Clip",
+    "LRN": "use BatchNormalization", "InstanceNormalization": "use BatchNormalization",
+    "LayerNormalization": "use BatchNormalization", "GroupNormalization": "use BatchNormalization",
     "Resize": "use strides and pools", "Upsample": "use strides and pools",
-    "ConvTranspose": "use an ordinary convolution",
+    "ConvTranspose": "use an ordinary convolution", "Split": "use Slice, or separate convolutions",
+    "DynamicQuantizeLinear": "quantize with fixed scales, or export the float model",
+    "ConvInteger": "quantize with fixed scales, or export the float model",
+    "MatMulInteger": "quantize with fixed scales, or export the float model",
+    "If": "export without control flow", "Loop": "export without control flow",
+    "Scan": "export without control flow",
 }  # fmt: skip
 """What to do about well-known operators that cannot run."""

@@ -1,6 +1,7 @@
 """Passes over the small graph: fold, fuse, lower, until every node is one requantization.
 
 ``conv -> affine``            weight * scale, bias * scale + offset; the statistics of the sums go along
+``affine -> conv``            likewise along the input channels, where the conv does not pad an offset
 ``node -> clip``              the node's own lo..hi
 ``node -> maxpool -> clip``   the clip moves in front of the maxpool (both are monotone, so they commute)
 ``nodes -> concat -> clip``   the clip moves in front of the concat, to each operand
@@ -31,7 +32,15 @@ def fuse(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:
     """The nodes with every pass applied until nothing changes, in topological order, dead ones removed."""
     kept = frozenset(outputs)
     current = _live(list(nodes), kept)
-    first = (_fold_affine, _fuse_copies, _fuse_pads, _fuse_clip, _push_clip, _fuse_residual)
+    first = (
+        _fold_affine,
+        _fold_affine_forward,
+        _fuse_copies,
+        _fuse_pads,
+        _fuse_clip,
+        _push_clip,
+        _fuse_residual,
+    )
     for passes in (first, (_lower, _fuse_residual)):
         current = _until_stable(current, kept, passes)
     return current
@@ -100,6 +109,10 @@ def _fold_affine(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
         before = nodes[j]
         if _bounded(before) or not _private(nodes, kept, before.output):
             continue
+        if node.scale.ndim > 1 and (
+            before.kind != "affine" or before.scale is None or before.scale.ndim != node.scale.ndim
+        ):
+            continue
         if before.kind == "conv" and len(before.inputs) == 1 and before.weight is not None:
             bias = np.zeros(len(node.scale)) if before.bias is None else before.bias
             weight: Array = before.weight * node.scale[:, None, None, None]
@@ -116,12 +129,39 @@ def _fold_affine(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
     return None
 
 
+def _fold_affine_forward(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
+    """``affine -> conv``: into the weights along the input channels, where no padding comes between."""
+    for i, node in enumerate(nodes):
+        j = _producers(nodes).get(node.inputs[0], -1)
+        if j < 0 or node.kind != "conv" or node.weight is None or nodes[j].output in node.inputs[1:]:
+            continue
+        before = nodes[j]
+        if before.kind != "affine" or before.scale is None or before.offset is None or _bounded(before):
+            continue
+        if not _private(nodes, kept, before.output) or (any(node.pads) and before.offset.any()):
+            continue
+        scale, offset = (v if v.ndim == 3 else v[:, None, None] for v in (before.scale, before.offset))
+        if before.scale.ndim == 3 and scale.shape[1:] != node.weight.shape[2:]:
+            continue
+        count, inside = node.weight.shape[:2]
+        channel = (np.arange(count) // (count // node.groups))[:, None] * inside + np.arange(inside)
+        weight: Array = node.weight * scale[channel]
+        bias = (np.zeros(count) if node.bias is None else node.bias) + (node.weight * offset[channel]).sum(
+            (1, 2, 3)
+        )
+        merged = replace(node, inputs=(before.inputs[0], *node.inputs[1:]), weight=weight, bias=bias)
+        return _live([merged if n == i else old for n, old in enumerate(nodes)], kept)
+    return None
+
+
 def _with_statistics(merged: Node, affine: Node) -> Node:
     """``merged`` (still with the statistics before ``affine``) with those behind it: BatchNormalization's own win."""
     if affine.pre_mean is not None:
         return replace(merged, pre_mean=affine.pre_mean, pre_std=affine.pre_std)
     if merged.pre_mean is None or merged.pre_std is None or affine.scale is None or affine.offset is None:
         return merged
+    if affine.scale.ndim > 1:
+        return replace(merged, pre_mean=None, pre_std=None)
     mean = merged.pre_mean * affine.scale + affine.offset
     return replace(merged, pre_mean=mean, pre_std=merged.pre_std * np.abs(affine.scale))
 
@@ -233,7 +273,7 @@ def _fuse_residual(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None
 
 def _lower(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
     for i, node in enumerate(nodes):
-        if node.kind == "affine" and node.scale is not None:
+        if node.kind == "affine" and node.scale is not None and node.scale.ndim == 1:
             weight = np.diag(node.scale)[:, :, None, None]
             lowered = replace(node, kind="conv", weight=weight, bias=node.offset, scale=None, offset=None)
         elif node.kind == "clip":

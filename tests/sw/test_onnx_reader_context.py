@@ -43,16 +43,23 @@ def test_refusals() -> None:
         "it broadcasts [4, 6, 6] with [4, 1, 1]",
     )
     b = ModelBuilder((4, 6, 6))
-    unsupported(b, b.same("Mul", "input", "input"), "neither operand is a constant")
+    unsupported(b, b.same("Mul", "input", "input"), "it multiplies two tensors")
     b = ModelBuilder((4, 6, 6))
-    unsupported(b, b.same("Add", "input", b.weight(1, 4, 6, 6)), "its constant differs within a channel")
+    spatial = b.same("Add", b.same("Relu", "input"), b.weight(1, 4, 6, 6))
+    unsupported(
+        b, b.same("Relu", spatial), "its constant differs within a channel, and no layer behind can take it"
+    )
     b = ModelBuilder((4, 6, 6))
     unsupported(b, b.node("Flatten", "input", axis=2), "it flattens from axis 2")
     b = ModelBuilder((4, 6, 6))
     reshaped = b.node("Reshape", "input", b.constant(np.array([0, 8, 18])))
-    unsupported(b, reshaped, "it reshapes [4, 6, 6] to [0, 8, 18]")
+    unsupported(b, reshaped, "it reshapes ['N', 4, 6, 6] to ['N', 8, 18]")
     b = ModelBuilder((4, 6, 6))
-    unsupported(b, b.node("Transpose", "input", perm=[0, 2, 1, 3]), "it permutes [0, 2, 1, 3]")
+    unsupported(b, b.node("Transpose", "input", perm=[1, 0, 2, 3]), "it permutes [1, 0, 2, 3]")
+    b = ModelBuilder((4, 6, 6))
+    turned = b.node("Transpose", "input", perm=[0, 1, 3, 2])
+    b.shapes[turned] = (4, 6, 6)
+    unsupported(b, b.conv(turned, 2), "its input has its channels last")
     b = ModelBuilder((4, 6, 6))
     weight = b.weight(2, 4, 3, 3)
     at_run_time = b.node("Conv", "input", b.node("Add", weight, b.node("ReduceMax", "input", keepdims=0)))
@@ -109,8 +116,8 @@ def test_inputs() -> None:
         read(inputs("N", 3, "H", 32))
     with pytest.raises(ModelError, match="dynamic width"):
         check(inputs("N", 3, 32, "W"))
-    with pytest.raises(ModelError, match="must be .N, C, H, W., not of rank 2"):
-        read(inputs("N", 10))
+    with pytest.raises(ModelError, match=r"must be .N, C, H, W., .* not of rank 5: export an image network"):
+        read(inputs("N", 10, 2, 3, 4))
     with pytest.raises(ModelError, match="must be float, not uint8"):
         read(inputs("N", 3, 32, 32, kind=TensorProto.UINT8))
     model = inputs("N", 3, 8, 8)
