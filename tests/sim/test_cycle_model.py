@@ -146,5 +146,5 @@ def test_whole_networks(config: EngineConfig, latency: int) -> None:
         program = compile_network(network, config)
         for images in (1, 2):
             codes = random_codes(network, 1, images)
-            jobs.append(Run(program=program, codes=codes, mem_latency=latency))
+            jobs.append(Run(program=program, codes=codes, mem_latency=latency, timeout=5_000_000))
     check(jobs, "trained")
