@@ -1,7 +1,7 @@
 """Random integer networks: seeded, small, and full of corners.
 
 Odd channels, maps, kernels, strides, dilations and pads; residuals; pools fused and not; shifts per channel,
-negative ones too; signed and unsigned tensors of 2..8 bits side by side.
+negative ones too; signed and unsigned tensors of 2..8 bits side by side; with ``BRANCHES`` groups and concats.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import numpy as np
 from ..quant.formats import QFormat
 from ..quant.network import IntArray, Layer, QuantizedNetwork, Tensor
 
-__all__ = ["random_codes", "random_network"]
+__all__ = ["BRANCHES", "random_codes", "random_network"]
+
+BRANCHES = ("conv", "grouped", "grouped", "branch", "branch", "maxpool", "avgpool", "add")
+"""Kinds of layers, groups and concats among them."""
 
 
 def random_codes(network: QuantizedNetwork, seed: int, images: int = 1) -> IntArray:
@@ -88,9 +91,9 @@ class _Generator:
         layers: list[Layer] = []
         for index in range(count):
             kind = kinds[self.number(0, len(kinds) - 1)]
-            layer = getattr(self, f"_{kind}")(f"{kind}{index}", act)
-            layers.append(layer)
-            act = self.tensors[layer.output]
+            made = getattr(self, f"_{kind}")(f"{kind}{index}", act)
+            layers += made if isinstance(made, list) else [made]
+            act = self.tensors[layers[-1].output]
         outputs = [act.name]
         if len(layers) > 2 and self.rng.random() < 0.3:
             outputs.insert(0, layers[0].output)
@@ -139,15 +142,25 @@ class _Generator:
             shifts[self.number(0, channels - 1)] = self.number(-12, 40)
         return shifts.astype(np.int64)
 
-    def _conv(self, name: str, act: Tensor) -> Layer:
+    def _conv(self, name: str, act: Tensor, beside: QFormat | None = None, groups: int = 1) -> Layer:
+        """``beside``: of the same map as ``act``, in this format."""
         geometry, (height, width) = self._geometry(act.shape)
+        if beside is not None:
+            kernel = 1 + 2 * self.number(0, 1)
+            geometry, (height, width) = (
+                _Geometry((kernel, kernel), (1, 1), (1, 1), (kernel // 2,) * 4),
+                act.shape[:2],
+            )
         channels = self.number(1, self.channels)
+        if groups > 1:
+            channels = groups * self.number(1, max(1, self.channels // groups))
         if self.rng.random() < 0.5:  # a shape that residuals fit
             channels = act.shape[2]
         bits = self.number(2, min(self.wgt_width, 8)) if self.rng.random() < 0.5 else self.wgt_width
         limit = 1 << bits - 1
-        wgt = self.rng.integers(-limit, limit, (channels, act.shape[2], *geometry.kernel)).astype(np.int64)
-        fmt, shape = self.format(), (height, width, channels)
+        inside = act.shape[2] // groups
+        wgt = self.rng.integers(-limit, limit, (channels, inside, *geometry.kernel)).astype(np.int64)
+        fmt, shape = beside or self.format(), (height, width, channels)
         residual = self._residual(shape)
         peak = float(np.abs(wgt).mean()) * act.format.max * wgt[0].size ** 0.5
         low, high = self._bounds(fmt)
@@ -161,6 +174,7 @@ class _Generator:
             stride=geometry.stride,
             dilation=geometry.dilation,
             pads=geometry.pads,
+            groups=groups,
             wgt=wgt,
             wgt_width=bits,
             bias=bias if self.rng.random() < 0.8 else None,
@@ -170,6 +184,29 @@ class _Generator:
             hi=high,
             macs=height * width * wgt.size,
         )
+
+    def _grouped(self, name: str, act: Tensor) -> Layer:
+        """Every channel for itself, or groups of several."""
+        channels = act.shape[2]
+        groups = [n for n in range(1, channels + 1) if channels % n == 0]
+        return self._conv(
+            name, act, groups=channels if self.rng.random() < 0.5 else int(self.rng.choice(groups))
+        )
+
+    def _branch(self, name: str, act: Tensor) -> list[Layer]:
+        """Convolutions of a tensor and perhaps others of its map and format, joined."""
+        layers = [self._conv(f"{name}_{i}", act, act.format) for i in range(self.number(1, 3))]
+        shape, fmt = act.shape[:2], act.format
+        others = [t.name for t in self.tensors.values() if t.shape[:2] == shape and t.format == fmt]
+        new = [layer.output for layer in layers]
+        names = new + [others[self.number(0, len(others) - 1)] for _ in range(self.number(0, 2))]
+        joined = [names[i] for i in self.rng.permutation(len(names))]
+        channels = sum(self.tensors[n].shape[2] for n in joined)
+        output = self.tensor((*shape, channels), fmt)
+        concat = Layer(
+            name=name, kind="concat", inputs=tuple(joined), output=output.name, lo=fmt.min, hi=fmt.max
+        )
+        return [*layers, concat]
 
     def _maxpool(self, name: str, act: Tensor) -> Layer:
         geometry, (height, width) = self._geometry(act.shape)

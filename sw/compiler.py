@@ -14,11 +14,12 @@ import numpy as np
 
 from ..hw.config import EngineConfig
 from ..hw.isa import COMPUTE, CONFIG, LOAD, encode
-from ..quant.network import QuantizedNetwork
+from ..quant.network import QuantizedNetwork, Tensor
 from ..quant.overflow import prove
 from .allocation import Placement, tensor_blocks
 from .dependencies import UNITS, add_waits, counts
 from .folding import fold_input
+from .joining import join
 from .operations import operations
 from .program import STRIDE, LayerInfo, OutputInfo, Program, TensorInfo
 from .residency import Plan
@@ -37,11 +38,11 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
     ``fuse_pools``: max pools behind a convolution work on its output path; the tensor between is never made.
     Raises ``ValueError`` naming the layer or tensor that the engine cannot compute, and the cure.
     """
-    _refuse(network)
-    ops, fold = fold_input(network, operations(network, config, fuse_pools), config)
+    ops, joined = join(network, operations(network, config, fuse_pools), config)
+    ops, fold = fold_input(network, ops, config)
     prove(network, config.acc_width)
     outputs = _outputs(network, config)
-    plan = make_plan(network, ops, outputs, config)
+    plan = make_plan(network, ops, outputs, config, joined)
     steps = schedule(network, plan, outputs, config, fold)
     add_waits(steps, config.words, sum(home.words for home in plan.homes.values()))
     total = counts(steps)
@@ -65,7 +66,7 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
             words = step.values["pixels"] * step.values["blocks"]
             moved[step.op]["stored"] += words * config.word_beats * config.port_bytes
         records.append(_encode(step, config))
-    names = [network.input, *(op.output.name for op in ops)]
+    tensors = {network.input: network.tensors[network.input]} | {op.output.name: op.output for op in ops}
     return Program(
         name=network.name,
         config=config,
@@ -76,7 +77,7 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
         n_store=total["store"],
         input=network.input,
         outputs=outputs,
-        tensors={name: _info(network, name, plan) for name in names},
+        tensors={name: _info(tensor, plan) for name, tensor in tensors.items()},
         computes=tuple(step.info for step in steps if step.info is not None),
         spill_bytes=plan.spill_bytes,
         layers=tuple(_layer(stream, bytes_) for stream, bytes_ in zip(plan.streams, moved, strict=True)),
@@ -93,29 +94,13 @@ def _layer(stream: Stream, moved: Mapping[str, int]) -> LayerInfo:
     )  # fmt: skip
 
 
-def _refuse(network: QuantizedNetwork) -> None:
-    """Name every layer of a kind that has no instruction yet."""
-    found = []
-    for layer in network.layers:
-        if layer.kind == "concat":
-            found.append(f"{layer.name!r} (concat)")
-        elif layer.groups != 1:
-            found.append(f"{layer.name!r} (convolution in {layer.groups} groups)")
-    if found:
-        raise ValueError(
-            f"the engine does not run grouped convolutions and concats yet: layer{'s' * (len(found) > 1)} "
-            f"{', '.join(found)}; quantize and evaluate work on this network, "
-            "or use ordinary convolutions and additions instead"
-        )
-
-
-def _info(network: QuantizedNetwork, name: str, plan: Plan) -> TensorInfo:
-    tensor = network.tensors[name]
+def _info(tensor: Tensor, plan: Plan) -> TensorInfo:
     blocks = tensor_blocks(tensor.shape[2], plan.config)
-    place = plan.places.get(name) or Placement(0, 0, blocks)
+    found = plan.placement(tensor.name, blocks)
+    place = found or Placement(0, 0, blocks)
     return TensorInfo(
-        name=name, shape=tensor.shape, format=tensor.format, base=place.base, block_step=place.block_step,
-        blocks=place.blocks, resident=name in plan.places,
+        name=tensor.name, shape=tensor.shape, format=tensor.format, base=place.base, block_step=place.block_step,
+        blocks=place.blocks, resident=found is not None,
     )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def fold_input(
     if len(readers) != 1 or network.input in network.outputs:
         return list(ops), None
     op = ops[readers[0]]
-    if op.wgt is None or op.act.name != network.input or op.dilation[1] != 1:
+    if op.wgt is None or op.groups > 1 or op.act.name != network.input or op.dilation[1] != 1:
         return list(ops), None
     if op.residual is not None and op.residual.name == network.input:  # which wants the image as it is
         return list(ops), None

@@ -33,6 +33,16 @@ class Home:
         """The same for a tensor whose map has other rows of as many pixels."""
         return replace(self, height=tensor.shape[0], width=tensor.shape[1])
 
+    def part(self, block: int, blocks: int, config: EngineConfig) -> Home:
+        """Some of its blocks."""
+        before = block * self.pixels
+        return replace(
+            self,
+            offset=self.offset + before * config.word_beats * config.port_bytes,
+            first=self.first + before,
+            blocks=min(blocks, self.blocks - block),
+        )
+
     @property
     def pixels(self) -> int:
         """Words of a block."""

@@ -77,7 +77,8 @@ class Lowering:
         own = block_words(block, config)
         patch = act_patch(op, strip)
         if patch.rows:
-            blocks = range(-(-op.act.shape[2] // config.lanes)) if op.wgt is not None else own
+            first, count = self.tiles.inputs(block)
+            blocks = range(first // config.lanes, -(-(first + count) // config.lanes))
             last = patch.y0 + (patch.rows - 1) * patch.dy
             if operands.act.patch.dy == 1:
                 yield from operands.act.spans(blocks, patch.y0, last)
@@ -122,12 +123,13 @@ class Lowering:
         # Positions of the strip's first pixel, in pixels of the convolution and in the input map.
         pixel_y, pixel_x = strip.y0 * op.window_stride[0], strip.x0 * op.window_stride[1]
         y0, x0 = pixel_y * op.stride[0] - op.origin[0], pixel_x * op.stride[1] - op.origin[1]
-        start = channel if op.wgt is None else 0
+        number = channel // config.cols
+        start, _ = self.tiles.inputs(number)
         block, target = start // config.lanes, channel // config.lanes
         counts = (op.window[1], op.window[0], strip.x1 - strip.x0, strip.y1 - strip.y0)
         taps = steps((op.dilation[1], act.rows(op.dilation[0]) if op.kernel[0] > 1 else 0), op.kernel[::-1])
         values = {
-            "kb_last": self.tiles.input_blocks - 1,
+            "kb_last": self.tiles.input_blocks(number) - 1,
             "ky_last": op.kernel[0] - 1,
             "kx_last": op.kernel[1] - 1,
             "in_base": act.word(block, y0, x0) % config.words,

@@ -43,7 +43,8 @@ class Operation:
     window_stride: Pair = (1, 1)
     pool: int = POOL_NONE
     wgt: IntArray | None
-    """[K, C, R, S]; None where the tile is diagonal."""
+    """[K, C/groups, R, S]; None where the tile is diagonal."""
+    groups: int = 1
     diagonal: int = 0
     """The code on the diagonal."""
     bias: IntArray
@@ -87,6 +88,8 @@ def operations(network: QuantizedNetwork, config: EngineConfig, fuse_pools: bool
         for name in layer.inputs:
             uses[name] = uses.get(name, 0) + 1
     for index, layer in enumerate(network.layers):
+        if layer.kind == "concat":  # not an operation: see ``joining``
+            continue
         op = _operation(index, layer, network.tensors, config)
         source = made.get(layer.inputs[0])
         if (
@@ -136,6 +139,7 @@ def _operation(index: int, layer: Layer, tensors: Mapping[str, Tensor], config: 
         return replace(
             op,
             wgt=layer.wgt.astype(np.int64),
+            groups=layer.groups,
             kernel=layer.kernel,
             dilation=layer.dilation,
             stride=layer.stride,
@@ -233,8 +237,10 @@ def _check(op: Operation, config: EngineConfig) -> None:
             raise ValueError(
                 f"layer {op.name!r} adds {op.residual.shape[2]} residual channels to {op.output.shape[2]}"
             )
-    if op.wgt is not None and op.wgt.shape[:2] != (op.output.shape[2], op.act.shape[2]):
-        raise ValueError(
-            f"layer {op.name!r} has weights of {op.wgt.shape[:2]} out and in channels, its tensors "
-            f"{(op.output.shape[2], op.act.shape[2])}"
-        )
+    if op.wgt is not None:
+        found, expected = op.wgt.shape[:2], (op.output.shape[2], op.act.shape[2] // op.groups)
+        if found != expected or op.output.shape[2] % op.groups or op.act.shape[2] % op.groups:
+            raise ValueError(
+                f"layer {op.name!r} has weights of {found} out and in channels in {op.groups} groups, its tensors "
+                f"{(op.output.shape[2], op.act.shape[2])} channels"
+            )

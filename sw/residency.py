@@ -8,12 +8,13 @@ words there is spilled, one that the operation does not touch first; then whatev
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..hw.config import EngineConfig
 from ..quant.network import QuantizedNetwork, Tensor
 from .allocation import Placement, Request, place, tensor_blocks
 from .homes import Home, homes
+from .joining import NOTHING, Joined
 from .operations import Operation
 from .overlap import overlapped
 from .patches import flat
@@ -50,13 +51,37 @@ class Plan:
     spill_bytes: int
     image_streamed: bool
     """The network's input is never whole in the scratchpad."""
+    joined: Joined
+
+    def home(self, tensor: Tensor) -> Home | None:
+        """Where a tensor lies in external memory, if it does."""
+        root, block = self.joined.place(tensor.name)
+        if root not in self.homes:
+            return None
+        return (
+            self.homes[root].shaped(tensor).part(block, -(-tensor.shape[2] // self.config.lanes), self.config)
+        )
+
+    def placement(self, name: str, blocks: int) -> Placement | None:
+        """Where ``blocks`` blocks of a tensor lie in the scratchpad, if all of it does."""
+        root, block = self.joined.place(name)
+        if root not in self.places:
+            return None
+        place = self.places[root]
+        return replace(
+            place, base=place.base + block * place.block_step, blocks=min(blocks, place.blocks - block)
+        )
 
 
 def plan(
-    network: QuantizedNetwork, ops: Sequence[Operation], outputs: Sequence[OutputInfo], config: EngineConfig
+    network: QuantizedNetwork,
+    ops: Sequence[Operation],
+    outputs: Sequence[OutputInfo],
+    config: EngineConfig,
+    joined: Joined = NOTHING,
 ) -> Plan:
     """How the operations run. Raises ``ValueError`` naming the layer that has no room, the bytes, and the cure."""
-    planner = _Planner(network, ops, config)
+    planner = _Planner(network, ops, joined, config)
     spilled: set[str] = set()
     found = planner.settle(spilled)
     while (other := planner.better(spilled, found)) is not None:
@@ -64,21 +89,25 @@ def plan(
     streams, places = found
     kept = [name for name in planner.made if name in spilled and name != network.input]
     memory, spill_bytes = homes(kept, planner.tensors, outputs, config)
-    return Plan(config, ops, streams, places, memory, spill_bytes, network.input not in places)
+    return Plan(config, ops, streams, places, memory, spill_bytes, network.input not in places, joined)
 
 
 class _Planner:
-    def __init__(self, network: QuantizedNetwork, ops: Sequence[Operation], config: EngineConfig) -> None:
-        self.network, self.ops, self.config = network, ops, config
+    def __init__(
+        self, network: QuantizedNetwork, ops: Sequence[Operation], joined: Joined, config: EngineConfig
+    ) -> None:
+        self.network, self.ops, self.joined, self.config = network, ops, joined, config
         self.flat = [op if self._folded(op) else flat(op) for op in ops]
         acts = {op.act.name: op.act for op in ops if op.act.name == network.input}
-        self.tensors: dict[str, Tensor] = {**network.tensors, **acts}  # a folded input has words of its own
-        self.made = {network.input: 0} | {op.output.name: i for i, op in enumerate(ops)}
-        self.read = dict(self.made)
+        # a folded input has words of its own, as joined tensors have
+        self.tensors: dict[str, Tensor] = {**network.tensors, **acts, **joined.tensors}
+        self.made = {network.input: 0}
+        self.read: dict[str, int] = {}
         for i, op in enumerate(ops):
-            for tensor in (op.act, op.residual):
+            self.made.setdefault(joined.root(op.output.name), i)
+            for tensor in (op.act, op.residual, op.output):
                 if tensor is not None:
-                    self.read[tensor.name] = i
+                    self.read[joined.root(tensor.name)] = i
         for name in network.outputs:  # one operation more, so that its STORE hides behind that
             self.read[name] = min(self.read[name] + 1, len(ops) - 1)
         self.words = {
@@ -151,7 +180,7 @@ class _Planner:
             streams = self._streams(spilled, shares)
             resident = {n: (made, self.read[n]) for n, made in self.made.items() if n not in spilled}
             wanted = requests(self.network, self.tensors, resident, streams, self.config)
-            places = place(wanted, conflicts(self.network, streams), self.config)
+            places = place(wanted, conflicts(self.network, streams, self.joined), self.config)
             if not isinstance(places, Request):
                 return streams, places
             shrunk = self._shrink(places, streams, shares)
@@ -183,7 +212,7 @@ class _Planner:
         """One tensor more, at operation ``short`` or the nearest that has one. Raises ``ValueError`` if none has."""
         for index in sorted(range(len(self.ops)), key=lambda i: abs(i - short)):
             op = self.ops[index]
-            touched = {t.name for t in (op.act, op.residual, op.output) if t is not None}
+            touched = {self.joined.root(t.name) for t in (op.act, op.residual, op.output) if t is not None}
             names = [name for name in self._resident(index, spilled) if self._spillable(name)]
             if names:
                 spilled.add(max(names, key=lambda name: self.words[name] * (1 if name in touched else 2)))
@@ -236,18 +265,18 @@ class _Planner:
 
     def _modes(self, op: Operation, spilled: Collection[str]) -> Modes:
         image = self.network.input
-        residual = None if op.residual is None else op.residual.name
+        residual = None if op.residual is None else self.joined.root(op.residual.name)
         return Modes(
-            act=op.act.name in spilled,
+            act=self.joined.root(op.act.name) in spilled,
             res_slots=residual == image and image in spilled,
             res_ring=residual != image and residual in spilled,
-            out_ring=op.output.name in spilled,
+            out_ring=self.joined.root(op.output.name) in spilled,
             act_image=op.act.name == image,
             act_folded=self._folded(op),
         )
 
     def _folded(self, op: Operation) -> bool:
-        return op.act.shape != self.network.tensors[op.act.name].shape
+        return op.act.name == self.network.input and op.act.shape != self.network.tensors[op.act.name].shape
 
     def _free(self, index: int, spilled: Collection[str]) -> int:
         """Words beside the resident tensors."""
@@ -288,7 +317,7 @@ class _Planner:
             for i, stream in streamed.items()
         }
         result = []
-        for i, cut in enumerate(overlapped(self.ops, self.config, self.network.input, cuts)):
+        for i, cut in enumerate(overlapped(self.ops, self.config, self.network.input, cuts, self.joined)):
             op = self.ops[i]
             phases = tuple(Phase(strip, 0, Tiles(op, self.config).blocks) for strip in cut)
             result.append(streamed.get(i) or Stream(op, self._modes(op, ()), phases, self.config))

@@ -22,7 +22,9 @@ import numpy as np
 from ..hw.config import EngineConfig
 from ..hw.isa import REGIONS, STORE
 from ..quant.network import QuantizedNetwork, Tensor
+from .allocation import tensor_blocks
 from .folding import Fold
+from .homes import Home
 from .lowering import Lowering, Operands
 from .patches import Patch, View, output_patch, residual_patch, whole
 from .program import OutputInfo
@@ -69,7 +71,7 @@ class _Scheduler:
     def steps(self, outputs: dict[str, OutputInfo]) -> Iterator[Step]:
         """All of them."""
         image = self.network.input
-        stores = {name: self._store(out) for name, out in outputs.items() if name not in self.plan.homes}
+        stores = {name: self._store(out) for name, out in outputs.items() if self._resident(name)}
         yield from self._image()
         if image in stores:
             yield stores[image]
@@ -104,10 +106,20 @@ class _Scheduler:
 
     def resident(self, tensor: Tensor) -> View:
         """The view of a resident tensor."""
-        place = self.plan.places[tensor.name]
-        height, width, _ = tensor.shape
+        height, width, channels = tensor.shape
+        place = self.plan.placement(tensor.name, tensor_blocks(channels, self.config))
+        assert place is not None
         planes = {block: place.base + block * place.block_step for block in range(place.blocks)}
         return View(planes, whole(height, width))
+
+    def _resident(self, name: str) -> bool:
+        return self.plan.joined.root(name) not in self.plan.homes
+
+    def home(self, tensor: Tensor) -> Home:
+        """Where a spilled tensor lies in external memory."""
+        home = self.plan.home(tensor)
+        assert home is not None
+        return home
 
     def _store(self, output: OutputInfo) -> Step:
         """The STORE of a whole resident tensor."""
@@ -153,7 +165,6 @@ class _Operation:
     def __init__(self, scheduler: _Scheduler, index: int, stream: Stream) -> None:
         self.all, self.index, self.op, self.stream = scheduler, index, stream.op, stream
         self.places, self.config = scheduler.plan.places, scheduler.config
-        self.homes = scheduler.plan.homes
         self.lowering = Lowering(stream.op, self.config)
         self.numbers: list[int] = []  # of each phase's first slot in the rings
         number = 0
@@ -214,7 +225,7 @@ class _Operation:
             image = self.all.network.tensors[tensor.name] if fold else tensor
             yield from load_image(image, view, self.config, fold)
         else:
-            yield from fetch_words(self.homes[tensor.name].shaped(tensor), view, view.planes, self.config)
+            yield from fetch_words(self.all.home(tensor), view, view.planes, self.config)
 
     # Views ------------------------------------------------------------------------------------------
 
@@ -263,8 +274,7 @@ class _Operation:
             words = range(words[0], block_words(block + 1, self.config)[0])
         if words:
             view = self.ring("out", k, output_patch(phase.strip), words)
-            home = self.homes[self.op.output.name].shaped(self.op.output)
-            yield from store_words(home, view, words, self.config)
+            yield from store_words(self.all.home(self.op.output), view, words, self.config)
 
 
 def _words(stream: Stream, phase: Phase) -> range:
@@ -302,7 +312,7 @@ class _Residuals:
         least = self._numbers(c)[0]
         most = self._numbers(min(c + stream.ahead, len(self.computes) - 1))[1]
         assert stream.op.residual is not None
-        home = operation.homes[stream.op.residual.name].shaped(stream.op.residual)
+        home = operation.all.home(stream.op.residual)
         result: list[Step] = []
         while self.next < len(self.queue):
             number, k, phase, word = self.queue[self.next]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ..hw.config import EngineConfig
 from ..quant.network import QuantizedNetwork, Tensor
 from .allocation import Conflicts, Request, tensor_blocks
+from .joining import Joined
 from .streams import Stream
 
 __all__ = ["Slot", "conflicts", "requests"]
@@ -75,7 +76,7 @@ def _slots(i: int, stream: Stream, end: int, phases: int) -> Iterator[Request]:
         yield Request(Slot(i, "ring"), words, stream.ring, 3 * i, 3 * i + 2, before, high=high)
 
 
-def conflicts(network: QuantizedNetwork, streams: Sequence[Stream]) -> Conflicts:
+def conflicts(network: QuantizedNetwork, streams: Sequence[Stream], joined: Joined) -> Conflicts:
     """How bad each word is that two requests have in the same bank.
 
     Operands of one COMPUTE cost a cycle a word, always. STORE waits while its bank is read. The rest only
@@ -93,7 +94,7 @@ def conflicts(network: QuantizedNetwork, streams: Sequence[Stream]) -> Conflicts
 
     image: list[Hashable] = [network.input]
     for i, stream in enumerate(streams):
-        act, residual, out = _operands(i, stream)
+        act, residual, out = _operands(i, stream, joined)
         added, stored = _turns(stream)
         add(act, residual, 64 * added)
         for ones in (act, residual):
@@ -101,7 +102,7 @@ def conflicts(network: QuantizedNetwork, streams: Sequence[Stream]) -> Conflicts
         if stream.op.output.name in network.outputs:
             add(act, out, 7)
         add(image, out, 2)
-    add(image, [streams[-1].op.output.name], 7)
+    add(image, [joined.root(streams[-1].op.output.name)], 7)
     return weights
 
 
@@ -116,15 +117,17 @@ def _turns(stream: Stream) -> tuple[int, int]:
     return max(added, 1), max(stored, 1)
 
 
-def _operands(i: int, stream: Stream) -> tuple[list[Hashable], list[Hashable], list[Hashable]]:
+def _operands(
+    i: int, stream: Stream, joined: Joined
+) -> tuple[list[Hashable], list[Hashable], list[Hashable]]:
     """Keys of input, residual and output."""
     op, modes = stream.op, stream.modes
-    act: list[Hashable] = [Slot(i, "act", n) for n in (0, 1)] if modes.act else [op.act.name]
-    out: list[Hashable] = [Slot(i, "out")] if modes.out_ring else [op.output.name]
+    act: list[Hashable] = [Slot(i, "act", n) for n in (0, 1)] if modes.act else [joined.root(op.act.name)]
+    out: list[Hashable] = [Slot(i, "out")] if modes.out_ring else [joined.root(op.output.name)]
     if op.residual is None:
         return act, [], out
     if modes.res_slots:
         return act, [Slot(i, "res", n) for n in (0, 1)], out
     if modes.res_ring:
         return act, out if stream.in_place else [Slot(i, "ring")], out
-    return act, [op.residual.name], out
+    return act, [joined.root(op.residual.name)], out

@@ -28,14 +28,15 @@ def cycles(stream: Stream, again: bool = False) -> float:
     op, config = stream.op, stream.config
     tiles = Tiles(op, config)
     beats = config.word_beats
-    rows = config.param_rows * config.wgt_width + tiles.passes * config.rows * tiles.width
+    passes = tiles.passes / tiles.blocks
+    rows = config.param_rows * config.wgt_width + passes * config.rows * tiles.width
     segment = 1 + rows * config.plane_words / config.planes_per_word
     total = slowest = 0.0
     acts = [len(stream.act_blocks(p)) * stream.act(p).pixels * stream.modes.act for p in stream.phases]
     for phase, loaded in zip(stream.phases, [*acts[1:], acts[0]], strict=True):
         blocks = phase.last - phase.first
         pixels = phase.strip.outputs * op.window_pixels
-        compute = blocks * tiles.passes * max(pixels, config.rows, 6)
+        compute = blocks * passes * max(pixels, config.rows, 6)
         if stream.modes.res_ring:
             loaded += blocks * residual_patch(op, phase.strip).pixels * config.cols // config.lanes
         stored = blocks * phase.strip.outputs * config.cols // config.lanes * stream.modes.out_ring
@@ -63,6 +64,6 @@ def cycles(stream: Stream, again: bool = False) -> float:
 
 def busy(stream: Stream) -> int:
     """Cycles of the array's work alone."""
-    passes = Tiles(stream.op, stream.config).passes
+    tiles = Tiles(stream.op, stream.config)
     pixels = sum(p.strip.outputs * (p.last - p.first) for p in stream.phases) * stream.op.window_pixels
-    return passes * max(pixels, 6)
+    return tiles.passes * max(pixels, 6) // tiles.blocks

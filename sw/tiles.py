@@ -1,7 +1,11 @@
 """Weights as tiles: [n_rows, cols] codes for the passes of one block of output channels.
 
-tile(kb, ky, kx)[r][c] = wgt[channel + c, kb*rows + r, ky, kx]        0 where there is no such channel
+tile(kb, ky, kx)[r][c] = wgt[channel + c, first + kb*rows + r, ky, kx]        0 where there is no such channel
 diagonal: tile(p)[r][c] = code if p*rows + r == c and channel + c exists else 0
+
+In groups, a block of output channels reads only the input channels of its groups: ``first`` is the first of them,
+rounded down to a group of lanes, for a rotation goes no finer. Output channel k has weights for the C/G input
+channels from (k // (K/G)) * (C/G) on, 0 for the others of the tile.
 """
 
 from __future__ import annotations
@@ -19,38 +23,54 @@ __all__ = ["Tiles"]
 
 
 class Tiles:
-    """The tiles of one operation. ``blocks`` blocks of output channels, ``passes`` tiles each."""
+    """The tiles of one operation. ``blocks`` blocks of output channels, ``passes`` tiles for all of them."""
 
     def __init__(self, op: Operation, config: EngineConfig) -> None:
         self._op, self._config = op, config
-        channels = op.act.shape[2] if op.wgt is not None else config.cols
         self.blocks = -(-op.output.shape[2] // config.cols)
-        self.input_blocks = -(-channels // config.rows)
-        self.passes = self.input_blocks * op.kernel[0] * op.kernel[1]
+
+    def inputs(self, block: int) -> tuple[int, int]:
+        """The first input channel that a block reads, and how many from there on."""
+        op, config = self._op, self._config
+        channel = block * config.cols
+        if op.wgt is None:
+            return channel, config.cols
+        if op.groups == 1:
+            return 0, op.act.shape[2]
+        outs, ins = op.wgt.shape[:2]
+        each, last = outs // op.groups, min(channel + config.cols, outs) - 1
+        first = channel // each * ins
+        first -= first % config.group_lanes
+        return first, (last // each + 1) * ins - first
+
+    def input_blocks(self, block: int) -> int:
+        """Blocks of ``rows`` input channels that a block of output channels reads."""
+        return -(-self.inputs(block)[1] // self._config.rows)
+
+    @cached_property
+    def passes(self) -> int:
+        """Passes over the map, of all blocks."""
+        return sum(map(self.input_blocks, range(self.blocks))) * self._op.kernel[0] * self._op.kernel[1]
 
     @cached_property
     def width(self) -> int:
         """Bits that every tile's codes fit."""
         return tile_width(np.array([self._op.diagonal]) if self._op.wgt is None else self._op.wgt)
 
-    @cached_property
-    def _blocks(self) -> IntArray:
-        """[blocks, n_rows, cols]"""
-        op, rows, cols = self._op, self._config.rows, self._config.cols
-        if op.wgt is None:
-            tile = np.zeros((self.blocks, self.passes * rows, cols), np.int64)
-            for block in range(self.blocks):
-                real = np.arange(min(cols, op.output.shape[2] - block * cols))
-                tile[block, real, real] = op.diagonal
-            return tile
-        outs, ins, height, width = op.wgt.shape
-        padded = np.zeros((self.blocks * cols, self.input_blocks * rows, height, width), np.int64)
-        padded[:outs, :ins] = op.wgt
-        split = padded.reshape(self.blocks, cols, self.input_blocks, rows, height, width)
-        tiles: IntArray = split.transpose(0, 2, 4, 5, 3, 1).reshape(self.blocks, -1, cols)
-        return tiles
-
     def block(self, index: int) -> IntArray:
         """[passes * rows, cols]: the tiles of output channels index * cols .., in the order of the passes."""
-        tiles: IntArray = self._blocks[index]
+        op, rows, cols = self._op, self._config.rows, self._config.cols
+        channel, count = index * cols, self.input_blocks(index)
+        real = min(cols, op.output.shape[2] - channel)
+        padded = np.zeros((cols, count * rows, *op.kernel), np.int64)
+        if op.wgt is None:
+            padded[range(real), range(real)] = op.diagonal
+        else:
+            outs, ins = op.wgt.shape[:2]
+            first, _ = self.inputs(index)
+            for c in range(real):
+                at = (channel + c) // (outs // op.groups) * ins - first
+                padded[c, at : at + ins] = op.wgt[channel + c]
+        split = padded.reshape(cols, count, rows, *op.kernel)
+        tiles: IntArray = split.transpose(1, 3, 4, 2, 0).reshape(-1, cols)
         return tiles

@@ -13,7 +13,7 @@ from engine_bench import SMALL, Expected, Run, convolution, run, shortcut
 from systolith.hw.config import EngineConfig
 from systolith.quant.network import QuantizedNetwork
 from systolith.quant.quantizer import Options, quantize
-from systolith.sim.random_network import random_codes, random_network
+from systolith.sim.random_network import BRANCHES, random_codes, random_network
 from systolith.sim.rtl import Stalls
 from systolith.sw import oracle
 from systolith.sw.compiler import compile_network
@@ -81,13 +81,15 @@ def name(config: EngineConfig) -> str:
     return f"{config.rows}x{config.cols}-{config.port_width}-{widths}-{config.acc_depth}-{config.banks}"
 
 
-def random_networks(config: EngineConfig, first: int, count: int) -> Iterator[QuantizedNetwork]:
+def random_networks(
+    config: EngineConfig, first: int, count: int, **options: tuple[str, ...]
+) -> Iterator[QuantizedNetwork]:
     """Networks of random integers: every shift and bound, but none that ONNX knows."""
     seed = first
     while count:
         network = random_network(
             seed, 4, act_width=config.act_width, wgt_width=config.wgt_width, size=8,
-            channels=12 if config.lanes > 1 else 5,
+            channels=12 if config.lanes > 1 else 5, **options,
         )  # fmt: skip
         seed += 1
         try:
@@ -104,7 +106,7 @@ def quantized_networks(config: EngineConfig, first: int, count: int) -> Iterator
     """Random ONNX models, quantized; ONNX Runtime agrees with the reference on every tensor."""
     seed = first
     while count:
-        graph = read(random_model(seed))
+        graph = read(random_model(seed, branches=seed % 3 == 0))
         shape = graph.shapes[graph.input]
         real = np.random.default_rng(seed).normal(size=(3, *shape)).astype(np.float32)
         seed += 1
@@ -125,13 +127,16 @@ def quantized_networks(config: EngineConfig, first: int, count: int) -> Iterator
         yield network
 
 
-def spilled_networks(config: EngineConfig, first: int, count: int) -> Iterator[QuantizedNetwork]:
+def spilled_networks(
+    config: EngineConfig, first: int, count: int, **options: tuple[str, ...]
+) -> Iterator[QuantizedNetwork]:
     """Networks of random integers that have a map too large for the scratchpad."""
     seed = first
     while count:
         network = random_network(
-            seed, 1 + seed % 5, act_width=config.act_width, wgt_width=config.wgt_width, size=16, channels=12
-        )
+            seed, 1 + seed % 5, act_width=config.act_width, wgt_width=config.wgt_width, size=16, channels=12,
+            **options,
+        )  # fmt: skip
         seed += 1
         try:
             program = compile_network(network, config)
@@ -204,6 +209,7 @@ def test_every_model_agrees(config: EngineConfig) -> None:
     networks = [
         *directed(config),
         *random_networks(config, 100 * config.rows + config.cols, 10),
+        *random_networks(config, 100 * config.rows + config.cols, 5, kinds=BRANCHES),
         *quantized_networks(config, 10 * config.rows + config.cols, 3),
     ]
     check(config, networks)
@@ -211,13 +217,21 @@ def test_every_model_agrees(config: EngineConfig) -> None:
 
 @pytest.mark.parametrize("config", TIGHT, ids=name)
 def test_maps_larger_than_the_scratchpad(config: EngineConfig) -> None:
-    check(config, list(spilled_networks(config, 100 * config.rows + config.cols, 12)))
+    networks = [
+        *spilled_networks(config, 100 * config.rows + config.cols, 9),
+        *spilled_networks(config, 100 * config.rows + config.cols, 5, kinds=BRANCHES),
+    ]
+    check(config, networks)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("config", [*TIGHT, *TIGHTER], ids=name)
 def test_many_maps_larger_than_the_scratchpad(config: EngineConfig) -> None:
-    check(config, list(spilled_networks(config, 10_000 + 100 * config.rows + config.cols, 60)))
+    networks = [
+        *spilled_networks(config, 10_000 + 100 * config.rows + config.cols, 60),
+        *spilled_networks(config, 10_000 + 100 * config.rows + config.cols, 30, kinds=BRANCHES),
+    ]
+    check(config, networks)
 
 
 @pytest.mark.slow
@@ -226,6 +240,7 @@ def test_many_networks(config: EngineConfig) -> None:
     networks = [
         *directed(config),
         *random_networks(config, 10_000 + 100 * config.rows + config.cols, 60),
+        *random_networks(config, 10_000 + 100 * config.rows + config.cols, 30, kinds=BRANCHES),
         *quantized_networks(config, 1000 + 10 * config.rows + config.cols, 15),
     ]
     check(config, networks)

@@ -187,20 +187,6 @@ def test_resnet_block_shapes_fit_the_default_engine() -> None:
 # What is refused ---------------------------------------------------------------------------------
 
 
-def test_layers_that_wait_for_the_engine_are_refused_all_at_once() -> None:
-    first = conv(wgt=np.ones((6, 1, 3, 3), np.int64), groups=3)
-    second = replace(first, name="again", inputs=("mid",), output="out", groups=6)
-    third = Layer(name="both", kind="concat", inputs=("mid", "out"), output="end")
-    shapes = {"in": (8, 8, 3), "mid": (8, 8, 6), "out": (8, 8, 6), "end": (8, 8, 12)}
-    with pytest.raises(ValueError, match="does not run") as caught:
-        compile_network(network(first, second, third, shapes=shapes), CONFIG)
-    assert str(caught.value) == (
-        "the engine does not run grouped convolutions and concats yet: layers 'conv_mid' (convolution in 3 groups), "
-        "'again' (convolution in 6 groups), 'both' (concat); quantize and evaluate work on this network, "
-        "or use ordinary convolutions and additions instead"
-    )
-
-
 def test_refusals_name_layer_and_cure() -> None:
     shapes = {"in": (8, 8, 3), "mid": (8, 8, 6), "out": (4, 4, 6)}
     wide = QFormat(16, 4)
