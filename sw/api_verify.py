@@ -252,7 +252,7 @@ def _result(
         macs[info.output] = macs.get(info.output, 0) + info.macs
     fused = {}
     for layer in network.layers:
-        if layer.output not in program.tensors:
+        if layer.output not in program.tensors and layer.kind != "concat":
             fused[layer.output] = next(
                 other.output for other in network.layers if layer.output in other.inputs
             )

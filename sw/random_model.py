@@ -2,7 +2,7 @@
 
 A ``ModelBuilder`` writes one node a call and keeps each tensor's map; ``random_model`` draws networks of
 convolutions (strides, dilations, uneven pads), BatchNorm, Relu and Clip, residual additions, pools and a
-dense head out of it; with ``branches`` also what the engine does not run yet: grouped convolutions, Concat.
+dense head out of it; with ``branches`` also grouped convolutions and Concat.
 """
 
 from __future__ import annotations

@@ -138,6 +138,11 @@ class Verification:
         ]
         fused = [row for row in self.layers if row.fused_into is not None]
         lines += [f"{row.name}: fused into {row.fused_into}, its codes leave no engine" for row in fused]
+        joined = [row for row in self.layers if row.kind == "concat" and not row.compared["rtl"]]
+        lines += [
+            f"{row.name}: its operands are made side by side, each compared where it is made"
+            for row in joined
+        ]
         return [line.rstrip() for line in lines]
 
     def summary_lines(self) -> list[str]:
