@@ -160,7 +160,6 @@ def concat(ctx: Context) -> None:
         inputs=tuple(part.tensor for part in refs.values()),
         output=ctx.node.output[0],
     )
-    ctx.lacks = "concat"
     shape = (*first.shape[:2], channels)
     ctx.emit(node, shape, replace(first, shape=shape, axes=letters))
 
