@@ -89,6 +89,7 @@ class _State:
     fixed: Mapping[str, int]
     root: Mapping[str, str]
     """of each tensor the one whose fl is chosen (``ties``)."""
+    given: Mapping[str, QFormat]
     shared: Mapping[str, tuple[QFormat, Evidence]]
     """by root, where it has been chosen for several tensors at once."""
 
@@ -108,14 +109,15 @@ def run_data_phase(
     batch: int,
     threads: int,
     fixed: Mapping[str, int] | None = None,
+    given: Mapping[str, QFormat] | None = None,
     refine: Refinement | None = None,
     scales: Mapping[str, FloatArray] | None = None,
 ) -> DataPhase:
     """Choose every activation's fl; see the module. ``input_format``: width and signedness of the input.
 
-    ``caps`` bounds the fl of single tensors, ``fixed`` sets them; ``refine`` corrects each layer as its inputs
-    freeze. ``scales`` are the factors [C] that equalization gave tensors (``Tensor.scale``). Raises TooFine
-    where another cap is needed.
+    ``caps`` bounds the fl of single tensors, ``fixed`` sets them, ``given`` whole formats; ``refine`` corrects
+    each layer as its inputs freeze. ``scales`` are the factors [C] that equalization gave tensors (``Tensor.scale``).
+    Raises TooFine where another cap is needed.
     """
     scales = {} if scales is None else scales
     fixed = {} if fixed is None else fixed
@@ -152,7 +154,7 @@ def run_data_phase(
                 name, source, zero, input_format, -math.inf, math.inf, method, caps.get(name), fixed.get(name)
             )
         input_sqnr, input_cut, input_seen = measure(source, zero - fmt.fl, fmt, -math.inf, math.inf, seen)
-        state = _State({name: fmt}, {name: max(-fmt.min, fmt.max)}, fixed, tied.root, shared)
+        state = _State({name: fmt}, {name: max(-fmt.min, fmt.max)}, fixed, tied.root, given or {}, shared)
         remember(name, fmt, input_batch, None)
         for b in range(batches):
             store["float:" + name, b] = input_batch(b)[0]
@@ -268,9 +270,11 @@ def _finish(
         state.magnitude[out] = ready.bound
     else:
         if shared is not None:
-            fmt, seen = shared[0], replace(shared[1], name=out)
+            fmt, seen = state.given.get(out, shared[0]), replace(shared[1], name=out)
         else:
-            kind = QFormat(width, 0, not _never_negative(real, ready.layer, state.formats))
+            kind = state.given.get(out) or QFormat(
+                width, 0, not _never_negative(real, ready.layer, state.formats)
+            )
             fixed = state.fixed.get(out)
             fmt, seen = choose_format(
                 out, pairs, ready.fl_acc, kind, real.lo, real.hi, method, caps.get(out), fixed

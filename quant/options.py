@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .formats import QFormat
+from .network import IntArray
 from .search import DEFAULT_METHOD, method_named
 
 __all__ = ["CORRECTIONS", "DATA_FREE_CORRECT", "DEFAULT_CORRECT", "Options"]
@@ -49,6 +50,10 @@ class Options:
     """by tensor name."""
     wgt_widths: Mapping[str, int] = field(default_factory=dict)
     """by layer name."""
+    formats: Mapping[str, QFormat] = field(default_factory=dict)
+    """by tensor, of a network that is quantized already: no fl is chosen."""
+    wgt_fl: Mapping[str, IntArray] = field(default_factory=dict)
+    """[K] by layer, likewise."""
     correct: tuple[str, ...] = ()
     """corrections to apply, names of ``CORRECTIONS``."""
     batch: int = 0

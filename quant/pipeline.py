@@ -52,7 +52,9 @@ class Pipeline:
         if "absorb" in options.correct:
             self._network = absorb(self._network)
         known = options.input_format
-        self._fixed: Mapping[str, int] = {} if known is None else {network.input: known.fl}
+        self._fixed: Mapping[str, int] = {name: fmt.fl for name, fmt in options.formats.items()}
+        if known is not None:
+            self._fixed = {**self._fixed, network.input: known.fl}
         self._caps: dict[str, int] = {}
 
     @property
@@ -72,7 +74,7 @@ class Pipeline:
         rounding = "round" in chosen.correct
         refine = self._refinement()
         result = self._phase(wgt_fl, refine)
-        if not self._method.output_loss:
+        if not self._method.output_loss or chosen.formats:
             return result
         start = Formats(
             {name: tensor.format for name, tensor in result.network.tensors.items()},
@@ -110,7 +112,9 @@ class Pipeline:
             if layer.weight is None or layer.kind != "conv":
                 continue
             width = self._wgt_width(layer.name)
-            if self._method.channel_bits:
+            if layer.name in self._options.wgt_fl:
+                found[layer.name] = self._options.wgt_fl[layer.name]
+            elif self._method.channel_bits:
                 self._bits[layer.name] = allocate(layer.weight, width)
                 found[layer.name] = search_channels(layer.weight, self._bits[layer.name], self._method)
             else:
@@ -175,6 +179,7 @@ class Pipeline:
                     batch=self._batch,
                     threads=chosen.threads,
                     fixed=self._fixed,
+                    given=chosen.formats,
                     refine=refine,
                     scales=self._scales,
                 )

@@ -25,7 +25,7 @@ from . import integer_reference, onnx_reader
 from .float_reference import FloatSession, flat_logits
 from .graph import Graph
 from .images import Images, Preprocessing, load_images
-from .input_folding import ExactInput, exact_input
+from .input_folding import ExactInput, exact_input, given_input
 
 __all__ = ["CALIBRATION_IMAGES", "Accuracy", "Calibrated", "Judge", "load_calibrated"]
 
@@ -58,6 +58,8 @@ class Calibrated:
 
     def folded(self, options: Options) -> Calibrated:
         """The same with the input folded for codes of the width that ``options`` give it."""
+        if self.trained.formats:
+            return replace(self, exact=given_input(self.trained))
         width = options.act_widths.get(self.trained.input, options.act_width)
         return replace(self, exact=exact_input(self.trained, self.preprocessing, width))
 
@@ -65,6 +67,8 @@ class Calibrated:
         """The quantized network, for images of the trained one."""
         if self.exact is not None:
             options = replace(options, input_format=self.exact.format)
+        if self.graph.formats:  # quantized already: the file's own codes
+            options = replace(options, formats=self.graph.formats, wgt_fl=self.graph.wgt_fl, correct=())
         result = quantizer.quantize(self.graph, self.real, options)
         network = result.network if self.exact is None else replace(result.network, stem=self.exact.stem)
         return replace(result, network=network, report=replace(result.report, data_free=self.data_free))

@@ -80,8 +80,8 @@ def with_dynamic_batch(model: onnx.ModelProto, outputs: Sequence[str] | None = N
     if outputs is not None:
         del graph.output[:]
         graph.output.extend(
-            onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in outputs
-        )
+            onnx.ValueInfoProto(name=name) for name in outputs
+        )  # ONNX Runtime knows the types
     for value in graph.output:
         if value.type.tensor_type.shape.dim:
             value.type.tensor_type.shape.dim[0].dim_param = "N"
@@ -116,6 +116,7 @@ class FloatSession:
         self._input = _graph_input(model)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        self._codes = graph.codes
         patched = with_dynamic_batch(model, self._names)
         self._session = onnxruntime.InferenceSession(
             patched.SerializeToString(), options, providers=["CPUExecutionProvider"]
@@ -131,7 +132,13 @@ class FloatSession:
             part = np.asarray(real[start : start + batch], np.float32)
             parts.append(self._session.run(list(self._names), {self._input: as_file(part, self._axes)}))
         found = {name: np.concatenate([p[i] for p in parts]) for i, name in enumerate(self._names)}
-        return {name: self._channels_first(name, values) for name, values in found.items()}
+        return {name: self._channels_first(name, self._real(name, values)) for name, values in found.items()}
+
+    def _real(self, name: str, values: Array) -> Array:
+        if values.dtype.kind == "f":
+            return values
+        scale, zero = self._codes[name]
+        return ((values.astype(np.int64) - zero) * np.float32(scale)).astype(np.float32)
 
     def _channels_first(self, name: str, values: Array) -> Array:
         if name not in self._orders:

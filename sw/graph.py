@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..quant.network import Kind, Layer
+from ..quant.formats import QFormat
+from ..quant.network import IntArray, Kind, Layer
 from ..quant.protocol import RealLayer as RealLayerProtocol
 from . import integer_reference
 from .windows import conv_sum, window_max, window_sum
@@ -54,6 +55,10 @@ class Node:
     """[K] mean of the sums, before residual and bounds, over the training images: BatchNormalization's beta."""
     pre_std: Array | None = None
     """[K] their standard deviation: |gamma|. None where the file has no BatchNormalization."""
+    format: QFormat | None = None
+    """of the output's codes, where a quantized file has them: nothing fuses across."""
+    wgt_fl: IntArray | None = None
+    """[K] of the weights' codes, where a quantized file has them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +111,14 @@ class Graph:
     """the axes behind the batch that the ONNX file takes its input with: one letter each, or several joined."""
     output_axes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """likewise those of outputs that the file does not order as C, H, W."""
+
+    formats: Mapping[str, QFormat] = field(default_factory=dict)
+    """by tensor, where the file is quantized by powers of two."""
+    wgt_fl: Mapping[str, IntArray] = field(default_factory=dict)
+    """by layer, likewise."""
+
+    codes: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    """(scale, zero point) by tensor, where the ONNX file has codes under this name."""
 
     @property
     def input_layout(self) -> str:

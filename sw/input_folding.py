@@ -22,7 +22,7 @@ from ..quant.network import Stem
 from .graph import Graph, RealLayer
 from .images import Preprocessing
 
-__all__ = ["ExactInput", "exact_input"]
+__all__ = ["ExactInput", "exact_input", "given_input"]
 
 Pads = tuple[int, int, int, int]
 _PIXELS = np.arange(256, dtype=np.uint8)
@@ -87,6 +87,43 @@ def exact_input(graph: Graph, preprocessing: Preprocessing, width: int = 8) -> E
         format=fmt,
         stem=replace(stem, pads=pads),
     )
+
+
+def given_input(graph: Graph) -> ExactInput | None:
+    """The network behind the QuantizeLinear that a quantized file has at its input, and a normalization before it.
+
+    None where the file has no format there (``Graph.formats``).
+    """
+    readers = [layer for layer in graph.layers if graph.input in layer.inputs]
+    if len(readers) != 1 or graph.input in graph.outputs or readers[0].output in graph.outputs:
+        return None
+    head = readers[0]
+    fmt = graph.formats.get(head.output)
+    if fmt is None or len(head.inputs) > 1 or head.kernel != (1, 1) or head.stride != (1, 1):
+        return None
+    stem = None
+    if head.kind == "conv" and head.weight is not None:
+        gain = np.diag(head.weight[:, :, 0, 0])
+        if (
+            head.groups != 1
+            or not np.array_equal(head.weight[:, :, 0, 0], np.diag(gain))
+            or np.any(gain <= 0)
+        ):
+            return None
+        stem = Stem(gain=gain, offset=np.zeros(len(gain)) if head.bias is None else head.bias, pads=head.pads)
+    elif head.kind != "avgpool":
+        return None
+
+    def name(tensor: str) -> str:
+        return graph.input if tensor == head.output else tensor
+
+    layers = tuple(
+        replace(layer, inputs=tuple(map(name, layer.inputs))) for layer in graph.layers if layer is not head
+    )
+    shapes = {name(tensor): shape for tensor, shape in graph.shapes.items() if tensor != graph.input}
+    formats = {name(tensor): known for tensor, known in graph.formats.items()}
+    inside = replace(graph, layers=layers, shapes=shapes, formats=formats)
+    return ExactInput(graph=inside, format=fmt, stem=stem)
 
 
 def _reach(graph: Graph, layer: RealLayer) -> Pads:

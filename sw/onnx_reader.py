@@ -9,13 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import onnx
 
+from ..quant.formats import QFormat
+from ..quant.network import COPIES
 from .graph import Graph, Node, RealLayer
 from .onnx_reader_constants import fold_constant
 from .onnx_reader_context import MAP, Context, Finding, ModelError, Ref, Unsupported, UnsupportedModel
 from .onnx_reader_input import candidates, find_input
 from .onnx_reader_ops import CONVERTERS, CURES, FOLDED, HOST
+from .onnx_reader_qlinear import expanded, origin
 from .passes import fuse, unique_names
 
 __all__ = ["Finding", "ModelError", "UnsupportedModel", "check", "load_model", "read"]
@@ -49,7 +53,7 @@ def check(model: str | Path | onnx.ModelProto) -> list[Finding]:
 
     Raises ModelError for what concerns the whole file (no file, opset, input, dynamic height or width).
     """
-    walk = _walk(_loaded(model))
+    walk = _read(_loaded(model))
     if not walk.refused:
         _fused(walk, "model")
     return walk.findings
@@ -59,7 +63,7 @@ def read(model: str | Path | onnx.ModelProto) -> Graph:
     """The fused graph of a model. Raises ModelError, or UnsupportedModel listing every node that cannot run."""
     proto = _loaded(model)
     name = Path(model).stem if isinstance(model, (str, Path)) else (proto.graph.name or "model")
-    walk = _walk(proto)
+    walk = _read(proto)
     graph = None if walk.refused else _fused(walk, name)
     if graph is None:
         raise UnsupportedModel(f"model {name!r}", walk.findings)
@@ -113,6 +117,9 @@ def _fused(walk: _Walk, name: str) -> Graph | None:
         host=tuple(context.host),
         flat=frozenset(ref.tensor for ref in refs if len(ref.axes) == 1),
         input_axes=walk.input_axes,
+        formats=_formats(nodes) if context.formats else {},
+        wgt_fl={node.name: node.wgt_fl for node in nodes if node.wgt_fl is not None},
+        codes={name: (found.scale, found.zero) for name, found in context.quanta.items() if name in outputs},
         output_axes={ref.tensor: ref.axes for ref in made if not ref.channels_first},
     )
 
@@ -121,7 +128,17 @@ def _loaded(model: str | Path | onnx.ModelProto) -> onnx.ModelProto:
     return model if isinstance(model, onnx.ModelProto) else load_model(model)
 
 
-def _walk(model: onnx.ModelProto) -> _Walk:
+def _read(model: onnx.ModelProto) -> _Walk:
+    """The walk over a file; one that is quantized by powers of two with its formats."""
+    model = expanded(model)
+    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        walk = _walk(model, formats=True)
+        if not walk.refused and not walk.context.uneven:
+            return walk
+    return _walk(model, formats=False)
+
+
+def _walk(model: onnx.ModelProto, formats: bool) -> _Walk:
     """The file read with the view of its input that leaves the fewest nodes unsupported."""
     opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
     if not _OPSETS[0] <= opset <= _OPSETS[1]:
@@ -132,7 +149,7 @@ def _walk(model: onnx.ModelProto) -> _Walk:
     found = find_input(model.graph, constants)
     walks: list[_Walk] = []
     for ref, axes in candidates(model.graph, found):
-        context = Context(opset=opset, batch=found.batch, constants=dict(constants))
+        context = Context(opset=opset, batch=found.batch, constants=dict(constants), formats=formats)
         walks.append(_walk_with(model, context, ref, axes))
         if not walks[-1].refused:
             break
@@ -146,6 +163,7 @@ def _walk(model: onnx.ModelProto) -> _Walk:
 def _walk_with(model: onnx.ModelProto, context: Context, source: Ref, axes: tuple[str, ...]) -> _Walk:
     graph = model.graph
     context.refs[source.tensor] = source
+    context.input = source.tensor
     context.consumed = {name for node in graph.node for name in node.input} | {v.name for v in graph.output}
     findings = []
     inferred: dict[str, tuple[int, ...]] | None = None
@@ -166,11 +184,13 @@ def _walk_with(model: onnx.ModelProto, context: Context, source: Ref, axes: tupl
                 inferred = _infer_shapes(model)
             for name in node.output:
                 _placeholder(context, name, inferred)
+        if origin(node) and not why and node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            continue
         ref = context.refs.get(node.output[0])
         findings.append(
             Finding(
                 name=context.name,
-                op=node.op_type,
+                op=origin(node) or node.op_type,
                 supported=not why,
                 why=why,
                 cure=cure,
@@ -218,6 +238,23 @@ def _placeholder(context: Context, name: str, inferred: dict[str, tuple[int, ...
         context.refs[name] = Ref(tensor=name, shape=(shape[1], shape[2], shape[0]))
     elif shape is not None and len(shape) == 1:
         context.refs[name] = Ref(tensor=name, shape=(1, 1, shape[0]), axes=("C",))
+
+
+def _formats(nodes: list[Node]) -> dict[str, QFormat]:
+    """By tensor, of a quantized file; what only moves codes has its input's."""
+    formats: dict[str, QFormat] = {}
+    for node in nodes:
+        fmt = node.format
+        moves = (
+            node.weight is not None
+            and node.macs == 0
+            and bool(np.all((node.weight == 0) | (node.weight == 1)))
+        )
+        if fmt is None and (moves or node.kind in COPIES) and node.bias is None and len(node.inputs) == 1:
+            fmt = formats.get(node.inputs[0])
+        if fmt is not None:
+            formats[node.output] = fmt
+    return formats
 
 
 def _shapes(nodes: list[Node], source: Ref) -> dict[str, tuple[int, int, int]]:

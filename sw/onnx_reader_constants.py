@@ -16,6 +16,7 @@ import onnx
 from onnx.reference import ReferenceEvaluator
 
 from .onnx_reader_context import BATCHES, Array, Context
+from .onnx_reader_quantized import fold_dequantize, keep_steps
 
 __all__ = ["fold_constant", "reshape_targets"]
 
@@ -28,6 +29,8 @@ def fold_constant(context: Context) -> bool:
     names = [name for name in node.input if name]
     if any(name not in context.constants for name in names) or (not names and node.op_type != "Constant"):
         return False
+    if fold_dequantize(context):
+        return True
     try:
         first = _evaluate(context, context.constants)
         second = None
@@ -36,6 +39,7 @@ def fold_constant(context: Context) -> bool:
     except Exception:  # noqa: BLE001, whatever it cannot evaluate is an ordinary node, judged as such
         return False
     _put(context, first, second)
+    keep_steps(context)
     return True
 
 

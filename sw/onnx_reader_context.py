@@ -21,7 +21,17 @@ import onnx
 
 from .graph import HostOp, Node
 
-__all__ = ["BATCHES", "MAP", "Context", "Finding", "ModelError", "Ref", "Unsupported", "UnsupportedModel"]
+__all__ = [
+    "BATCHES",
+    "MAP",
+    "Context",
+    "Finding",
+    "ModelError",
+    "Ref",
+    "Steps",
+    "Unsupported",
+    "UnsupportedModel",
+]
 
 Array = npt.NDArray[Any]
 MAP = ("C", "H", "W")
@@ -130,6 +140,15 @@ class Ref:
         return split.transpose(*range(len(lead)), *(len(lead) + order.index(x) for x in "CHW"))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """How constant weights were quantized: one scale, or one a slice along ``axis``; bits of a code."""
+
+    scale: Array
+    axis: int | None
+    width: int
+
+
 @dataclass
 class Context:
     """The state of a walk; the converters read operands and attributes through it."""
@@ -152,6 +171,15 @@ class Context:
     name: str = ""
     lacks: str = ""
     """what the engine lacks to run the node (``Finding.lacks``)."""
+    input: str = ""
+    formats: bool = False
+    """of a quantized model: keep its formats."""
+    quanta: dict[str, Any] = field(default_factory=dict)
+    """``onnx_reader_quantized.Quantum`` by the tensor of codes."""
+    steps: dict[str, Steps] = field(default_factory=dict)
+    """by constant, where codes were dequantized."""
+    uneven: list[str] = field(default_factory=list)
+    """nodes whose scale is no power of two, or has a zero point that is no format's."""
 
     def enter(self, node: onnx.NodeProto, name: str) -> None:
         """Begin with one node of the file."""

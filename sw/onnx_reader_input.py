@@ -18,7 +18,7 @@ from .onnx_reader_context import MAP, ModelError, Ref
 __all__ = ["Input", "candidates", "find_input"]
 
 _LAST = ("H", "W", "C")
-_CHANNELS = (1, 3, 4)
+_CHANNELS = (1, 3)
 """Of an image."""
 
 

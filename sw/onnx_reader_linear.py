@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..quant.layers import average_weight
+from ..quant.network import IntArray
 from .graph import Node
 from .onnx_reader_context import Context, Unsupported
+from .onnx_reader_quantized import weight_fl
 from .onnx_reader_windows import window
 
 __all__ = ["conv", "gemm", "matmul"]
@@ -42,17 +45,26 @@ def conv(ctx: Context) -> None:
     kernel = (int(weight.shape[2]), int(weight.shape[3]))
     where = window(ctx, source.shape, kernel)
     shape = (*where.output, int(weight.shape[0]))
+    fl = weight_fl(ctx, 1, 0, weight)
     node = Node(
         name=ctx.name, kind="conv", inputs=(source.tensor,), output=ctx.node.output[0], kernel=kernel,
         stride=where.stride, dilation=where.dilation, pads=where.pads, groups=group, weight=weight,
-        bias=bias, macs=where.output[0] * where.output[1] * int(weight.size),
+        bias=bias, macs=where.output[0] * where.output[1] * int(weight.size), wgt_fl=fl,
     )  # fmt: skip
-    if group > 1:
-        ctx.lacks = f"{'depthwise' if inside == 1 else 'grouped'} convolution"
+    if fl is not None and group == outputs and bias is None and _averages(weight, fl):
+        node = replace(node, kind="avgpool", weight=None, groups=1, macs=0, wgt_fl=None)
     ctx.emit(node, shape)
 
 
-def _dense(ctx: Context, weight: Array, bias: Array | None) -> None:
+def _averages(weight: Array, fl: IntArray) -> bool:
+    """Is it the average that ``quant.layers`` gives a pool of this kernel?"""
+    code, average_fl = average_weight(int(weight[0].size), 8)
+    return bool(
+        weight.shape[1] == 1 and np.all(fl == average_fl) and np.all(weight == code * 2.0**-average_fl)
+    )
+
+
+def _dense(ctx: Context, weight: Array, bias: Array | None, fl: IntArray | None = None) -> None:
     """``out = in @ weight.T + bias`` with weight [K, features]: a conv.
 
     Its kernel covers the map where the file's last axis is the whole map; it is 1x1 where that is the channels.
@@ -70,7 +82,7 @@ def _dense(ctx: Context, weight: Array, bias: Array | None) -> None:
         kernel = source.to_map(weight)
         node = Node(
             name=ctx.name, kind="conv", inputs=(source.tensor,), output=ctx.node.output[0], kernel=(h, w),
-            weight=np.ascontiguousarray(kernel), bias=bias, macs=int(weight.size),
+            weight=np.ascontiguousarray(kernel), bias=bias, macs=int(weight.size), wgt_fl=fl,
         )  # fmt: skip
         ctx.emit(node, (1, 1, outputs), replace(source, shape=(1, 1, outputs), axes=("C",)))
         return
@@ -82,6 +94,7 @@ def _dense(ctx: Context, weight: Array, bias: Array | None) -> None:
     node = Node(
         name=ctx.name, kind="conv", inputs=(source.tensor,), output=ctx.node.output[0],
         weight=weight[:, :, None, None], bias=bias, macs=int(weight.size) * shape[0] * shape[1],
+        wgt_fl=fl,
     )  # fmt: skip
     ctx.emit(node, shape, replace(source, shape=shape, axes=(*source.axes[:-1], "C")))
 
@@ -92,9 +105,10 @@ def gemm(ctx: Context) -> None:
         raise Unsupported(f"its input is {['N', *ctx.ref().file_shape]}", "put a Flatten before it")
     if ctx.attributes.get("transA", 0):
         raise Unsupported("it transposes its input (transA)", "export it as a linear layer")
-    weight = ctx.weight(1) * ctx.attributes.get("alpha", 1.0)
-    if not ctx.attributes.get("transB", 0):
-        weight = weight.T
+    transposed, alpha = ctx.attributes.get("transB", 0), ctx.attributes.get("alpha", 1.0)
+    weight = ctx.weight(1)
+    fl = weight_fl(ctx, 1, 0 if transposed else 1, weight) if alpha == 1.0 else None
+    weight = (weight if transposed else weight.T) * alpha
     bias = None
     if ctx.has(2):
         bias = ctx.weight(2) * ctx.attributes.get("beta", 1.0)
@@ -103,7 +117,7 @@ def gemm(ctx: Context) -> None:
                 f"its bias {list(bias.shape)} differs between images", "use one value an output"
             )
         bias = np.broadcast_to(bias.reshape(-1), (weight.shape[0],)).copy()
-    _dense(ctx, weight, bias)
+    _dense(ctx, weight, bias, fl)
 
 
 def matmul(ctx: Context) -> None:
@@ -113,4 +127,4 @@ def matmul(ctx: Context) -> None:
     weight = ctx.weight(1)
     if weight.ndim != 2:
         raise Unsupported(f"its constant has {weight.ndim} dimensions", "multiply by a matrix")
-    _dense(ctx, weight.T, None)
+    _dense(ctx, weight.T, None, weight_fl(ctx, 1, 1, weight))

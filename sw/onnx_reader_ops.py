@@ -17,6 +17,7 @@ from .graph import HostOp, Node, NodeKind
 from .onnx_reader_context import Context, Ref, Unsupported
 from .onnx_reader_copies import concat, pad, slice_
 from .onnx_reader_linear import conv, gemm, matmul
+from .onnx_reader_quantized import dequantize, quantize
 from .onnx_reader_relabel import cast, expand, flatten, identity, reshape, squeeze, transpose, unsqueeze
 from .onnx_reader_windows import pool_window
 
@@ -254,6 +255,7 @@ CONVERTERS: dict[str, Callable[[Context], None]] = {
     "Dropout": identity, "Cast": cast, "Expand": expand, "Flatten": flatten, "Reshape": reshape,
     "Squeeze": squeeze, "Unsqueeze": unsqueeze, "Transpose": transpose, "Slice": slice_, "Pad": pad,
     "Concat": concat, "Softmax": host, "LogSoftmax": host, "ArgMax": host, "Sigmoid": host,
+    "QuantizeLinear": quantize, "DequantizeLinear": dequantize,
 }  # fmt: skip
 """Every operator that can run, by its ONNX name."""
 
@@ -262,7 +264,7 @@ HOST = frozenset({"Softmax", "LogSoftmax", "ArgMax", "Sigmoid"})
 
 FOLDED = frozenset(
     {"BatchNormalization", "Identity", "Dropout", "Cast", "Expand", "Flatten", "Reshape", "Squeeze", "Unsqueeze",
-     "Transpose"}
+     "Transpose", "QuantizeLinear", "DequantizeLinear"}
 )  # fmt: skip
 """Operators that are no work at run time."""
 

@@ -10,7 +10,8 @@
 ``conv, x -> add``            a conv with x as its residual operand
 ``affine`` left over          a 1x1 conv with a diagonal kernel; ``clip`` left over: a 1x1 average pool
 
-A pass fuses only through tensors that nobody else reads and that are no outputs of the network.
+A pass fuses only through tensors that nobody else reads and that are no outputs of the network, nor codes of a
+quantized file (``Node.format``): these are rounded, and every rounding is kept.
 """
 
 from __future__ import annotations
@@ -82,7 +83,13 @@ def _producers(nodes: list[Node]) -> dict[str, int]:
 
 
 def _private(nodes: list[Node], kept: frozenset[str], tensor: str) -> bool:
-    """Is the tensor read exactly once, and no output?"""
+    """Is the tensor read exactly once, no output, and no codes?"""
+    if any(node.output == tensor and node.format is not None for node in nodes):
+        return False
+    return _read_once(nodes, kept, tensor)
+
+
+def _read_once(nodes: list[Node], kept: frozenset[str], tensor: str) -> bool:
     return tensor not in kept and sum(node.inputs.count(tensor) for node in nodes) == 1
 
 
@@ -118,11 +125,19 @@ def _fold_affine(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
             weight: Array = before.weight * node.scale[:, None, None, None]
             merged = replace(
                 before, weight=weight, bias=bias * node.scale + node.offset, output=node.output,
-                lo=node.lo, hi=node.hi,
+                lo=node.lo, hi=node.hi, wgt_fl=None, format=node.format,
             )  # fmt: skip
         elif before.kind == "affine" and before.scale is not None and before.offset is not None:
             scale, offset = before.scale * node.scale, before.offset * node.scale + node.offset
-            merged = replace(before, scale=scale, offset=offset, output=node.output, lo=node.lo, hi=node.hi)
+            merged = replace(
+                before,
+                scale=scale,
+                offset=offset,
+                output=node.output,
+                lo=node.lo,
+                hi=node.hi,
+                format=node.format,
+            )
         else:
             continue
         return _merged(nodes, j, i, _with_statistics(merged, node))
@@ -149,7 +164,8 @@ def _fold_affine_forward(nodes: list[Node], kept: frozenset[str]) -> list[Node] 
         bias = (np.zeros(count) if node.bias is None else node.bias) + (node.weight * offset[channel]).sum(
             (1, 2, 3)
         )
-        merged = replace(node, inputs=(before.inputs[0], *node.inputs[1:]), weight=weight, bias=bias)
+        inputs = (before.inputs[0], *node.inputs[1:])
+        merged = replace(node, inputs=inputs, weight=weight, bias=bias, wgt_fl=None)
         return _live([merged if n == i else old for n, old in enumerate(nodes)], kept)
     return None
 
@@ -179,11 +195,26 @@ def _fuse_clip(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
             continue
         j = made_by[node.inputs[0]]
         before = nodes[j]
-        if before.kind in COPIES or not _private(nodes, kept, before.output):
+        if (
+            before.kind in COPIES
+            or not _read_once(nodes, kept, before.output)
+            or not _same_codes(before, node)
+        ):
             continue
         lo, hi = _clamp(before, node)
-        return _merged(nodes, j, i, replace(before, lo=lo, hi=hi, output=node.output))
+        fmt = before.format or node.format
+        return _merged(nodes, j, i, replace(before, lo=lo, hi=hi, output=node.output, format=fmt))
     return None
+
+
+def _same_codes(before: Node, clip: Node) -> bool:
+    """Are the values behind ``clip`` codes of ``before``, if these are codes?"""
+    if before.format is None:
+        return True
+    if clip.format is not None:
+        return clip.format == before.format
+    codes = [bound / before.format.step for bound in (clip.lo, clip.hi) if np.isfinite(bound)]
+    return all(code == round(code) for code in codes)
 
 
 def _push_clip(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
@@ -228,7 +259,12 @@ def _fuse_copies(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
             continue
         if matrix.shape[2:] == (1, 1) and node.stride == (1, 1) and not any(node.pads):
             weight = np.einsum("kj,jcrs->kcrs", matrix[:, :, 0, 0], before.weight)
-            return _merged(nodes, j, i, replace(before, name=node.name, weight=weight, output=node.output))
+            return _merged(
+                nodes,
+                j,
+                i,
+                replace(before, name=node.name, weight=weight, output=node.output, format=node.format),
+            )
     return None
 
 
@@ -266,7 +302,9 @@ def _fuse_residual(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None
             _, j, other = max(candidates)
             before = nodes[j]
             inputs = (before.inputs[0], other)
-            merged = replace(before, inputs=inputs, output=node.output, lo=node.lo, hi=node.hi)
+            merged = replace(
+                before, inputs=inputs, output=node.output, lo=node.lo, hi=node.hi, format=node.format
+            )
             return _merged(nodes, j, i, merged)
     return None
 
