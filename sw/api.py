@@ -1,7 +1,7 @@
 """The documented Python API: one function a command; the command line is a thin layer over it.
 
     check -> quantize -> evaluate -> compile -> verify        demo: all of them on the network of the package
-                                     model, disassemble, verilog
+                                     model, profile, disassemble, verilog
 
 Every function raises ``ValueError`` (or ``OSError``, ``ToolchainError``) with one sentence that names what is
 wrong and the cure; files are written whole or not at all. ``progress`` is called with a line of text now and
@@ -33,6 +33,7 @@ from .api_files import file_target, write_whole
 from .api_model import Model, model
 from .api_models import runtime_errors
 from .api_pictures import Comparison, DemoFiles, Picture, compare, demo_files, layer_picture, picture, report
+from .api_profile import Profile, profile
 from .api_results import Check, Compilation, Quantized, VerilogFiles
 from .api_static import Static, static
 from .api_testbench import write_testbench
@@ -54,11 +55,11 @@ __all__ = [
     "CORRECTIONS", "DATA_FREE_CORRECT", "DEFAULT_CORRECT", "DEFAULT_METHOD", "METHODS", "RAW_PIXELS", "Bits", "Budget",
     "Check", "Comparison", "Compilation", "DemoFiles",
     "Divergence", "EngineConfig",
-    "Evaluation", "Images", "LayerResult", "Model", "Picture", "Preprocessing", "Program", "Progress", "Quantized",
-    "QuantizedModel", "Static", "Verification", "VerilogFiles", "bits", "check", "compare",
+    "Evaluation", "Images", "LayerResult", "Model", "Picture", "Preprocessing", "Profile", "Program", "Progress",
+    "Quantized", "QuantizedModel", "Static", "Verification", "VerilogFiles", "bits", "check", "compare",
     "compile", "demo", "demo_files", "disassemble",
-    "evaluate", "layer_picture", "load_images", "load_quantized", "model", "picture", "quantize", "read_model",
-    "read_program", "report", "static", "verify",
+    "evaluate", "layer_picture", "load_images", "load_quantized", "model", "picture", "profile", "quantize",
+    "read_model", "read_program", "report", "static", "verify",
     "verilog",
 ]  # fmt: skip
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..hw.config import EngineConfig
+from ..quant.network import QuantizedNetwork
 from . import onnx_reader, quantized_io
 from .api_results import config_json, table
 from .compiler import compile_network
@@ -19,7 +20,7 @@ from .program import Program
 from .quantized_io import QuantizedModel
 from .verify import Verification
 
-__all__ = ["Model", "model", "with_model"]
+__all__ = ["Model", "model", "network_of", "with_model"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,21 +79,24 @@ def model(
     Raises ValueError naming the layer or tensor that the engine cannot compute, and the cure.
     """
     engine = config or EngineConfig()
-    if isinstance(source, (str, Path)) and not Path(source).is_dir():
-        network = nominal_network(
-            onnx_reader.read(source), preprocessing or Preprocessing(255.0), act_width=engine.act_width,
-            wgt_width=engine.wgt_width, acc_width=engine.acc_width,
-        )  # fmt: skip
-        quantized = False
-    else:
-        if preprocessing is not None:
-            raise ValueError("a quantized model holds its preprocessing: give none")
-        network = (source if isinstance(source, QuantizedModel) else quantized_io.load(source)).network
-        quantized = True
+    network, quantized = network_of(source, engine, preprocessing)
     result = model_cycles(compile_network(network, engine), images, mem_latency)
     return Model(
         config={**config_json(engine), "mem_latency": mem_latency}, quantized=quantized, result=result
     )
+
+
+def network_of(
+    source: QuantizedModel | str | Path, engine: EngineConfig, preprocessing: Preprocessing | None
+) -> tuple[QuantizedNetwork, bool]:
+    """The network of a quantized model, or of an ONNX file in nominal formats; whether it is quantized."""
+    if isinstance(source, (str, Path)) and not Path(source).is_dir():
+        graph, given = onnx_reader.read(source), preprocessing or Preprocessing(255.0)
+        widths = {"act_width": engine.act_width, "wgt_width": engine.wgt_width, "acc_width": engine.acc_width}
+        return nominal_network(graph, given, **widths), False
+    if preprocessing is not None:
+        raise ValueError("a quantized model holds its preprocessing: give none")
+    return (source if isinstance(source, QuantizedModel) else quantized_io.load(source)).network, True
 
 
 def with_model(found: Verification, program: Program, mem_latency: int) -> Verification:

@@ -23,6 +23,7 @@ __all__ = [
     "Picture",
     "compare",
     "demo_files",
+    "drawn",
     "layer_picture",
     "picture",
     "report",
@@ -84,7 +85,7 @@ class Comparison:
     def picture(self, title: str) -> Picture:
         """A bar a model: SQNR of the logits, and how often the class differs from float's."""
         scores = [Score(name, row.sqnr_db, 100.0 - row.agreement) for name, row in self.rows.items()]
-        return _drawn(lambda path: draw_scores(path, title, scores, f"{self.images} images"))
+        return drawn(lambda path: draw_scores(path, title, scores, f"{self.images} images"))
 
     def __repr__(self) -> str:
         return self.to_text()
@@ -143,7 +144,7 @@ def layer_picture(source: Quantized | QuantizedModel | str | Path, layer: str) -
                 Ranges(title="weights", words=f"weights: {each} of {item.wgt_width} bits", seen=seen,
                        width=item.wgt_width, signed=True, fl=fl)
             )  # fmt: skip
-    return _drawn(lambda path: draw_layer(path, f"{layer}: range and precision", rows))
+    return drawn(lambda path: draw_layer(path, f"{layer}: range and precision", rows))
 
 
 def compare(
@@ -184,7 +185,8 @@ def _loaded(source: Quantized | QuantizedModel | str | Path) -> QuantizedModel:
     return quantized_io.load(source.directory if isinstance(source, Quantized) else source)
 
 
-def _drawn(draw: Any) -> Picture:
+def drawn(draw: Any) -> Picture:
+    """The PNG that ``draw`` writes to the path it is called with."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.png"
         draw(path)

@@ -142,6 +142,20 @@ def _model(arguments: Namespace, progress: api.Progress) -> Outcome:
     return Outcome(document=result.to_json(), lines=[result.to_text()])
 
 
+def _profile(arguments: Namespace, progress: api.Progress) -> Outcome:
+    result = api.profile(
+        arguments.source, engine_config(arguments), arguments.output, images=arguments.images,
+        mem_latency=mem_latency(arguments), preprocessing=preprocessing(arguments), origin=arguments.origin,
+        first=arguments.first, last=arguments.last, layers=arguments.layers, progress=progress,
+    )  # fmt: skip
+    return Outcome(
+        document=result.to_json(),
+        lines=[result.to_text()],
+        status=FAILED if result.error else OK,
+        error=result.error,
+    )
+
+
 def _disasm(arguments: Namespace, progress: api.Progress) -> Outcome:
     program = api.read_program(arguments.program)
     if not arguments.json:
@@ -191,6 +205,7 @@ COMMANDS: dict[str, Callable[[Namespace, api.Progress], Outcome]] = {
     "compare": _compare,
     "compile": _compile,
     "model": _model,
+    "profile": _profile,
     "disasm": _disasm,
     "verilog": _verilog,
     "verify": _verify,

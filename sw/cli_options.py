@@ -14,6 +14,7 @@ from ..hw.config import EngineConfig
 from ..quant.options import CORRECTIONS, DATA_FREE_CORRECT, DEFAULT_CORRECT
 from ..quant.search import DEFAULT_METHOD, METHODS
 from .cli_bits import BUDGET, add_bits, add_static
+from .cli_profile import add_profile
 from .cli_texts import IMAGES, TEXTS
 from .images import Preprocessing
 
@@ -249,6 +250,11 @@ def parser() -> ArgumentParser:
                        help="how many run back to back for the second figure (default: 1)")  # fmt: skip
     _preprocessing_options(model)
     _engine_options(model)
+
+    profile = command("profile")
+    add_profile(profile, count_of)
+    _preprocessing_options(profile)
+    _engine_options(profile)
 
     disasm = command("disasm")
     disasm.add_argument("program", metavar="PROGRAM")

@@ -68,6 +68,16 @@ which take as many cycles.
 
 example:
   systolith model net.onnx --rows 16 --cols 16 --images 8""",
+    "profile": """\
+What every instruction does and when: a picture of fetch, load, compute, store and the memory port over
+cycles, with what the array stalls for, and a table of layers. From the cycle model, or with --from rtl
+from a run of the engine in Verilator, whose events must be those of the model (exit status 1 if not).
+With --json all spans. A trace (-o FILE.json) opens in https://ui.perfetto.dev, where 1 us is 1 cycle.
+
+examples:
+  systolith profile net.q --rows 16 --cols 16 --images 3 -o timeline.png
+  systolith profile net.q --rows 16 --cols 16 --layers conv1 -o conv1.png
+  systolith profile net.onnx --from rtl --first 0 --last 2000 -o start.svg""",
     "disasm": """\
 The listing of a program, one line an instruction.
 

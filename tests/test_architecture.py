@@ -31,7 +31,13 @@ PACKAGES = {
 
 WHERE = {
     "onnxruntime": {"sw.float_reference", "sw.oracle"},
-    "matplotlib": {"sw.picture", "sw.picture_bits", "sw.picture_quant", "sw.picture_static"},
+    "matplotlib": {
+        "sw.picture",
+        "sw.picture_bits",
+        "sw.picture_quant",
+        "sw.picture_static",
+        "sw.picture_timeline",
+    },
     "PIL": {"sw.images"},
     "amaranth.back": {"hw.verilog"},
     "torch": set(),  # the training of the demo network alone

@@ -92,7 +92,7 @@ class Queue:
             if need > 0:
                 if len(done) < need:
                     return
-                if done[need - 1] + 2 > at:
+                if done[need - 1] + 2 >= at:
                     at, cause = done[need - 1] + 2, unit
         self.valid.append(at)
         self.causes.append(cause)

@@ -20,7 +20,7 @@ from ..program import Program
 from .compute import Span
 from .machine import simulate
 
-__all__ = ["BOUNDS", "LayerCycles", "ModelResult", "model_cycles"]
+__all__ = ["BOUNDS", "LayerCycles", "ModelResult", "model_cycles", "require_run"]
 
 BOUNDS = ("array shape", "weight bandwidth", "activation bandwidth", "dependency")
 
@@ -75,12 +75,17 @@ class ModelResult:
         return asdict(self)
 
 
-def model_cycles(program: Program, images: int = 1, mem_latency: int = 30) -> ModelResult:
-    """What ``images`` images take on the program's engine. Raises ``ValueError`` for a program that it would refuse."""
+def require_run(images: int, mem_latency: int) -> None:
+    """Raises ``ValueError`` for what is no number of images, or no latency of the bench memory."""
     if isinstance(images, bool) or not isinstance(images, int) or images < 1:
         raise ValueError(f"images must be a positive integer, not {images!r}")
     if isinstance(mem_latency, bool) or not isinstance(mem_latency, int) or not 1 <= mem_latency <= 200:
         raise ValueError(f"mem_latency must be an integer in 1..200, not {mem_latency!r}")
+
+
+def model_cycles(program: Program, images: int = 1, mem_latency: int = 30) -> ModelResult:
+    """What ``images`` images take on the program's engine. Raises ``ValueError`` for a program that it would refuse."""
+    require_run(images, mem_latency)
     alone = simulate(program, 1, mem_latency)
     batch = alone if images == 1 else simulate(program, images, mem_latency)
     pes = program.config.rows * program.config.cols
