@@ -223,11 +223,13 @@ def _before(found: Timeline, state: int, at: Any) -> Any:
 def _compute(axes: Any, found: Timeline, edges: Cycles) -> None:
     lane, order, width = LANES["compute"], _order(found), np.diff(edges)
     low = np.zeros(len(width))
-    for layer in found.layers:
-        inside = np.clip(edges, layer.start, layer.end + 1)
-        share = np.diff(_before(found, BUSY, inside)) / width
-        _bars(axes, lane, edges, low, low + share, _color(layer.index, order))
-        low = low + share
+    for layer, group in groupby(found.of("compute"), key=lambda span: span.layer):
+        spans = list(group)
+        start, end = spans[0].ended - spans[0].cycles + 1, spans[-1].ended + 1
+        if start < edges[-1] and end > edges[0]:
+            share = np.diff(_before(found, BUSY, np.clip(edges, start, end))) / width
+            _bars(axes, lane, edges, low, low + share, _color(layer, order))
+            low = low + share
     for name in STALLS:
         share = np.diff(_before(found, STATES.index(name), edges)) / width
         _bars(axes, lane, edges, low, low + share, STALL_COLORS[name])
@@ -268,11 +270,11 @@ def _labels(axes: Any, found: Timeline, first: int, last: int, labels: int) -> N
     width, height = _room(axes)
     wide: dict[int, int] = {}
     for layer in found.layers:
-        seen = min(layer.end, last) - max(layer.start, first)
+        seen = min(layer.end, last) - max(layer.started, first)
         wide[layer.index] = max(wide.get(layer.index, 0), seen)
     widest = sorted(wide, key=lambda index: -wide[index])[:labels]
     for layer in found.layers:
-        begin, end = max(layer.start, first), min(layer.end + 1, last + 1)
+        begin, end = max(layer.started, first), min(layer.end + 1, last + 1)
         if layer.index not in widest or begin >= end:
             continue
         room = (end - begin) / (last + 1 - first) * width

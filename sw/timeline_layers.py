@@ -28,6 +28,8 @@ class LayerTime:
     image: int
     start: int
     """the cycle after the last pixel of the layer before."""
+    started: int
+    """its first pixel."""
     end: int
     """its own last pixel."""
     done: int
@@ -66,15 +68,12 @@ def layer_times(program: Program, computes: Sequence[Span]) -> tuple[LayerTime, 
 def _layer(program: Program, spans: Sequence[Span]) -> LayerTime:
     config, first = program.config, spans[0]
     moved = next((info for info in program.layers if info.layer == first.layer), None)
-    macs, cycles = (
-        sum(program.computes[span.index].macs for span in spans),
-        sum(span.cycles for span in spans),
-    )
+    macs, cycles = sum(program.computes[s.index].macs for s in spans), sum(s.cycles for s in spans)
     waited = {cause: sum(span.wait for span in group) for cause, group in _by_cause(spans)}
     return LayerTime(
         index=first.layer, name=first.name, image=first.image, start=first.ended - first.cycles + 1,
-        end=spans[-1].ended, done=spans[-1].done, macs=macs, cycles=cycles, pixels=sum(s.pixels for s in spans),
-        wait=sum(waited.values()), waited_for=waited, weight=sum(s.weight for s in spans),
+        started=first.started, end=spans[-1].ended, done=spans[-1].done, macs=macs, cycles=cycles,
+        pixels=sum(s.pixels for s in spans), wait=sum(waited.values()), waited_for=waited, weight=sum(s.weight for s in spans),
         bank=sum(s.bank for s in spans), short=sum(s.short for s in spans), loaded=moved.loaded if moved else 0,
         weights=moved.weights if moved else 0, stored=moved.stored if moved else 0,
         utilization=macs / (config.rows * config.cols * cycles),
