@@ -26,7 +26,7 @@ from ..hw.config import EngineConfig
 from ..quant.allocator import Budget
 from ..quant.options import CORRECTIONS, DATA_FREE_CORRECT, DEFAULT_CORRECT, Options
 from ..quant.search import DEFAULT_METHOD, METHODS
-from . import api_explain, compiler, disassembler, onnx_reader, quantized_io
+from . import api_explain, compiler, disassembler, limits, onnx_reader, quantized_io
 from . import evaluate as evaluation
 from .api_bits import Bits, bits
 from .api_files import file_target, write_whole
@@ -77,14 +77,19 @@ def load_quantized(directory: str | Path) -> QuantizedModel:
 def check(path: str | Path) -> Check:
     """Every operator of an ONNX file with supported / not and why, shapes, MACs, parameters.
 
-    Operators that are not supported are findings, not errors. Raises ModelError for what concerns the whole
-    file (absent, empty, truncated, a dynamic height), ValueError for weights that are no numbers.
+    Operators that are not supported, or exceed an engine of default size, are findings, not errors. Raises
+    ModelError for what concerns the whole file (absent, empty, truncated, a dynamic height), ValueError for
+    weights that are no numbers.
     """
-    model = onnx_reader.load_model(path)
-    findings = tuple(onnx_reader.check(model))
-    if not all(finding.supported for finding in findings):
+    seen = onnx_reader.examine(onnx_reader.load_model(path))
+    beyond = limits.refused(seen.layers, seen.shapes, EngineConfig())
+    findings = tuple(
+        replace(item, lacks="; ".join(beyond[item.name])) if item.supported and item.name in beyond else item
+        for item in seen.findings
+    )
+    graph = seen.graph
+    if graph is None:
         return Check(model=str(path), findings=findings, input_shape=None, outputs={})
-    graph = onnx_reader.read(model)
     for layer in graph.layers:
         for what, values in (("weight", layer.weight), ("bias", layer.bias)):
             if values is not None and not np.all(np.isfinite(values)):
@@ -97,6 +102,8 @@ def check(path: str | Path) -> Check:
         findings=findings,
         input_shape=graph.shapes[graph.input],
         outputs={name: graph.shapes[name] for name in graph.outputs},
+        quantized="exact" if graph.formats else "rounded" if seen.rounded else "",
+        rounded=seen.rounded,
     )
 
 

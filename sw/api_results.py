@@ -45,6 +45,10 @@ class Check:
     """height, width, channels; None while a node is not supported."""
     outputs: Mapping[str, tuple[int, int, int]]
     """height, width, channels by name."""
+    quantized: str = ""
+    """of a file that is quantized already: ``exact`` where its formats are kept, else ``rounded``."""
+    rounded: tuple[str, ...] = ()
+    """nodes whose scale is no power of two, or whose zero point is no format's."""
 
     @property
     def unsupported(self) -> tuple[Finding, ...]:
@@ -53,7 +57,7 @@ class Check:
 
     @property
     def waiting(self) -> tuple[Finding, ...]:
-        """The nodes that quantize and evaluate run, but not the engine yet."""
+        """The nodes that quantize and evaluate run, but not an engine of default size."""
         return tuple(finding for finding in self.findings if finding.lacks)
 
     @property
@@ -75,6 +79,8 @@ class Check:
             "runs_on_engine": not self.unsupported and not self.waiting,
             "not_on_engine": len(self.waiting),
             "input_shape": None if self.input_shape is None else list(self.input_shape),
+            "quantized": self.quantized,
+            "rounded": list(self.rounded),
             "outputs": {name: list(shape) for name, shape in self.outputs.items()},
             "macs": self.macs,
             "params": self.params,
@@ -86,22 +92,24 @@ class Check:
         rows = [["node", "operator", "runs on", "output", "MACs", "parameters"]]
         for item in self.findings:
             shape = "?" if item.output_shape is None else "x".join(map(str, item.output_shape))
-            place = "no engine yet" if item.lacks else item.where if item.supported else "nothing"
+            place = "no engine" if item.lacks else item.where if item.supported else "nothing"
             rows.append([item.name, item.op, place, shape, f"{item.macs:,}", f"{item.params:,}"])
         lines = table(rows, right=(4, 5))
         for item in self.unsupported:
             lines.append(f"not supported: {item.name} ({item.op}): {item.why}; {item.cure}")
-        kinds: dict[str, list[str]] = {}
         for item in self.waiting:
-            kinds.setdefault(item.lacks, []).append(item.name)
-        for kind, names in kinds.items():
+            lines.append(f"not on an engine of default size: {item.name} ({item.op}): {item.lacks}")
+        if self.quantized == "exact":
+            lines.append("quantized already, by powers of two: quantize keeps every code")
+        elif self.quantized:
             lines.append(
-                f"not on the engine yet: {len(names)} {kind}{'s' * (len(names) > 1)} ({', '.join(names)}); "
-                "quantize and evaluate work, compile and verify refuse"
+                f"quantized already: {len(self.rounded)} scales or zero points are no fixed point "
+                f"({', '.join(self.rounded[:3])}{', ...' * (len(self.rounded) > 3)}); quantize takes the real "
+                "values and rounds them anew, evaluate tells the loss against this file"
             )
         verdict = "supported" if not self.unsupported else f"{len(self.unsupported)} nodes not supported"
         if self.waiting:
-            verdict += f", {len(self.waiting)} not on the engine yet"
+            verdict += f", {len(self.waiting)} not on an engine of default size"
         lines.append(
             f"{self.model}: {verdict}, {len(self.findings)} nodes, {self.macs:,} MACs an image, "
             f"{self.params:,} parameters"

@@ -28,10 +28,11 @@ class Outcome:
 
 def _check(arguments: Namespace, progress: api.Progress) -> Outcome:
     result = api.check(arguments.model)
-    missing = result.unsupported
+    missing = [(item, f"{item.why}; {item.cure}") for item in result.unsupported]
+    missing += [(item, item.lacks) for item in result.waiting]
     error = ""
     if missing:
-        listed = " | ".join(f"{item.name} ({item.op}): {item.why}; {item.cure}" for item in missing)
+        listed = " | ".join(f"{item.name} ({item.op}): {why}" for item, why in missing)
         nodes = f"{len(missing)} node{'s' * (len(missing) > 1)}"
         error = f"model {arguments.model!r} holds {nodes} that cannot run: {listed}"
     return Outcome(

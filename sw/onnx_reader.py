@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from .onnx_reader_ops import CONVERTERS, CURES, FOLDED, HOST
 from .onnx_reader_qlinear import expanded, origin
 from .passes import fuse, unique_names
 
-__all__ = ["Finding", "ModelError", "UnsupportedModel", "check", "load_model", "read"]
+__all__ = ["Examined", "Finding", "ModelError", "UnsupportedModel", "check", "examine", "load_model", "read"]
 
 _OPSETS = (8, 21)
 
@@ -48,15 +49,43 @@ def load_model(path: str | Path) -> onnx.ModelProto:
     return model
 
 
+@dataclass(frozen=True, kw_only=True)
+class Examined:
+    """What there is to say of a file: ``findings`` a node; ``graph`` None while one cannot run.
+
+    ``layers`` and ``shapes`` (height, width, channels by tensor) are there in any case, as far as they are known.
+    """
+
+    findings: tuple[Finding, ...]
+    graph: Graph | None
+    layers: tuple[RealLayer, ...]
+    shapes: Mapping[str, tuple[int, int, int]]
+    rounded: tuple[str, ...]
+    """of a quantized file whose scales are no powers of two: nodes that have such a scale."""
+
+
 def check(model: str | Path | onnx.ModelProto) -> list[Finding]:
     """One finding a node: supported or not and why, cure, shape, MACs, parameters.
 
     Raises ModelError for what concerns the whole file (no file, opset, input, dynamic height or width).
     """
+    return list(examine(model).findings)
+
+
+def examine(model: str | Path | onnx.ModelProto) -> Examined:
+    """All that ``systolith check`` tells; raises ModelError as ``check`` does."""
     walk = _read(_loaded(model))
-    if not walk.refused:
-        _fused(walk, "model")
-    return walk.findings
+    graph = None if walk.refused else _fused(walk, "model")
+    rounded = tuple(dict.fromkeys(walk.context.uneven))
+    if graph is not None:
+        layers, shapes = graph.layers, graph.shapes
+    else:
+        nodes = [node for node in walk.context.nodes if node.kind not in ("affine", "clip")]
+        layers = tuple(_layer(node) for node in nodes)
+        shapes = {ref.tensor: ref.shape for ref in walk.context.refs.values()}
+    return Examined(
+        findings=tuple(walk.findings), graph=graph, layers=layers, shapes=shapes, rounded=rounded
+    )
 
 
 def read(model: str | Path | onnx.ModelProto) -> Graph:
@@ -196,7 +225,6 @@ def _walk_with(model: onnx.ModelProto, context: Context, source: Ref, axes: tupl
                 cure=cure,
                 where="unknown" if not known else "host" if node.op_type in HOST
                 else "folded" if node.op_type in FOLDED else "engine",
-                lacks="" if why else context.lacks,
                 output_shape=("N", *ref.file_shape) if ref else None,
                 macs=macs,
                 params=context.params,

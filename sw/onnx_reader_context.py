@@ -64,7 +64,7 @@ class Finding:
     where: str = "engine"
     """engine, folded (no work at run time), or host."""
     lacks: str = ""
-    """what the engine lacks to run it, though ``quantize`` and ``evaluate`` work; empty where it runs."""
+    """why an engine of default size cannot run it, and the cure, though ``quantize`` and ``evaluate`` work."""
     output_shape: tuple[int | str, ...] | None = None
     """as the file sees it, the batch as "N"; None where unknown."""
     macs: int = 0
@@ -169,8 +169,6 @@ class Context:
     attributes: dict[str, Any] = field(default_factory=dict)
     params: int = 0
     name: str = ""
-    lacks: str = ""
-    """what the engine lacks to run the node (``Finding.lacks``)."""
     input: str = ""
     formats: bool = False
     """of a quantized model: keep its formats."""
@@ -183,7 +181,7 @@ class Context:
 
     def enter(self, node: onnx.NodeProto, name: str) -> None:
         """Begin with one node of the file."""
-        self.node, self.name, self.params, self.lacks = node, name, 0, ""
+        self.node, self.name, self.params = node, name, 0
         self.attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
 
     def has(self, index: int) -> bool:
@@ -204,7 +202,7 @@ class Context:
         if ref.host and not host:
             raise Unsupported(
                 f"it takes the result of {ref.host}, which runs on the host behind the network",
-                f"cut the model before {ref.host}",
+                "use Relu or Clip instead" if ref.host == "Sigmoid" else f"cut the model before {ref.host}",
             )
         return ref
 

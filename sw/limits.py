@@ -1,0 +1,62 @@
+"""What the engine cannot compute, layer by layer and all at once: the compiler's own rules, before any quantizing.
+
+    refused[name] = what ``operations`` says of a network of that one layer, in nominal formats
+
+``compile`` stops at the first layer; ``check`` lists them all. Both ask the same function. Whether maps find room
+in the scratchpad is known only to ``compile``, for it depends on all layers together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from ..hw.config import EngineConfig
+from ..quant.formats import QFormat
+from ..quant.network import COPIES, IntArray, Layer, QuantizedNetwork, Tensor
+from ..quant.protocol import RealLayer
+from .operations import operations
+
+__all__ = ["refused"]
+
+Shape = tuple[int, int, int]
+
+
+def refused(
+    layers: Iterable[RealLayer], shapes: Mapping[str, Shape], config: EngineConfig
+) -> dict[str, tuple[str, str]]:
+    """(why, cure) of every layer that an engine of this configuration cannot compute, by the layer's name.
+
+    ``shapes``: (height, width, channels) by tensor; a layer whose tensors it lacks is left out.
+    """
+    found = {}
+    for layer in layers:
+        if all(name in shapes for name in (*layer.inputs, layer.output)):
+            try:
+                operations(_alone(layer, shapes), config, fuse_pools=False)
+            except ValueError as error:
+                why = str(error).removeprefix(f"layer {layer.name!r} ")
+                why, _, cure = why.partition(": ")
+                found[layer.name] = (f"it {why}", cure or "use a smaller one")
+    return found
+
+
+def _alone(real: RealLayer, shapes: Mapping[str, Shape]) -> QuantizedNetwork:
+    """A network of one layer, all codes 0 or 1: its shapes are what matters."""
+    codes = QFormat(8, 0)
+    wgt: IntArray | None = None
+    if real.weight is not None:
+        wgt = np.zeros(real.weight.shape, np.int64)
+    elif real.kind == "avgpool":
+        wgt = np.ones((1, 1, 1, 1), np.int64)
+    inputs = real.inputs[:1] if real.kind not in ("add", "concat") else real.inputs
+    layer = Layer(
+        name=real.name, kind=real.kind, inputs=inputs, output=real.output, kernel=real.kernel, stride=real.stride,
+        dilation=real.dilation, pads=real.pads, groups=real.groups, wgt=wgt,
+        res_shift=None if real.kind in COPIES else np.zeros(1, np.int64), lo=codes.min, hi=codes.max,
+    )  # fmt: skip
+    tensors = {n: Tensor(name=n, shape=shapes[n], format=codes) for n in (*inputs, real.output)}
+    return QuantizedNetwork(
+        name=real.name, input=inputs[0], outputs=(real.output,), tensors=tensors, layers=(layer,)
+    )
