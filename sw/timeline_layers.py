@@ -73,10 +73,10 @@ def _layer(program: Program, spans: Sequence[Span]) -> LayerTime:
     return LayerTime(
         index=first.layer, name=first.name, image=first.image, start=first.ended - first.cycles + 1,
         started=first.started, end=spans[-1].ended, done=spans[-1].done, macs=macs, cycles=cycles,
-        pixels=sum(s.pixels for s in spans), wait=sum(waited.values()), waited_for=waited, weight=sum(s.weight for s in spans),
-        bank=sum(s.bank for s in spans), short=sum(s.short for s in spans), loaded=moved.loaded if moved else 0,
-        weights=moved.weights if moved else 0, stored=moved.stored if moved else 0,
-        utilization=macs / (config.rows * config.cols * cycles),
+        pixels=sum(s.pixels for s in spans), wait=sum(waited.values()), waited_for=waited,
+        weight=sum(s.weight for s in spans), bank=sum(s.bank for s in spans), short=sum(s.short for s in spans),
+        loaded=moved.loaded if moved else 0, weights=moved.weights if moved else 0,
+        stored=moved.stored if moved else 0, utilization=macs / (config.rows * config.cols * cycles),
     )  # fmt: skip
 
 
