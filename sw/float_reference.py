@@ -78,14 +78,17 @@ def with_dynamic_batch(model: onnx.ModelProto, outputs: Sequence[str] | None = N
         _free_reshapes(graph, batch)
     del graph.value_info[:]
     if outputs is not None:
-        del graph.output[:]
-        graph.output.extend(
-            onnx.ValueInfoProto(name=name) for name in outputs
-        )  # ONNX Runtime knows the types
+        _set_outputs(graph, outputs)
     for value in graph.output:
         if value.type.tensor_type.shape.dim:
             value.type.tensor_type.shape.dim[0].dim_param = "N"
     return copy
+
+
+def _set_outputs(graph: onnx.GraphProto, outputs: Sequence[str]) -> None:
+    """Other outputs; ONNX Runtime finds their types."""
+    del graph.output[:]
+    graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
 
 
 def _free_reshapes(graph: onnx.GraphProto, batch: int) -> None:
@@ -104,6 +107,9 @@ def _free_reshapes(graph: onnx.GraphProto, batch: int) -> None:
             name = f"{node.input[1]}:batch{i}"
             graph.initializer.append(onnx.numpy_helper.from_array(shape, name))
             node.input[1] = name
+            kept = [attribute for attribute in node.attribute if attribute.name != "allowzero"]
+            del node.attribute[:]
+            node.attribute.extend(kept)
 
 
 class FloatSession:
@@ -114,25 +120,45 @@ class FloatSession:
         self._axes = graph.input_axes
         self._orders = {name: (graph.shapes[name], "".join(axes)) for name, axes in graph.output_axes.items()}
         self._input = _graph_input(model)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
         self._codes = graph.codes
-        patched = with_dynamic_batch(model, self._names)
-        self._session = onnxruntime.InferenceSession(
-            patched.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        self._model = model
+        self._session = _session(with_dynamic_batch(model, self._names))
+        self._fixed = 0
+        """the file's batch, once it has turned out that the network takes no other."""
 
     def run(self, real: Array, batch: int = 64) -> dict[str, Array]:
         """Outputs by name, for normalized images [N, H, W, C] float32.
 
         [N, ...] as the file shapes them, but always channels first.
         """
+        try:
+            parts = self._parts(real, self._fixed or batch)
+        except Exception:
+            self._fixed = _static_batch(self._model) if not self._fixed else 0
+            if not self._fixed:
+                raise
+            again = onnx.ModelProto()
+            again.CopyFrom(self._model)
+            _set_outputs(again.graph, self._names)
+            self._session = _session(again)
+            parts = self._parts(real, self._fixed)
+        found = {
+            name: np.concatenate([p[i] for p in parts])[: len(real)] for i, name in enumerate(self._names)
+        }
+        return {name: self._channels_first(name, self._real(name, values)) for name, values in found.items()}
+
+    def _parts(self, real: Array, batch: int) -> list[list[Array]]:
         parts = []
         for start in range(0, real.shape[0], batch):
             part = np.asarray(real[start : start + batch], np.float32)
-            parts.append(self._session.run(list(self._names), {self._input: as_file(part, self._axes)}))
-        found = {name: np.concatenate([p[i] for p in parts]) for i, name in enumerate(self._names)}
-        return {name: self._channels_first(name, self._real(name, values)) for name, values in found.items()}
+            if self._fixed and len(part) < batch:
+                part = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), np.float32)])
+            values = self._session.run(list(self._names), {self._input: as_file(part, self._axes)})
+            for name, value in zip(self._names, values, strict=True):
+                if value.shape[:1] != (len(part),):
+                    raise ValueError(f"output {name!r} is of batch {value.shape[:1]}, not {len(part)}")
+            parts.append(values)
+        return parts
 
     def _real(self, name: str, values: Array) -> Array:
         if values.dtype.kind == "f":
@@ -148,6 +174,20 @@ class FloatSession:
         full = values.reshape(-1, *(sizes[x] for x in order))
         first = full.transpose(0, *(order.index(x) + 1 for x in "CHW" if x in order))
         return np.ascontiguousarray(first if values.ndim == 4 else first.reshape(values.shape))
+
+
+def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what fails is tried with the file's own batch
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def _static_batch(model: onnx.ModelProto) -> int:
+    name = _graph_input(model)
+    dims = next(value for value in model.graph.input if value.name == name).type.tensor_type.shape.dim
+    return int(dims[0].dim_value) if dims else 0
 
 
 def as_file(real: Array, axes: Sequence[str]) -> Array:

@@ -44,3 +44,21 @@ def test_errors() -> None:
     graph = read(random_model(0))
     with pytest.raises(ValueError, match=r"input must be \[N"):
         run(graph, np.zeros((1, 2, 2, 99), np.float32))
+
+
+def test_a_batch_that_cannot_be_changed() -> None:
+    """Zeros for one image joined to it, and a shape computed from the batch: the file runs with its own batch."""
+    build = ModelBuilder((2, 4, 4), batch=1)
+    zeros = build.constant(np.zeros((1, 3, 4, 4), np.float32))
+    joined = build.node("Concat", build.conv("input", 2), zeros, axis=1)
+    build.shapes[joined] = (5, 4, 4)
+    head = build.constant(np.array([1], np.int64))
+    shape = build.node("Concat", head, build.constant(np.array([-1], np.int64)), axis=0)
+    for output in (joined, build.node("Reshape", build.same("Relu", "input"), shape)):
+        build.shapes.setdefault(output, (32,))
+        model = build.model(output)
+        graph = read(model)
+        real = np.random.default_rng(0).normal(size=(5, 4, 4, 2)).astype(np.float32)
+        name = graph.outputs[0]
+        theirs = FloatSession(model, graph).run(real)[name]
+        assert run(graph, real)[name].transpose(0, 3, 1, 2) == pytest.approx(theirs, abs=1e-5)
