@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .fetch import Queue
@@ -21,6 +22,9 @@ _PREPARE = 4
 
 _EARLY = 4
 """A bubble in front of one of so many first pixels delays the next pass: ``hw.sequencer``."""
+
+
+Gap = tuple[int, int, int, int, bool]
 
 
 @dataclass
@@ -83,14 +87,18 @@ class Compute:
         self.held: int | None = None
         """the start of the pass that was left."""
         self.runs: list[Run] = []
-        self.gaps: list[tuple[int, int, int, int, bool]] = []
+        self.gaps: list[Gap] = []
         """cycles without a pixel between passes: first, last, and what ``_count`` tells their causes by."""
-        self._firsts: list[int] = []
+        self.firsts = array("q")
         self._due: list[Run] = []
         self._moved = False
+        # The COMPUTE at work: its span, its next pass; tiles taken; the pass before: its start, a bubble early in it.
+        self.span, self.passed, self.tiles = Span(0, 0, 0, 0), 0, 0
+        self.before, self.early = -_PREPARE, -9
+        self.last = -1
+        """the last pixel's cycle at the loops"""
         self._steps = self._all()
         self.over = False
-        self.last = 0  # the last pixel's cycle at the loops
 
     def run(self) -> bool:
         """As far as can be known; whether anything was new."""
@@ -102,32 +110,25 @@ class Compute:
     def _all(self) -> Iterator[bool]:
         config, stream, queue = self.config, self.stream, self.queue
         to_done = config.rows + config.cols + 21
-        taken, room = (
-            0,
-            [-1] * _TAILS,
-        )  # tiles taken; when the pipeline has room for each of the next instructions
-        before, last, held = (
-            -_PREPARE,
-            -1,
-            -9,
-        )  # start of the pass before, its last pixel, a bubble early in it
+        room = [-1] * _TAILS  # when the pipeline has room for each of the next instructions
         for index in range(len(self.records) * self.images):
             image, number = divmod(index, len(self.records))
             record, accesses = self.records[number], self.accesses[number]
             keep, passes = record.values["keep"], record.passes
-            span = Span(number, image, passes, self.beats[number])
+            self.span = span = Span(number, image, passes, self.beats[number])
             while len(queue.valid) <= index:
                 yield True
             span.cause = queue.causes[index]
-            for p in range(passes):
+            self.passed = 0
+            while self.passed < passes:
+                p = self.passed
                 takes = p > 0 or not keep
-                known, ready = before + 2, 0
+                known, ready = self.before + 2, 0
                 if takes:
-                    while len(stream.tile_ready) <= taken:
+                    while len(stream.tile_ready) <= self.tiles:
                         yield True
-                    ready = stream.tile_ready[taken]
-                    taken += 1
-                start = max(before + _PREPARE, last, held + 4)
+                    ready = stream.tile_ready[self.tiles]
+                start = max(self.before + _PREPARE, self.last, self.early + 4)
                 if p == 0:
                     known = max(known, queue.valid[index] + 1)
                     while len(stream.param_ready) <= index:
@@ -135,11 +136,12 @@ class Compute:
                     ready = max(ready, stream.param_ready[index])
                     start = max(start, known + 2, room[0] + 1)
                 start = max(start, ready + 1)
-                while start > self.limit:
+                if start > self.limit:
                     self.held, self.bound = start, start + 1
                     yield True
+                    continue
                 self.held = None
-                self._count(span, last + 1, start, known, ready, p == 0)
+                self._count(span, self.last + 1, start, known, ready, p == 0)
                 run = self._pass(accesses, p, start, span)
                 if p == 0:
                     queue.taken.append(start + 1)
@@ -148,14 +150,14 @@ class Compute:
                     taking = run.first + config.rows + 17
                 if takes:
                     stream.entered_tile.append(run.first)
-                held = self._held
-                before, last = start, run.last
-                self.bound, self._moved = last + 1, True
-            room = [*room[1:], max(taking, last + to_done - 1)]
-            span.end = last + to_done
+                    self.tiles += 1
+                self.passed = p + 1
+                self.before, self.last = start, run.last
+                self.bound, self._moved = run.last + 1, True
+            room = [*room[1:], max(taking, self.last + to_done - 1)]
+            span.end = self.last + to_done
             self.done.append(span.end)
             self.spans.append(span)
-        self.last = last
         self.bound = 1 << 62
 
     def _count(self, span: Span, begin: int, end: int, known: int, ready: int, fresh: bool) -> None:
@@ -174,7 +176,7 @@ class Compute:
     def _pass(self, accesses: Accesses, p: int, start: int, span: Span) -> Run:
         pixels = accesses.pixels
         first, last = start + 1, start + pixels
-        self._held = -9
+        self.early = -9
         delay = self.config.rows + 1
         self._due = [run for run in self._due if run.last + delay >= first]
         run = Run(first, last, accesses, p, None)
@@ -185,7 +187,7 @@ class Compute:
             self._due.append(run)
         span.pixels += pixels
         self.runs.append(run)
-        self._firsts.append(run.first)
+        self.firsts.append(run.first)
         return run
 
     def _meets(self, accesses: Accesses, p: int, own: bool) -> bool:
@@ -213,7 +215,7 @@ class Compute:
             while due.get(now, 0) & mask:
                 span.bank += 1
                 if j < _EARLY:
-                    self._held = now
+                    self.early = now
                 now += 1
             at.append(now)
             if own:
@@ -222,11 +224,47 @@ class Compute:
         if now - at[0] + 1 != len(at):
             run.at = at
 
+    # Many passes at once --------------------------------------------------------------------------------
+
+    @property
+    def passes(self) -> int:
+        """Of the COMPUTE at work."""
+        return self.span.passes
+
+    @property
+    def pixels(self) -> int:
+        """Of its passes, each."""
+        return self.accesses[self.span.index].pixels
+
+    def steady(self) -> bool:
+        """Whether only tiles decide when passes begin, from the one on that is held, and some are left."""
+        if self.held is None or not 0 < self.passed < self.passes - 1 or self.early >= 0:
+            return False
+        return all(run.last + self.config.rows + 1 <= self.held for run in self._due)
+
+    def skip(self, passes: int, cycles: int, counts: Sequence[int], gaps: Iterable[Gap]) -> None:
+        """So many passes have gone, their first pixels are in ``firsts``: ``counts`` pixels, wait, weight, short."""
+        assert self.held is not None
+        self.gaps.extend(gaps)
+        span, accesses = self.span, self.accesses[self.span.index]
+        later = self.pixels - 1
+        for p, first in enumerate(self.firsts[len(self.runs) :], self.passed):
+            self.runs.append(Run(first, first + later, accesses, p, None))
+        self.passed += passes
+        self.before += cycles
+        self.last += cycles
+        self.held += cycles
+        self.bound = self.held + 1
+        span.pixels += counts[0]
+        span.wait += counts[1]
+        span.weight += counts[2]
+        span.short += counts[3]
+
     # What others may not do --------------------------------------------------------------------------
 
     def _at(self, cycle: int) -> tuple[Run, int] | None:
         """The pixel that leaves the loops in a cycle."""
-        i = bisect_right(self._firsts, cycle) - 1
+        i = bisect_right(self.firsts, cycle) - 1
         if i < 0 or cycle > self.runs[i].last:
             return None
         run = self.runs[i]
@@ -252,7 +290,7 @@ class Compute:
         """The cycle before which no pixel of the pass that is read in ``cycle`` touches a bank; no residuals at all."""
         if self.residuals:
             return cycle
-        i = bisect_right(self._firsts, cycle - 1) - 1
+        i = bisect_right(self.firsts, cycle - 1) - 1
         if i < 0 or cycle - 1 > self.runs[i].last or self.runs[i].accesses.near(self.runs[i].index) & bank:
             return cycle
         return self.runs[i].last + 2

@@ -105,6 +105,7 @@ class Fetch:
         self.reader = reader
         words = record_words(plan.config)
         self.words, self.total = words, words * len(plan.route) * images
+        self._queues = tuple(queues.values())
         self.targets: Sequence[Queue | None] = [None if unit is None else queues[unit] for unit in plan.route]
         self.configured = -1  # when the counts of the first iteration are known
         self._in = reader.taken  # when each word enters the first slice
@@ -113,10 +114,14 @@ class Fetch:
         self._entered: list[int] = []
         self._left: list[int] = []
         self._going = 0
+        self._seen: tuple[int, ...] = ()
 
     def run(self) -> bool:
         """As far as can be known; whether anything was new."""
-        moved = False
+        seen = len(self.reader.puts), *(len(queue.gets) for queue in self._queues)
+        if seen == self._seen:
+            return False
+        self._seen, moved = seen, False
         puts, into, on, entered, left = self.reader.puts, self._in, self._on, self._entered, self._left
         while True:
             before = len(into), len(on), len(left)

@@ -17,9 +17,11 @@ from ..program import Program
 from .compute import Compute, Span
 from .fetch import Fetch, Queue
 from .loads import Load
+from .meeting import Meeting
 from .plan import UNITS, plan
 from .port import Port, Reader
 from .stores import Store
+from .train import Train
 from .weights import WeightStream
 
 __all__ = ["Machine", "Timing", "run", "simulate"]
@@ -66,7 +68,8 @@ class Machine:
         queues, done = self.queues, self.done
         self.compute = Compute(given, queues["compute"], self.stream.pusher, images, done["compute"])
         self.load = Load(given, self.loaded, queues["load"], self.compute, images, done["load"])
-        self.store = Store(given, queues["store"], self.compute, images, mem_latency, done["store"])
+        self.store = Store(given, queues["store"], Meeting(self.compute), images, mem_latency, done["store"])
+        self.train = Train(self.stream, self.compute)
         self.fetch = Fetch(given, self.fetched, queues, images)
         self.port = Port((self.fetched, self.loaded, self.weights), mem_latency)
         self._parts: tuple[_Part, ...] = (self.fetch, *queues.values(), self.load, self.store)
@@ -98,15 +101,17 @@ class Machine:
         """What is first by the clock."""
         compute, at = self.compute, self.port.decide()
         if compute.held is not None and (at is None or at > compute.held):
-            compute.limit = compute.held if at is None else at
+            if not self.train.run():
+                compute.limit = compute.held
             return
         blocked = min((b for b in (self.load.blocked, self.store.blocked) if b is not None), default=None)
         if blocked is not None and (at is None or blocked <= at):
             compute.bound = max(compute.bound, blocked + 1)
         elif at is None:
             raise ValueError(f"the program of {self.name!r} never ends: its instructions wait for each other")
-        else:
-            self.port.grant()
+        elif self.port.grant() is self.weights and compute.held is not None:
+            # Until the pass that is held, words of weights change nothing but their own next turn.
+            self.port.alone(self.weights, min(compute.held, compute.held if blocked is None else blocked))
 
     def timing(self) -> Timing:
         """After the end."""

@@ -11,7 +11,7 @@ from ...hw.config import EngineConfig
 from ...hw.isa import COORD, POOL_NONE
 from .plan import LOOPS, Record
 
-__all__ = ["Accesses"]
+__all__ = ["Accesses", "Masks"]
 
 Masks = npt.NDArray[np.int64]
 """A bit for each bank."""
@@ -48,23 +48,15 @@ class Accesses:
         steps = np.array([*(self.values[f"{name}_{loop}"] for loop in LOOPS), 0], np.int64)
         return np.cumsum(steps[self._moves])
 
-    @cached_property
-    def _starts(self) -> list[tuple[int, int, int, int]]:
-        """y, x, word address, rotation of every pass."""
+    def _start(self, index: int) -> tuple[int, int, int, int]:
+        """y, x, word address, rotation of a pass."""
         v, config = self.values, self.config
-        base, rot = v["in_base"], v["in_rot"]
-        found = []
-        for _ in range(v["kb_last"] + 1):
-            for ky in range(v["ky_last"] + 1):
-                for kx in range(v["kx_last"] + 1):
-                    y = v["y0"] + ky * v["ky_y_step"]
-                    x = v["x0"] + kx * v["kx_x_step"]
-                    row = ky * (v["kx_last"] * v["kx_addr_step"] + v["ky_addr_step"])
-                    addr = base + row + kx * v["kx_addr_step"]
-                    found.append((y, x, addr, rot))
-            blocks, rot = divmod(rot + config.rows, config.lanes)
-            base += v["in_block_step"] * blocks
-        return found
+        rest, kx = divmod(index, v["kx_last"] + 1)
+        kb, ky = divmod(rest, v["ky_last"] + 1)
+        blocks, rot = divmod(v["in_rot"] + kb * config.rows, config.lanes)
+        row = ky * (v["kx_last"] * v["kx_addr_step"] + v["ky_addr_step"])
+        addr = v["in_base"] + blocks * v["in_block_step"] + row + kx * v["kx_addr_step"]
+        return v["y0"] + ky * v["ky_y_step"], v["x0"] + kx * v["kx_x_step"], addr, rot
 
     @cached_property
     def _relative(self) -> tuple[Masks, Masks, Masks]:
@@ -81,7 +73,7 @@ class Accesses:
 
     def near(self, index: int) -> int:
         """Banks that pass ``index`` may read, and perhaps some more."""
-        _, _, start, rot = self._starts[index]
+        _, _, start, rot = self._start(index)
         low, high = self._extent
         mask = 0
         for base in (start, start + self.values["in_block_step"]) if rot else (start,):
@@ -92,7 +84,7 @@ class Accesses:
     def compared(self, index: int) -> Masks:
         """[pixels] of pass ``index``: what a residual must not touch in the same cycle, in the padding too."""
         if index not in self._compared:
-            _, _, start, _ = self._starts[index]
+            _, _, start, _ = self._start(index)
             addr = start + self._relative[2]
             masks = self._bits(addr)
             if self.config.groups > 1:
@@ -103,7 +95,7 @@ class Accesses:
     def reads(self, index: int) -> Masks:
         """[pixels] of pass ``index``: banks read for pixels, none in the padding."""
         if index not in self._reads:
-            y0, x0, start, rot = self._starts[index]
+            y0, x0, start, rot = self._start(index)
             y, x, addr = self._relative
             size = (1 << COORD) - 1
             inside = (y0 + y & size) < self.values["in_height"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from array import array
 from collections import deque
 
+import numpy as np
+
 __all__ = ["BURST", "Port", "Reader"]
 
 BURST = 64
@@ -12,6 +14,8 @@ BURST = 64
 
 _OUTSTANDING = 16
 """Bursts in the port's queue, as ``hw.memory_reader``."""
+
+_BEATS = np.arange(1, BURST + 1)
 
 
 class Reader:
@@ -54,12 +58,16 @@ class Reader:
             return None
         return max(self.room, self.taken[need - 1] + 1) + 1
 
+    def asks_on(self) -> bool:
+        """Whether it is known from when on the next burst is asked for."""
+        return self.left > 0 and self.ask() is not None
+
     def grant(self, at: int, first: int) -> None:
         """The burst asked for is taken at ``at``, its first beat is on R at ``first``."""
         self.asked += self.size
         self.left -= self.size
         self.least = BURST
-        self.puts.extend(range(first + 1, first + 1 + self.size))
+        self.puts.frombytes((_BEATS[: self.size] + first).tobytes())
         if self.left:
             self.room = at + 2
         else:
@@ -87,8 +95,8 @@ class Port:
         self.decided = max(self.granted + 1, self._left[0] + 2, min(known))
         return self.decided
 
-    def grant(self) -> None:
-        """What was decided happens."""
+    def grant(self) -> Reader:
+        """What was decided happens; whose turn it was."""
         count = len(self.readers)
         for step in range(1, count + 1):
             index = (self.previous + step) % count
@@ -101,3 +109,19 @@ class Port:
         self._left.append(max(self.granted, self._ends))
         reader.grant(self.granted, first)
         self.beat = self._ends = first + reader.size - 1
+        return reader
+
+    def alone(self, reader: Reader, before: int) -> None:
+        """The next grants, decided before a cycle, as long as no one but this reader asks."""
+        others = [at for other in self.readers if other is not reader and (at := other.ask()) is not None]
+        before = min(before, *others) if others else before
+        left, latency = self._left, self.latency
+        while (asked := reader.ask()) is not None:
+            at = max(self.granted + 1, left[0] + 2, asked)
+            if at >= before:
+                return
+            self.granted = at + 1
+            first = max(at + 2 + latency, self.beat + 1)
+            left.append(max(at + 1, self._ends))
+            reader.grant(at + 1, first)
+            self.beat = self._ends = first + reader.size - 1

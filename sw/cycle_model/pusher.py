@@ -28,34 +28,34 @@ class Pusher:
         self.total = len(self.tiles) * images
         self.put = array("q")
         self.pushed = array("q")
-        self.tile_ready: list[int] = []
-        self.param_ready: list[int] = []
-        self.entered_tile: list[int] = []
-        self.entered_instr: list[int] = []
-        self._instr, self._tile, self._end = 0, -1, 0  # the next block: its instruction, -1 parameters
+        self.tile_ready = array("q")
+        self.param_ready = array("q")
+        self.entered_tile = array("q")
+        self.entered_instr = array("q")
+        self.instr, self.tile_next, self.end = 0, -1, 0  # the next block: its instruction, -1 parameters
 
     def run(self) -> bool:
         """As far as can be known; whether anything was new."""
         moved = False
-        while self._instr < self.total:
-            if self._tile < 0:
+        while self.instr < self.total:
+            if self.tile_next < 0:
                 rows, delay, entered, count = self.params, _PARAMS, self.entered_instr, len(self.param_ready)
             else:
                 rows, delay, entered, count = self.rows, _TILE, self.entered_tile, len(self.tile_ready)
             end = len(self.pushed) + rows
             if len(self.put) < end or len(entered) < count:
                 break
-            begin = max(self._end, self.put[end - 1] + _ARRIVE)
+            begin = max(self.end, self.put[end - 1] + _ARRIVE)
             if count:
                 begin = max(begin, entered[count - 1] + delay)
-            if self._tile < 0:
+            if self.tile_next < 0:
                 self.param_ready.append(begin + rows - 1)
             else:
                 self.tile_ready.append(begin + self.early)
-            self._end = begin + rows
+            self.end = begin + rows
             self.pushed.extend(range(begin, begin + rows))
-            self._tile += 1
-            if self._tile == self.tiles[self._instr % len(self.tiles)]:
-                self._instr, self._tile = self._instr + 1, -1
+            self.tile_next += 1
+            if self.tile_next == self.tiles[self.instr % len(self.tiles)]:
+                self.instr, self.tile_next = self.instr + 1, -1
             moved = True
         return moved

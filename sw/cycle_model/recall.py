@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .plan import Segment
+
 if TYPE_CHECKING:
     from .weights import WeightStream
 
@@ -35,12 +37,13 @@ class Recall:
     def __init__(self, stream: WeightStream) -> None:
         self._stream = stream
         reader = stream.reader
-        self._lists = (reader.taken, stream.taken, stream.shifted, stream.freed, stream.asked, stream.emitted,
+        self.lists = (reader.taken, stream.taken, stream.shifted, stream.freed, stream.asked, stream.emitted,
                        stream.put, stream.got)  # fmt: skip
         self._steps: dict[tuple[object, ...], _Step] = {}
-        self._rows = stream.pusher.rows + 6
-        self._seen = -1, -1
-        self._widths: dict[int, int] = {}
+        self.rows = stream.pusher.rows + 6
+        self._seen, self._enough = (-1, -1), False
+        self.unknown = 0
+        """advances that more decided than the state holds."""
 
     def advance(self) -> bool:
         """As ``WeightStream.advance``."""
@@ -48,22 +51,35 @@ class Recall:
         seen = len(s.pusher.pushed), len(s.reader.puts)
         if seen == self._seen:
             return False
-        self._seen = seen
-        key = self._key()
+        # What is as far as it can be without another push needs no words either, where only pushes decide.
+        done, self._seen = self._enough and seen[0] == self._seen[0], seen
+        if done:
+            return False
+        key = self.key()
+        self._enough = key is not None
         if key is None:
+            self.unknown += 1
             return s.advance()
         step = self._steps.get(key)
         return self._learn(key) if step is None else self._again(step)
 
-    def _key(self) -> tuple[object, ...] | None:
+    def skip(self) -> None:
+        """The stream has been advanced as far as is known."""
+        self._seen, self._enough = (len(self._stream.pusher.pushed), len(self._stream.reader.puts)), True
+
+    def words(self, segment: Segment) -> int:
+        """Words of the port that an advance may look at, at most."""
+        return (self.rows * segment.width // self._stream.units + 2) * self._stream.plane_words + 8
+
+    def key(self) -> tuple[object, ...] | None:
         """The state; None where more decides than it holds."""
         s = self._stream
         got, put, pushed, reader = s.got, s.put, s.pusher.pushed, s.reader
-        gets, puts, rows = len(got), len(put), self._rows
+        gets, puts, rows = len(got), len(put), self.rows
         if gets < s.depth or s.taking != s.emitting or s.asking != s.taking or len(s.announced) == s.taking:
             return None
         segment = s.segments[s.taking % len(s.segments)]
-        words = (rows * segment.width // s.units + 2) * s.plane_words + 8
+        words = self.words(segment)
         total = s.params + segment.rows
         if s.row < s.params or s.asking_row + rows > total or s.row + rows > total or s.left <= words:
             return None
@@ -91,7 +107,7 @@ class Recall:
             return False
         times = (step.times + s.got[-1]).tobytes()
         at = 0
-        for found, size in zip(self._lists, step.sizes, strict=True):
+        for found, size in zip(self.lists, step.sizes, strict=True):
             found.frombytes(times[at : at + size])
             at += size
         s.row += step.rows
@@ -101,17 +117,20 @@ class Recall:
         return True
 
     def _learn(self, key: tuple[object, ...]) -> bool:
-        s, before = self._stream, [len(found) for found in self._lists]
+        s, before = self._stream, [len(found) for found in self.lists]
         row, asked, left, part, last = s.row, s.asking_row, s.left, s.part, s.got[-1]
         if not s.advance():
             self._steps[key] = _Step(0, 0, 0, (), np.zeros(0, np.int64))
             return False
         new = array("q")
-        for found, begin in zip(self._lists, before, strict=True):
+        for found, begin in zip(self.lists, before, strict=True):
             new += found[begin:]
-        sizes = tuple(8 * (len(found) - begin) for found, begin in zip(self._lists, before, strict=True))
+        sizes = tuple(8 * (len(found) - begin) for found, begin in zip(self.lists, before, strict=True))
         rows = s.row - row
-        if s.part == part and max(rows, s.asking_row - asked, sizes[6] // 8, sizes[7] // 8) < self._rows:
+        if s.part == part and max(rows, s.asking_row - asked, sizes[6] // 8, sizes[7] // 8) < self.rows:
             times = np.frombuffer(new, np.int64) - last
             self._steps[key] = _Step(rows, s.asking_row - asked, left - s.left, sizes, times)
+        else:
+            self.unknown += 1
+            self._enough = False
         return True

@@ -87,6 +87,8 @@ class Straight:
         # a drop goes with the first word that is made
         if not count or (known <= here and count == self._done):
             return True
+        if known < self._job.words and load.reader.asks_on():
+            return True  # more of its words come before anybody looks at what they make
         if self._go(n, self._job, here, known):
             load.moved = True
             return True
