@@ -83,9 +83,7 @@ def examine(model: str | Path | onnx.ModelProto) -> Examined:
         nodes = [node for node in walk.context.nodes if node.kind not in ("affine", "clip")]
         layers = tuple(_layer(node) for node in nodes)
         shapes = {ref.tensor: ref.shape for ref in walk.context.refs.values()}
-    return Examined(
-        findings=tuple(walk.findings), graph=graph, layers=layers, shapes=shapes, rounded=rounded
-    )
+    return Examined(findings=tuple(walk.findings), graph=graph, layers=layers, shapes=shapes, rounded=rounded)
 
 
 def read(model: str | Path | onnx.ModelProto) -> Graph:
@@ -123,6 +121,8 @@ def _fused(walk: _Walk, name: str) -> Graph | None:
     for ref in refs:
         if ref.tensor == source.tensor:
             raise ModelError(f"model {name!r} returns its input: export a network with layers")
+        if ref.parts:
+            raise ModelError(f"output {ref.tensor!r} has its channels parted: reshape them back to one axis")
     outputs = tuple(dict.fromkeys(ref.tensor for ref in refs))
     nodes = fuse(context.nodes, outputs)
     lost = {node.name: node for node in nodes if node.kind == "affine"}

@@ -95,6 +95,8 @@ class Ref:
     """the file's axes behind the batch, each the letters C, H, W it runs over, the last one fastest."""
     host: str = ""
     """the host operation that made it, if one did."""
+    parts: tuple[int, ...] = ()
+    """sizes of the letters a and b where the file has parted the channels: channel = a * parts[1] + b."""
 
     def __post_init__(self) -> None:
         """Leave out the letters of size 1: [N, C, 1, 1] and [N, C] hold the same values in the same order."""
@@ -104,7 +106,7 @@ class Ref:
     @property
     def sizes(self) -> dict[str, int]:
         """Values by letter."""
-        return dict(zip("HWC", self.shape, strict=True))
+        return dict(zip("HWC", self.shape, strict=True)) | dict(zip("ab", self.parts, strict=False))
 
     @property
     def order(self) -> str:
@@ -133,6 +135,8 @@ class Ref:
 
     def to_map(self, values: Array) -> Array:
         """Values [..., *file_shape] as [..., C, H, W]."""
+        if self.parts:
+            raise Unsupported("the channels of its input are parted", "reshape them back first")
         sizes, order = self.sizes, self.order
         lead = values.shape[: values.ndim - len(self.axes)]
         split = values.reshape((*lead, *(sizes[x] for x in order), *(1 for x in "CHW" if x not in order)))

@@ -1,4 +1,4 @@
-"""Operators that only move values: Slice, Pad, Concat.
+"""Operators that only move values: Slice, Split, Pad, Concat.
 
 ``out[y, x, k] = in[y*step_y + start_y, x*step_x + start_x, channel(k)]``, 0 where the source has no such value
 
@@ -16,7 +16,7 @@ import numpy as np
 from .graph import Node
 from .onnx_reader_context import MAP, Array, Context, Ref, Unsupported
 
-__all__ = ["concat", "pad", "slice_"]
+__all__ = ["concat", "pad", "slice_", "split"]
 
 
 _LAST = ("H", "W", "C")
@@ -90,6 +90,29 @@ def slice_(ctx: Context) -> None:
     )  # fmt: skip
     shape = (len(rows.taken), len(cols.taken), len(channels.taken))
     ctx.emit(node, shape, replace(source, shape=shape, axes=letters))
+
+
+def split(ctx: Context) -> None:
+    """Split of the channels: one copy an output."""
+    source = ctx.ref()
+    letters = _letters(source)
+    axis = int(ctx.attributes.get("axis", 0)) % (len(letters) + 1)
+    if axis == 0 or letters[axis - 1] != "C":
+        raise Unsupported(f"it splits axis {axis}", "split the channels")
+    count, channels = len(ctx.node.output), source.shape[2]
+    sizes = ctx.integers(1, "split") or [-(-channels // count)] * count
+    sizes[-1] = channels - sum(sizes[:-1])
+    if len(sizes) != count or min(sizes) < 1:
+        raise Unsupported(f"it splits {channels} channels in {count}", "export the model again")
+    for i, (name, size) in enumerate(zip(ctx.node.output, sizes, strict=True)):
+        if name in ctx.consumed:
+            first = sum(sizes[:i])
+            weight = np.eye(channels)[first : first + size][:, :, None, None]
+            shape = (*source.shape[:2], size)
+            ctx.nodes.append(
+                Node(name=ctx.name, kind="conv", inputs=(source.tensor,), output=name, weight=weight)
+            )
+            ctx.refs[name] = replace(source, tensor=name, shape=shape, axes=letters)
 
 
 def pad(ctx: Context) -> None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from .graph import HostOp, Node, NodeKind
 from .onnx_reader_context import Context, Ref, Unsupported
-from .onnx_reader_copies import concat, pad, slice_
+from .onnx_reader_copies import concat, pad, slice_, split
 from .onnx_reader_linear import conv, gemm, matmul
 from .onnx_reader_quantized import dequantize, quantize
 from .onnx_reader_relabel import cast, expand, flatten, identity, reshape, squeeze, transpose, unsqueeze
@@ -254,7 +254,7 @@ CONVERTERS: dict[str, Callable[[Context], None]] = {
     "Clip": clip, "Max": bound, "Min": bound, "MaxPool": pool, "AveragePool": pool, "GlobalAveragePool": pool,
     "GlobalMaxPool": pool, "ReduceMean": reduce, "ReduceMax": reduce, "Identity": identity,
     "Dropout": identity, "Cast": cast, "Expand": expand, "Flatten": flatten, "Reshape": reshape,
-    "Squeeze": squeeze, "Unsqueeze": unsqueeze, "Transpose": transpose, "Slice": slice_, "Pad": pad,
+    "Squeeze": squeeze, "Unsqueeze": unsqueeze, "Transpose": transpose, "Slice": slice_, "Split": split, "Pad": pad,
     "Concat": concat, "Softmax": host, "LogSoftmax": host, "ArgMax": host, "Sigmoid": host,
     "QuantizeLinear": quantize, "DequantizeLinear": dequantize,
 }  # fmt: skip
@@ -276,7 +276,7 @@ CURES: dict[str, str] = {
     "LRN": "use BatchNormalization", "InstanceNormalization": "use BatchNormalization",
     "LayerNormalization": "use BatchNormalization", "GroupNormalization": "use BatchNormalization",
     "Resize": "use strides and pools", "Upsample": "use strides and pools",
-    "ConvTranspose": "use an ordinary convolution", "Split": "use Slice, or separate convolutions",
+    "ConvTranspose": "use an ordinary convolution",
     "DynamicQuantizeLinear": "quantize with fixed scales, or export the float model",
     "ConvInteger": "quantize with fixed scales, or export the float model",
     "MatMulInteger": "quantize with fixed scales, or export the float model",

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import onnx
 
+from .graph import Node
 from .onnx_reader_context import Context, Ref, Unsupported
 
 __all__ = ["cast", "expand", "flatten", "identity", "reshape", "squeeze", "transpose", "unsqueeze"]
@@ -36,10 +39,35 @@ def _regroup(ctx: Context, source: Ref, shape: Sequence[int]) -> None:
     if source.host:
         ctx.alias(source)
         return
-    axes = grouped(source, shape)
+    seen = source if source.parts else _parted(source, shape)
+    axes = grouped(seen, shape)
     if axes is None:
         raise Unsupported(f"it reshapes {['N', *source.file_shape]} to {['N', *shape]}", _ONLY)
-    ctx.alias(source, axes=axes)
+    joined = next((axis for axis in axes if {"a", "b"} <= set(axis)), "")
+    if not seen.parts or joined not in ("ab", "ba"):
+        ctx.alias(seen, axes=axes)
+        return
+    whole = replace(seen, axes=tuple("C" if axis == joined else axis for axis in axes), parts=())
+    if joined == "ab":
+        ctx.put(whole)
+        return
+    order = np.arange(source.shape[2]).reshape(seen.parts).T.reshape(-1)
+    node = Node(
+        name=ctx.name, kind="conv", inputs=(source.tensor,), output=ctx.node.output[0],
+        weight=np.eye(len(order))[order][:, :, None, None],
+    )  # fmt: skip
+    ctx.emit(node, source.shape, whole)
+
+
+def _parted(source: Ref, shape: Sequence[int]) -> Ref:
+    """``source`` with its channels parted as ``shape`` does, the first half of a shuffle; itself where it does not."""
+    if "C" not in source.axes or len(shape) != len(source.axes) + 1:
+        return source
+    at = source.axes.index("C")
+    if shape[at] * shape[at + 1] != source.shape[2] or min(shape[at], shape[at + 1]) < 2:
+        return source
+    axes = (*source.axes[:at], "a", "b", *source.axes[at + 1 :])
+    return replace(source, axes=axes, parts=(shape[at], shape[at + 1]))
 
 
 def identity(ctx: Context) -> None:

@@ -54,6 +54,7 @@ ARROWS = {
 
 SEVERAL = {
     "tests/hw/test_queues.py": {"hw.small_fifo", "hw.block_fifo", "hw.stream_buffer"},
+    "tests/sw/test_exporters.py": {"sw.onnx_reader", "sw.float_reference"},  # files of real exporters
     "tests/sw/test_networks.py": {"sw.cli", "sw.demo.data"},  # whole networks on data sets
     "tests/sim/test_networks.py": {"sim.rtl", "hw.engine", "sw.compiler", "sw.cycle_model.machine"},  # in RTL
     "tests/sim/test_cycle_model.py": {"sw.cycle_model.machine", "sim.rtl"},
