@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from systolith.sw import api
 from systolith.sw.float_reference import FloatSession, run
 from systolith.sw.graph import Graph
 from systolith.sw.onnx_reader import check, load_model, read
@@ -76,3 +77,26 @@ def test_what_the_input_is() -> None:
     assert row.shapes[row.input] == (1, 1, 36) and row.input_layout == "NC"
     first = graphs["tf_residual_symbolic_nchw_17"]
     assert first.shapes[first.input] == (8, 8, 3) and first.input_layout == "NCHW"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["tf_digits_symbolic_nhwc_13", "tf_no_channels_static_nhwc_9", "tf_perceptron_symbolic_nhwc_13",
+     "tf_several_symbolic_nhwc_13", "torch_zeros_script_static", "torch_norms_dynamo_static",
+     "ort_torch_padded_script_symbolic_QOperator_int8"],
+)  # fmt: skip
+def test_the_whole_way(name: str, tmp_path: Path) -> None:
+    """Quantized, compared with ONNX Runtime, compiled: whatever the file's input and outputs look like."""
+    path = Path(__file__).parent / "models" / f"{name}.onnx"
+    graph = read(path)
+    shape = graph.shapes[graph.input]
+    images = np.random.default_rng(0).integers(0, 256, (12, *shape)).astype(np.uint8)
+    np.savez(tmp_path / "images.npz", images=images, labels=np.zeros(12, np.int64))
+    api.quantize(
+        path, tmp_path / "images.npz", tmp_path / "q", preprocessing=api.Preprocessing(128.0, (1.0,), (1.0,))
+    )
+    found = api.evaluate(tmp_path / "q", tmp_path / "images.npz")
+    assert found.onnxruntime_mismatches == 0
+    assert found.sqnr_db is not None and found.sqnr_db > 15
+    program = api.compile(tmp_path / "q", api.EngineConfig(rows=4, cols=4)).program
+    assert {output.tensor for output in program.outputs} == set(graph.outputs)

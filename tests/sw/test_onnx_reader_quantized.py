@@ -111,7 +111,7 @@ class Quantized(ModelBuilder):
 
 
 def qlinear_model(scale: float, wgt_scale: np.ndarray, zero: int = 0, dtype: str = "int8") -> onnx.ModelProto:
-    """Convolutions, an addition, pools and a dense layer, on codes throughout as ONNX Runtime's QOperator format has."""
+    """Convolutions, an addition, pools, a dense layer: codes throughout, as in ONNX Runtime's QOperator format."""
     build = Quantized((3, 8, 8), scale, zero, dtype)
     first = build.quantize("input")
     bias = build.constant(build.rng.integers(-500, 500, 6).astype(np.int32))

@@ -124,7 +124,8 @@ def dropouts() -> nn.Module:
     """LeNet's shape: an even kernel, padding "same", Hardtanh, both kinds of Dropout, Softmax."""
     return nn.Sequential(
         nn.Conv2d(1, 4, 5, bias=False), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout2d(),
-        nn.Conv2d(4, 4, (3, 1), padding="same"), nn.Hardtanh(0, 4), nn.AvgPool2d(2), nn.Flatten(), nn.Dropout(), nn.Linear(36, 5), nn.Softmax(1),
+        nn.Conv2d(4, 4, (3, 1), padding="same"), nn.Hardtanh(0, 4),
+        nn.AvgPool2d(2), nn.Flatten(), nn.Dropout(), nn.Linear(36, 5), nn.Softmax(1),
     )  # fmt: skip
 
 
