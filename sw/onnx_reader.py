@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.inliner
 
 from ..quant.formats import QFormat
 from ..quant.network import COPIES
@@ -46,7 +47,12 @@ def load_model(path: str | Path) -> onnx.ModelProto:
         raise ModelError(
             f"model {str(path)!r} holds no network: it is truncated or no ONNX file, export it again"
         )
-    return model
+    return _inlined(model)
+
+
+def _inlined(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Without functions of its own, in which the first dynamo exporters of PyTorch wrap every operator."""
+    return onnx.inliner.inline_local_functions(model) if model.functions else model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +160,7 @@ def _fused(walk: _Walk, name: str) -> Graph | None:
 
 
 def _loaded(model: str | Path | onnx.ModelProto) -> onnx.ModelProto:
-    return model if isinstance(model, onnx.ModelProto) else load_model(model)
+    return _inlined(model) if isinstance(model, onnx.ModelProto) else load_model(model)
 
 
 def _read(model: onnx.ModelProto) -> _Walk:

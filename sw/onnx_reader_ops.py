@@ -280,6 +280,8 @@ CURES: dict[str, str] = {
     "DynamicQuantizeLinear": "quantize with fixed scales, or export the float model",
     "ConvInteger": "quantize with fixed scales, or export the float model",
     "MatMulInteger": "quantize with fixed scales, or export the float model",
+    "FusedConv": "save the model without ONNX Runtime's optimizations",
+    "FusedGemm": "save the model without ONNX Runtime's optimizations",
     "If": "export without control flow", "Loop": "export without control flow",
     "Scan": "export without control flow",
 }  # fmt: skip

@@ -183,3 +183,22 @@ def test_cntk() -> None:
     real = np.random.default_rng(0).normal(size=(5, 12, 12, 1)).astype(np.float32)
     ours = run(graph, real)[output].reshape(5, 10)
     assert ours == pytest.approx(FloatSession(model, graph).run(real)[output], rel=1e-4, abs=1e-4)
+
+
+def test_functions_of_the_file_s_own() -> None:
+    """PyTorch 2.1 to 2.4 wrap operators in functions."""
+    build = ModelBuilder((2, 4, 4))
+    output = build.conv("input", 3)
+    build.shapes["y"] = (3, 4, 4)
+    model = build.model(output)
+    body = [helper.make_node("Relu", ["a"], ["b"]), helper.make_node("Neg", ["b"], ["c"])]
+    opsets = [helper.make_opsetid("", 13)]
+    model.functions.append(helper.make_function("pkg.torch", "aten_relu", ["a"], ["c"], body, opsets))
+    model.graph.node.append(helper.make_node("aten_relu", [output], ["y"], domain="pkg.torch"))
+    model.opset_import.append(helper.make_opsetid("pkg.torch", 1))
+    model.graph.output[0].name = "y"
+    graph = read(model)
+    real = np.random.default_rng(0).normal(size=(3, 4, 4, 2)).astype(np.float32)
+    theirs = FloatSession(model, graph).run(real)["y"].transpose(0, 2, 3, 1)
+    assert run(graph, real)["y"] == pytest.approx(theirs, abs=1e-5)
+    assert [item.op for item in check(model)] == ["Conv", "Relu", "Neg"]
