@@ -238,7 +238,7 @@ class Compute:
 
     def steady(self) -> bool:
         """Whether only tiles decide when passes begin, from the one on that is held, and some are left."""
-        if self.held is None or not 0 < self.passed < self.passes - 1 or self.early >= 0:
+        if self.held is None or not 0 < self.passed < self.passes - 2 or self.early >= 0:
             return False
         return all(run.last + self.config.rows + 1 <= self.held for run in self._due)
 
@@ -294,6 +294,20 @@ class Compute:
         if i < 0 or cycle - 1 > self.runs[i].last or self.runs[i].accesses.near(self.runs[i].index) & bank:
             return cycle
         return self.runs[i].last + 2
+
+    def clear_until(self, cycle: int) -> bool:
+        """Whether all outputs written up to a cycle are known."""
+        return cycle - self.config.rows - self.config.cols - 22 < self.bound
+
+    def may_write(self, first: int, last: int, banks: int) -> bool:
+        """Whether an output may be written to one of the banks between two cycles, and some time before."""
+        first, last = (cycle - self.config.rows - self.config.cols - 22 for cycle in (first, last))
+        first -= 2 * self.config.cols + 64  # an output may take longer
+        begin, end = bisect_right(self.firsts, first) - 1, bisect_right(self.firsts, last)
+        return any(
+            run.index == run.accesses.passes - 1 and run.last >= first and run.accesses.written & banks
+            for run in self.runs[max(0, begin) : end]
+        )
 
     def writes(self, cycle: int) -> int | None:
         """Banks that outputs write in a cycle, likewise."""

@@ -141,3 +141,8 @@ class Accesses:
         if v["out_rot"] + config.cols > config.lanes:
             masks |= self._bits(addr + v["out_block_step"])
         return masks
+
+    @cached_property
+    def written(self) -> int:
+        """Banks of all outputs."""
+        return int(np.bitwise_or.reduce(self.writes))
