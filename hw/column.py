@@ -19,9 +19,11 @@ __all__ = ["Column"]
 
 class Column(Component):
     """sum = acc + psum, v = sum over the window of sum, q = requantize(v), out = max over the window of q
+    codes_sum = sum of q since max_first
 
     ``flags``, ``addr`` and the residual code at cycle e; ``psum`` at e + 4; ``out``, ``out_valid`` and ``out_last``
-    (the instruction's last) at e + 14. ``bounds`` is the instruction's from the ``bounds_take`` at e + 10 on.
+    (the instruction's last) at e + 14; so are, for a cycle, ``codes_sum`` and ``mean_end`` of pool MEAN, which has no
+    ``out_valid``. ``bounds`` is the instruction's from the ``bounds_take`` at e + 10 on.
 
     Latency: 14 cycles: residual shift and bias beside the accumulator's read (4), accumulate (2), window sum (1),
     requantizer (6), window maximum (1).
@@ -47,6 +49,8 @@ class Column(Component):
                 "out": Out(signed(config.act_width + 1)),
                 "out_valid": Out(1),
                 "out_last": Out(1),
+                "codes_sum": Out(signed(config.mean_width)),
+                "mean_end": Out(1),
             }
         )
 
@@ -82,14 +86,17 @@ class Column(Component):
             requantizer.hi.eq(self.bounds.hi),
             requantizer.least.eq(flags[self.bounds_delay + 1].skip),
         ]
-        # Cycle 13: maximum over the window.
+        # Cycle 13: maximum over the window, sum of codes.
         at_max = flags[self.latency - 1]
         done = at_max.valid & at_max.last_pass & at_max.sum_last
         with m.If(done & (at_max.max_first | (requantizer.out > self.out))):
             m.d.sync += self.out.eq(requantizer.out)
+        with m.If(done):
+            m.d.sync += self.codes_sum.eq(Mux(at_max.max_first, 0, self.codes_sum) + requantizer.out)
         m.d.sync += [
-            self.out_valid.eq(done & at_max.max_last),
+            self.out_valid.eq(done & at_max.max_last & ~at_max.mean),
             self.out_last.eq(done & at_max.instr_last),
+            self.mean_end.eq(done & at_max.instr_last & at_max.mean),
         ]
         return m
 

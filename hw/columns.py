@@ -21,7 +21,8 @@ class Columns(Component):
 
     ``flags`` come one cycle before cycle e of column 0, ``res`` (unskewed) at e; from there flags, accumulator
     address and bounds hop to the right, one column a cycle, as the array's sums do. Accumulator addresses count up
-    from 0 in each pass. The codes are aligned again at the end.
+    from 0 in each pass. The codes are aligned again at the end; ``sums`` are not: that of column 0 comes with
+    ``mean_end``, that of column c c cycles later.
 
     Latency: from ``flags`` 1 + 14 + cols - 1 cycles.
     """
@@ -41,6 +42,8 @@ class Columns(Component):
                 "codes": Out(config.cols * config.act_width),
                 "valid": Out(1),
                 "last": Out(1),
+                "sums": Out(data.ArrayLayout(signed(config.mean_width), config.cols)),
+                "mean_end": Out(1),
             }
         )
 
@@ -70,8 +73,9 @@ class Columns(Component):
             m.d.comb += column.res.eq(delay(m, res, c, name=f"res_skew_{c}"))
             code = delay(m, column.out, cols - 1 - c, name=f"deskew_{c}")
             m.d.comb += self.codes.word_select(c, config.act_width).eq(code)
+            m.d.comb += self.sums[c].eq(column.codes_sum)
             if c == 0:
-                m.d.comb += self.bounds_take.eq(column.bounds_take)
+                m.d.comb += [self.bounds_take.eq(column.bounds_take), self.mean_end.eq(column.mean_end)]
             if c < cols - 1:
                 flags = delay(m, flags, 1, name=f"flags_{c}")
                 addr = delay(m, addr, 1, name=f"addr_{c}")

@@ -15,6 +15,7 @@ from .config import EngineConfig
 from .delay import delay
 from .interfaces import RowStream, ScratchpadRead, ScratchpadWrite, record_layout
 from .isa import COMPUTE
+from .mean import Mean
 from .operand import Operand
 from .scratchpad import Scratchpad
 from .sequencer import Events, Sequencer
@@ -29,7 +30,8 @@ class ComputeUnit(Component):
     """COMPUTE instructions and weight rows in, scratchpad words in and out: see ``isa.COMPUTE``.
 
     A pixel issued at cycle t: its word enters the array at t + 5, column 0 accumulates from e = t + rows + 6 on, the
-    code is written at e + 14 + cols - 1 + 2. Nothing in between ever stops.
+    code is written at e + 14 + cols - 1 + 2. Nothing in between ever stops. The word of a pool MEAN is written
+    ``Mean.behind`` cycles after the codes of its last pixel would have been; the sequencer keeps the next ones away.
     """
 
     tails = 4
@@ -38,6 +40,7 @@ class ComputeUnit(Component):
     def __init__(self, *, config: EngineConfig) -> None:
         self.config = config
         self.columns = Columns(config=config)
+        self.mean = Mean(config=config)
         super().__init__(
             {
                 "i": In(stream.Signature(record_layout(COMPUTE, config))),
@@ -60,6 +63,7 @@ class ComputeUnit(Component):
         m.submodules.array = array = SystolicArray(config=config)
         m.submodules.columns = columns = self.columns
         m.submodules.writeback = writeback = Writeback(config=config)
+        m.submodules.mean = mean = self.mean
         connect(m, flipped(self.i), sequencer.i)
         connect(m, flipped(self.weights), pusher.i)
         connect(m, flipped(self.load), scratchpad.load)
@@ -95,11 +99,23 @@ class ComputeUnit(Component):
             writeback.codes.eq(columns.codes),
             writeback.valid.eq(columns.valid),
             writeback.last.eq(columns.last),
+            mean.end.eq(columns.mean_end),
+            mean.sums.eq(columns.sums),
+            writeback.mean.eq(mean.codes),
+            writeback.mean_valid.eq(mean.valid),
             scratchpad.output.eq(writeback.output),
             self.done.eq(writeback.done),
             self.events.eq(sequencer.events),
         ]
         self._tails(m, sequencer, columns, writeback)
+        # Fewer than the tails, which say when there is room.
+        fields = m.submodules.mean_fields = SyncFIFO(width=len(mean.fields.as_value()), depth=self.tails)
+        m.d.comb += [
+            fields.w_en.eq(sequencer.popped_mean),
+            fields.w_data.eq(sequencer.mean),
+            mean.fields.eq(fields.r_data),
+            fields.r_en.eq(mean.valid),
+        ]
         return m
 
     def _tails(self, m: Module, sequencer: Sequencer, columns: Columns, writeback: Writeback) -> None:

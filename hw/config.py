@@ -10,7 +10,7 @@ from math import ceil, gcd
 
 __all__ = ["ISA_VERSION", "EngineConfig"]
 
-ISA_VERSION = 1
+ISA_VERSION = 2
 """Part of the hash: a program of another version of the instruction set is refused."""
 
 _WIDTHS = (*range(2, 9), 16)
@@ -150,6 +150,11 @@ class EngineConfig:
     def psum_width(self) -> int:
         """Bits of the partial sums in the array: exact for ``rows`` products."""
         return min(self.acc_width, self.act_width + 1 + self.wgt_width + (self.rows - 1).bit_length())
+
+    @property
+    def mean_width(self) -> int:
+        """Bits of the sum of an instruction's codes, pool MEAN: all that ``acc_depth`` codes need, or that count."""
+        return min(self.acc_width, self.act_width + 1 + (self.acc_depth - 1).bit_length())
 
     # Memory port -------------------------------------------------------------------------------
 

@@ -18,8 +18,8 @@ from math import ceil
 from .config import EngineConfig
 
 __all__ = ["COMPUTE", "CONFIG", "COORD", "FOLD_CHANNELS", "HEADER", "INSTRUCTIONS", "LOAD", "MAGIC", "NO_WAIT",
-           "POOL_MAX", "POOL_NONE", "POOL_SUM", "REGIONS", "SEGMENT", "STORE", "WAIT", "Field", "Instruction",
-           "decode", "encode", "layout", "record_bits", "record_words", "steps"]  # fmt: skip
+           "POOL_MAX", "POOL_MEAN", "POOL_NONE", "POOL_SUM", "REGIONS", "SEGMENT", "STORE", "WAIT", "Field",
+           "Instruction", "decode", "encode", "layout", "record_bits", "record_words", "steps"]  # fmt: skip
 
 Width = int | Callable[[EngineConfig], int]
 
@@ -32,7 +32,7 @@ REGIONS = ("program", "input", "output", "spill")
 FOLD_CHANNELS = 4
 """Channels a pixel may have for LOAD to fold its neighbours into its word."""
 
-POOL_NONE, POOL_SUM, POOL_MAX = 0, 1, 2
+POOL_NONE, POOL_SUM, POOL_MAX, POOL_MEAN = 0, 1, 2, 3
 
 WAIT = 20
 """Bits of the completion counters and thresholds, compared modulo 2**WAIT as signed differences."""
@@ -97,6 +97,14 @@ def _skip(config: EngineConfig) -> int:
 
 def _bound(config: EngineConfig) -> int:
     return config.act_width + 1
+
+
+def _wgt(config: EngineConfig) -> int:
+    return config.wgt_width
+
+
+def _shift(config: EngineConfig) -> int:
+    return config.shift_width
 
 
 HEADER = (
@@ -172,7 +180,10 @@ for oy, ox: for wy, wx:                   # with the last pass, no drain
     v = acc[a][c];  pool SUM: v = sum over wy, wx of v
     q = clamp(round_half_even(v >> shift[c]), lo, hi)
     pool MAX: q = max over wy, wx of q; if skip, a pixel outside of the map counts as lo
-    word[out_base + out][out_rot + c] = q;  out += 1   # once a window where pool is not NONE
+    word[out_base + out][out_rot + c] = q;  out += 1   # once a window of pool SUM, MAX
+pool MEAN, in place of the last line, once an instruction:
+    s = sum over oy, ox, wy, wx of q          # codes are not written
+    word[out_base][out_rot + c] = clamp(round_half_even(s * mean_weight >> mean_shift), mean_lo, mean_hi)
 
 `word[addr][lane]` with lane >= lanes means the next block: word[addr + block_step][lane - lanes].
 A *_step_L field is what is added when loop L advances and all loops inside wrap: see `steps`.
@@ -206,10 +217,14 @@ Addresses are modulo the scratchpad's words. The weight stream holds one segment
         Field("out_base", _addr, "word address of output 0"),
         Field("out_block_step", _addr, "words from an output block to the next"),
         Field("out_rot", _lane, "lane of column 0, a multiple of group_lanes"),
-        Field("pool", 2, "0 none, 1 sum before, 2 maximum after the requantizer"),
+        Field("pool", 2, "0 none, 1 sum before, 2 maximum after the requantizer, 3 mean of all codes"),
         Field("skip", 1, "1: pool MAX ignores pixels outside of the map (a pool with pads); 0: a fused convolution's"),
         Field("lo", _bound, "least output code", signed=True),
         Field("hi", _bound, "greatest output code (act_width + 1 bits hold unsigned codes)", signed=True),
+        Field("mean_weight", _wgt, "pool MEAN: code that the sum is multiplied by", signed=True),
+        Field("mean_shift", _shift, "its right shift + max_left_shift, as the parameters' shifts"),
+        Field("mean_lo", _bound, "least code of the mean", signed=True),
+        Field("mean_hi", _bound, "its greatest code", signed=True),
     ),
 )  # fmt: skip
 

@@ -22,7 +22,8 @@ class PassGenerator(Component):
     ``valid`` says that the next pass's start is known; ``take`` (only while valid) makes it the current one. After
     the last pass of an instruction the next is the first pass of ``record`` (``fresh``), once ``record_valid``.
     ``fields`` are those of the instruction in execution. ``counts`` has the loop counts and residual addresses of the
-    next pass, its other fields are 0. ``soon`` is ``valid`` as it will be in the next cycle.
+    next pass, its other fields are 0. ``soon`` is ``valid`` as it will be in the next cycle; ``soon_last`` says then
+    that the pass is its instruction's last.
 
     Latency: 3 cycles from ``take`` to the next ``valid``, 2 from ``record_valid``.
     """
@@ -40,6 +41,7 @@ class PassGenerator(Component):
                 "take": In(1),
                 "valid": Out(1),
                 "soon": Out(1),
+                "soon_last": Out(1),
                 "counts": Out(record),
                 "fresh": Out(1),
                 "last_pass": Out(1),
@@ -59,6 +61,7 @@ class PassGenerator(Component):
         kx, ky, kb = Signal(4), Signal(4), Signal(12)
         base = Signal.like(self.addr)
         over = Signal(init=1)
+        m.d.comb += self.soon_last.eq((kx == 0) & (ky == 0) & (kb == 0))
         with m.FSM(name="state"):
             with m.State("NEXT"):
                 with m.If(over):
@@ -91,7 +94,7 @@ class PassGenerator(Component):
                 m.d.comb += self.soon.eq(1)
                 for name in (*(f"{loop}_last" for loop in LOOPS), "res_base", "res_block_step"):
                     m.d.sync += self.counts[name].eq(Mux(self.fresh, self.record[name], f[name]))
-                m.d.sync += [self.last_pass.eq((kx == 0) & (ky == 0) & (kb == 0)), self.valid.eq(1)]
+                m.d.sync += [self.last_pass.eq(self.soon_last), self.valid.eq(1)]
                 m.next = "VALID"
             with m.State("VALID"):
                 m.d.comb += self.soon.eq(~self.take)

@@ -7,7 +7,7 @@ from amaranth.lib import data
 
 from .config import EngineConfig
 
-__all__ = ["Bounds", "Flags", "Read", "Tail", "rot_width"]
+__all__ = ["Bounds", "Flags", "MeanFields", "Read", "Tail", "rot_width"]
 
 
 def rot_width(config: EngineConfig) -> int:
@@ -23,8 +23,9 @@ Flags = data.StructLayout(
         "last_pass": 1,  # on to the requantizer
         "sum_first": 1,  # a window of pool SUM starts (1 where there is none)
         "sum_last": 1,
-        "max_first": 1,  # a window of pool MAX starts (1 where there is none)
+        "max_first": 1,  # a window of pool MAX, or the pass of pool MEAN, starts (1 where there is none)
         "max_last": 1,
+        "mean": 1,  # pool MEAN: the code is added, not written
         "skip": 1,  # outside of the map: counts as the least code
         "instr_first": 1,
         "instr_last": 1,
@@ -54,6 +55,16 @@ class Bounds(data.StructLayout):
     def __init__(self, config: EngineConfig) -> None:
         bound = signed(config.act_width + 1)
         super().__init__({"lo": bound, "hi": bound})
+
+
+class MeanFields(data.StructLayout):
+    """What pool MEAN makes of an instruction's sums."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        bound = signed(config.act_width + 1)
+        super().__init__(
+            {"weight": signed(config.wgt_width), "shift": config.shift_width, "lo": bound, "hi": bound}
+        )
 
 
 class Tail(data.StructLayout):

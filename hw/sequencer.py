@@ -12,10 +12,11 @@ from .accumulator import Accumulator
 from .config import EngineConfig
 from .delay import delays
 from .interfaces import record_layout
-from .isa import COMPUTE, POOL_MAX, POOL_SUM
+from .isa import COMPUTE, POOL_MAX, POOL_MEAN, POOL_SUM
 from .loop_nest import LoopNest
+from .mean import mean_latency
 from .pass_generator import PassGenerator
-from .pixel import Bounds, Flags, Read, Tail
+from .pixel import Bounds, Flags, MeanFields, Read, Tail
 
 __all__ = ["Events", "Sequencer"]
 
@@ -41,9 +42,12 @@ class Sequencer(Component):
     pass waits after bubbles in a short one, so an accumulator is never read again before ``Accumulator.reuse`` cycles
     have gone by.
 
-    An instruction's record leaves the stream one cycle after ``started_instr``, with ``popped``; ``bounds`` and
-    ``tail`` belong to that cycle. The residual's word is read ``rows + 1`` cycles after its pixel, on ``residual``. If
-    both would touch the same bank the pixel waits a cycle.
+    The last pass of an instruction behind one of pool MEAN starts no sooner than ``mean_latency`` cycles after the last
+    pixel of that one is at the loops: its outputs and sums, whatever they are, come behind the mean's word.
+
+    An instruction's record leaves the stream one cycle after ``started_instr``, with ``popped``; ``bounds``, ``tail``
+    and ``mean`` (with ``popped_mean``) belong to that cycle. The residual's word is read ``rows + 1`` cycles after its
+    pixel, on ``residual``. If both would touch the same bank the pixel waits a cycle.
     """
 
     issue_latency = 2
@@ -69,6 +73,8 @@ class Sequencer(Component):
                 "popped": Out(1),
                 "bounds": Out(Bounds(config)),
                 "tail": Out(Tail(config)),
+                "popped_mean": Out(1),
+                "mean": Out(MeanFields(config)),
                 "events": Out(Events),
             }
         )
@@ -84,6 +90,7 @@ class Sequencer(Component):
         free = Signal(init=1)  # no pixel, or the last one, is at the loops
         free_next, takes_tile = Signal(), Signal()
         late = self._late(m, active, conflict)
+        late = late | self._behind_mean(m, passes, fields, loops.last & active & ~conflict)
         may_start, begins, begins_instr = self._begins(m, passes, takes_tile, free_next, late)
         m.d.comb += [
             passes.record.eq(self.i.payload),
@@ -140,7 +147,7 @@ class Sequencer(Component):
         return m
 
     def _begins(
-        self, m: Module, passes: PassGenerator, takes_tile: Signal, free_next: Signal, late: Signal
+        self, m: Module, passes: PassGenerator, takes_tile: Signal, free_next: Signal, late: Any
     ) -> list[Signal]:
         """May a pass start; does one unless a bank conflict holds it; is it an instruction's first?
 
@@ -182,6 +189,25 @@ class Sequencer(Component):
         m.d.sync += before.eq(Cat(held, before))
         return late
 
+    def _behind_mean(self, m: Module, passes: PassGenerator, fields: Any, ends: Any) -> Any:
+        """Would the next pass send codes before the word of a pool MEAN has left the pipeline?
+
+        ``busy`` from the start of the mean's last pass until so long after its end that what may start is late enough.
+        """
+        hold = mean_latency(self.config)
+        busy, leaving = Signal(name="mean_busy"), Signal(name="mean_leaving")
+        left = Signal(range(hold), name="mean_left")
+        first = passes.fresh & (self.i.payload.pool == POOL_MEAN)
+        with m.If(self.started & passes.last_pass):
+            m.d.sync += busy.eq(first | (~passes.fresh & (fields.pool == POOL_MEAN)))
+        with m.Elif(leaving & (left == 0)):
+            m.d.sync += busy.eq(0)
+        ends = busy & ends & ~leaving  # passes before the last may go on meanwhile
+        m.d.sync += [leaving.eq(ends | (leaving & (left != 0))), left.eq(left - 1)]
+        with m.If(ends):
+            m.d.sync += left.eq(hold - 3)
+        return busy & passes.soon_last
+
     def _issue(self, m: Module, loops: LoopNest, fields: Any, valid: Any, first_pass: Signal, last_pass: Signal,
                passes: PassGenerator, takes_tile: Signal) -> None:  # fmt: skip
         """The pixel's registers, one cycle behind the loops."""
@@ -196,11 +222,12 @@ class Sequencer(Component):
             self.entered_instr.eq(valid & pass_first & first_pass),
         ]
         inside = Signal()
-        is_sum, is_max = Signal(), Signal()
+        is_sum, is_max, is_mean = Signal(), Signal(), Signal()
         m.d.comb += [
             inside.eq((loops.y.as_unsigned() < fields.in_height) & (loops.x.as_unsigned() < fields.in_width)),
             is_sum.eq(fields.pool == POOL_SUM),
             is_max.eq(fields.pool == POOL_MAX),
+            is_mean.eq(fields.pool == POOL_MEAN),
         ]
         m.d.sync += [
             self.read.valid.eq(valid & inside),
@@ -215,8 +242,9 @@ class Sequencer(Component):
             self.flags.last_pass.eq(last_pass),
             self.flags.sum_first.eq(loops.window_first | ~is_sum),
             self.flags.sum_last.eq(loops.window_last | ~is_sum),
-            self.flags.max_first.eq(loops.window_first | ~is_max),
+            self.flags.max_first.eq(Mux(is_mean, pass_first, loops.window_first | ~is_max)),
             self.flags.max_last.eq(loops.window_last | ~is_max),
+            self.flags.mean.eq(is_mean),
             self.flags.skip.eq(~inside & fields.skip & is_max),
             self.flags.instr_first.eq(self.entered_instr),
             self.flags.instr_last.eq(valid & loops.last & last_pass),
@@ -257,6 +285,11 @@ class Sequencer(Component):
             self.bounds.hi.eq(r.hi),
             self.tail.base.eq(r.out_base),
             self.tail.next.eq(r.out_base + r.out_block_step),
+            self.popped_mean.eq(self.popped & (r.pool == POOL_MEAN)),
+            self.mean.weight.eq(r.mean_weight),
+            self.mean.shift.eq(r.mean_shift),
+            self.mean.lo.eq(r.mean_lo),
+            self.mean.hi.eq(r.mean_hi),
         ]
         with m.Switch(r.out_rot):
             for group in range(self.config.groups):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
@@ -15,13 +15,13 @@ __all__ = ["Writeback"]
 
 
 class Writeback(Component):
-    """word[base + n][rot + c] = codes[c], n counting the outputs of an instruction
+    """word[base + n][rot + c] = codes[c], n counting the outputs of an instruction, or word[base][rot + c] = mean[c]
 
     ``tail`` is that of the instruction whose outputs come; ``tail_take`` drops it with the last one. ``done`` says a
     cycle later that the instruction is complete: a read asked for after it sees all outputs. The ``trace_*`` signals
     show each write before its rotation; benches read them, nothing else.
 
-    Latency: 2 cycles from ``codes`` to ``output``.
+    Latency: 2 cycles from ``codes`` or ``mean`` to ``output``; never both at a time.
     """
 
     latency = 2
@@ -33,6 +33,8 @@ class Writeback(Component):
                 "codes": In(config.cols * config.act_width),
                 "valid": In(1),
                 "last": In(1),
+                "mean": In(config.cols * config.act_width),
+                "mean_valid": In(1),
                 "tail": In(Tail(config)),
                 "tail_take": Out(1),
                 "output": Out(OutputWrite(config)),
@@ -48,15 +50,15 @@ class Writeback(Component):
         trace_addr, after = Signal(config.addr_width, name="trace_addr"), Signal(config.addr_width)
         trace_codes = Signal(config.cols * config.act_width, name="trace_codes", reset_less=True)
         rot = Signal.like(self.tail.rot)
+        m.d.comb += self.tail_take.eq((self.valid & self.last) | self.mean_valid)
         m.d.sync += [
-            trace_valid.eq(self.valid),
-            self.done.eq(self.valid & self.last),
+            trace_valid.eq(self.valid | self.mean_valid),
+            self.done.eq(self.tail_take),
             trace_addr.eq(self.tail.base + count),
             after.eq(self.tail.next + count),
-            trace_codes.eq(self.codes),
+            trace_codes.eq(Mux(self.mean_valid, self.mean, self.codes)),
             rot.eq(self.tail.rot),
         ]
-        m.d.comb += self.tail_take.eq(self.valid & self.last)
         with m.If(self.tail_take):
             m.d.sync += count.eq(0)
         with m.Elif(self.valid):

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..hw.config import EngineConfig
-from ..hw.isa import COMPUTE, CONFIG, COORD, POOL_MAX, POOL_SUM, REGIONS, decode, record_words
+from ..hw.isa import COMPUTE, CONFIG, COORD, POOL_MAX, POOL_MEAN, POOL_SUM, REGIONS, decode, record_words
 from ..hw.registers import ERRORS
 from ..quant.arithmetic import requantize
 from ..quant.network import IntArray
@@ -287,6 +287,10 @@ class InstructionSetSimulator:
             if v["skip"]:
                 codes = np.where(inside[:, None], codes, v["lo"])
             codes = codes.reshape(-1, window, self.config.cols).max(axis=1)
+        if v["pool"] == POOL_MEAN:
+            total = _wrap(codes.sum(axis=0, keepdims=True) * v["mean_weight"], self.config.acc_width)
+            shift = v["mean_shift"] - self.config.max_left_shift
+            codes = requantize(total, shift, v["mean_lo"], v["mean_hi"])
         return codes
 
     def write_codes(self, command: Command, trace: ComputeTrace) -> None:

@@ -35,7 +35,7 @@ __all__ = ["compile_network"]
 def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_pools: bool = True) -> Program:
     """The program that computes ``network`` on an engine of this configuration.
 
-    ``fuse_pools``: max pools behind a convolution work on its output path; the tensor between is never made.
+    ``fuse_pools``: max and global average pools work on the output path of what makes their map; no map is written.
     Raises ``ValueError`` naming the layer or tensor that the engine cannot compute, and the cure.
     """
     ops, joined = join(network, operations(network, config, fuse_pools), config)

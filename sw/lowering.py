@@ -152,6 +152,13 @@ class Lowering:
             "lo": op.lo,
             "hi": op.hi,
         }
+        if op.mean is not None:
+            values |= {
+                "mean_weight": op.mean.weight,
+                "mean_shift": op.mean.shift + config.max_left_shift,
+                "mean_lo": op.mean.lo,
+                "mean_hi": op.mean.hi,
+            }
         columns, rows = [x * op.stride[1] for x in self._across], [y * op.stride[0] for y in self._down]
         strides = {
             "x_step": columns,

@@ -4,7 +4,8 @@
       acc = bias + (residual[pixel] << res_shift) + sum_{c,k} act[pixel*stride + k*dilation - origin, c] * wgt
     out[oy, ox] = requantized acc; over the window: sum before, or maximum after
 
-A convolution has windows of one pixel, a pool a kernel of one tap; a max pool in a convolution has both.
+A convolution has windows of one pixel, a pool a kernel of one tap; a max pool in a convolution has both. So has a
+global average pool: the window is the map, the sum is of requantized codes, and ``Mean`` makes the output of it.
 Pools and additions take their operand through a diagonal tile.
 """
 
@@ -16,12 +17,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..hw.config import EngineConfig
-from ..hw.isa import COORD, POOL_MAX, POOL_NONE, POOL_SUM
+from ..hw.isa import COORD, POOL_MAX, POOL_MEAN, POOL_NONE, POOL_SUM
 from ..quant.network import IntArray, Layer, QuantizedNetwork, Tensor
 
-__all__ = ["Operation", "operations"]
+__all__ = ["Mean", "Operation", "operations"]
 
 Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mean:
+    """clamp(round_half_even(sum * weight * 2**-shift), lo, hi)"""
+
+    weight: int
+    shift: int
+    lo: int
+    hi: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,6 +53,8 @@ class Operation:
     window_dilation: Pair = (1, 1)
     window_stride: Pair = (1, 1)
     pool: int = POOL_NONE
+    mean: Mean | None = None
+    """of pool MEAN."""
     wgt: IntArray | None
     """[K, C/groups, R, S]; None where the tile is diagonal."""
     groups: int = 1
@@ -69,7 +82,7 @@ class Operation:
 
 
 def operations(network: QuantizedNetwork, config: EngineConfig, fuse_pools: bool = True) -> list[Operation]:
-    """One operation a layer, in order; max pools that can be are fused into their convolutions.
+    """One operation a layer, in order; max and global average pools that can be are fused into what makes their map.
 
     Raises ``ValueError`` naming the layer or tensor that the engine cannot compute, and the cure.
     """
@@ -175,7 +188,9 @@ def _add(op: Operation, layer: Layer, config: EngineConfig) -> Operation:
 
 
 def _fusible(conv: Operation, pool: Operation, config: EngineConfig) -> bool:
-    """Windows of the pool are disjoint, whole, and clamp nothing the convolution lets through."""
+    """Max: windows are disjoint, whole, and clamp nothing the convolution lets through. Average: ``_global``."""
+    if pool.pool == POOL_SUM:
+        return _global(conv, pool, config)
     if pool.pool != POOL_MAX or conv.wgt is None or conv.pool != POOL_NONE or any(pool.origin):
         return False
     if pool.lo > conv.lo or pool.hi < conv.hi or pool.window_pixels > config.acc_depth:
@@ -189,10 +204,22 @@ def _fusible(conv: Operation, pool: Operation, config: EngineConfig) -> bool:
     return True
 
 
+def _global(maker: Operation, pool: Operation, config: EngineConfig) -> bool:
+    """The pool is one window, the whole map; one COMPUTE makes the map of a block of channels."""
+    if maker.pool != POOL_NONE or pool.window_pixels > config.acc_depth or np.ptp(pool.shift):
+        return False
+    dense = all(n == 1 or step == 1 for n, step in zip(pool.window, pool.window_dilation, strict=True))
+    whole = pool.window == maker.output.shape[:2] and pool.output.shape[:2] == (1, 1)
+    return dense and whole and not any(pool.origin)
+
+
 def _fused(conv: Operation, pool: Operation) -> Operation:
+    mean = None
+    if pool.pool == POOL_SUM:
+        mean = Mean(weight=pool.diagonal, shift=int(pool.shift[0]), lo=pool.lo, hi=pool.hi)
     return replace(
-        conv, name=f"{conv.name}+{pool.name}", output=pool.output, pool=POOL_MAX, window=pool.window,
-        window_dilation=pool.window_dilation, window_stride=pool.window_stride,
+        conv, name=f"{conv.name}+{pool.name}", output=pool.output, pool=POOL_MAX if mean is None else POOL_MEAN,
+        mean=mean, window=pool.window, window_dilation=pool.window_dilation, window_stride=pool.window_stride,
     )  # fmt: skip
 
 

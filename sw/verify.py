@@ -70,7 +70,7 @@ class LayerResult:
     compared: Mapping[str, int]
     mismatches: Mapping[str, int]
     fused_into: str | None = None
-    """the tensor of the max pool that works on this layer's output path: its own codes leave no engine."""
+    """the tensor of the pool that works on this layer's output path: its own codes leave no engine."""
     cycles: int | None = None
     """from the last output of the layer before (the first layer: from start) to its own last one; image 0."""
     utilization: float | None = None

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ...hw.config import EngineConfig
 from .fetch import Queue
 from .pixels import Accesses
 from .plan import Plan
@@ -25,6 +26,11 @@ _EARLY = 4
 
 
 Gap = tuple[int, int, int, int, bool]
+
+
+def _mean_latency(config: EngineConfig) -> int:
+    """From an instruction's last pixel on for so long no other one's last pass may start: ``hw.mean``."""
+    return 2 * config.cols + 6 + (config.wgt_width - 1).bit_length()
 
 
 @dataclass
@@ -79,6 +85,7 @@ class Compute:
         self.beats = [1 + segment.words for segment in plan.segments]
         self.images = images
         self.residuals = any(accesses.res for accesses in self.accesses)
+        self.means = any(accesses.mean for accesses in self.accesses)
         self.spans: list[Span] = []
         self.bound = 0
         """no pixel beyond the known ones is at the loops before this cycle."""
@@ -111,6 +118,7 @@ class Compute:
         config, stream, queue = self.config, self.stream, self.queue
         to_done = config.rows + config.cols + 21
         room = [-1] * _TAILS  # when the pipeline has room for each of the next instructions
+        to_last, quiet = _mean_latency(config), 0
         for index in range(len(self.records) * self.images):
             image, number = divmod(index, len(self.records))
             record, accesses = self.records[number], self.accesses[number]
@@ -136,6 +144,8 @@ class Compute:
                     ready = max(ready, stream.param_ready[index])
                     start = max(start, known + 2, room[0] + 1)
                 start = max(start, ready + 1)
+                if p == passes - 1:
+                    start = max(start, quiet)
                 if start > self.limit:
                     self.held, self.bound = start, start + 1
                     yield True
@@ -154,8 +164,11 @@ class Compute:
                 self.passed = p + 1
                 self.before, self.last = start, run.last
                 self.bound, self._moved = run.last + 1, True
-            room = [*room[1:], max(taking, self.last + to_done - 1)]
             span.end = self.last + to_done
+            if accesses.mean:
+                quiet = self.last + to_last
+                span.end += to_last - config.cols + 1
+            room = [*room[1:], max(taking, span.end - 1)]
             self.done.append(span.end)
             self.spans.append(span)
         self.bound = 1 << 62
@@ -238,7 +251,7 @@ class Compute:
 
     def steady(self) -> bool:
         """Whether only tiles decide when passes begin, from the one on that is held, and some are left."""
-        if self.held is None or not 0 < self.passed < self.passes - 2 or self.early >= 0:
+        if self.held is None or not 0 < self.passed < self.passes - 1 or self.early >= 0:
             return False
         return all(run.last + self.config.rows + 1 <= self.held for run in self._due)
 
@@ -295,27 +308,17 @@ class Compute:
             return cycle
         return self.runs[i].last + 2
 
-    def clear_until(self, cycle: int) -> bool:
-        """Whether all outputs written up to a cycle are known."""
-        return cycle - self.config.rows - self.config.cols - 22 < self.bound
-
-    def may_write(self, first: int, last: int, banks: int) -> bool:
-        """Whether an output may be written to one of the banks between two cycles, and some time before."""
-        first, last = (cycle - self.config.rows - self.config.cols - 22 for cycle in (first, last))
-        first -= 2 * self.config.cols + 64  # an output may take longer
-        begin, end = bisect_right(self.firsts, first) - 1, bisect_right(self.firsts, last)
-        return any(
-            run.index == run.accesses.passes - 1 and run.last >= first and run.accesses.written & banks
-            for run in self.runs[max(0, begin) : end]
-        )
-
     def writes(self, cycle: int) -> int | None:
         """Banks that outputs write in a cycle, likewise."""
         at = cycle - self.config.rows - self.config.cols - 22
         if at >= self.bound:
             return None
+        if self.means and (found := self._at(at - _mean_latency(self.config) + self.config.cols - 1)):
+            accesses = found[0].accesses
+            if accesses.mean and found[0].index == accesses.passes - 1 and found[1] == accesses.pixels - 1:
+                return int(accesses.writes[0])
         found = self._at(at)
-        if not found or found[0].index != found[0].accesses.passes - 1:
+        if not found or found[0].index != found[0].accesses.passes - 1 or found[0].accesses.mean:
             return 0
         output, rest = divmod(found[1] + 1, found[0].accesses.window)
         return 0 if rest else int(found[0].accesses.writes[output - 1])

@@ -61,16 +61,6 @@ class Load:
         self.moved = False
         self._straight = Straight(self, Clear(plan, images))
 
-    @property
-    def waits(self) -> int | None:
-        """From this cycle on something may follow from a LOAD that waits until more is known of COMPUTE."""
-        return self._straight.waits
-
-    def urge(self) -> int:
-        """It does not wait any more."""
-        self._straight.urged = self.at[0] + 1
-        return self._straight.urged
-
     def run(self) -> bool:
         """As far as can be known; whether anything was new."""
         moved = False

@@ -73,7 +73,6 @@ class Machine:
         self.fetch = Fetch(given, self.fetched, queues, images)
         self.port = Port((self.fetched, self.loaded, self.weights), mem_latency)
         self._parts: tuple[_Part, ...] = (self.fetch, *queues.values(), self.load, self.store)
-        self._urged = 0
         self._seen: tuple[int, ...] = ()
 
     def _stream(self, reader: Reader, name: str, start: int) -> None:
@@ -87,9 +86,9 @@ class Machine:
         while True:
             while self.stream.run() | self.compute.run():
                 pass
-            blocked = any(at is not None for at in (self.load.blocked, self.load.waits, self.store.blocked))
+            blocked = self.load.blocked is not None or self.store.blocked is not None
             seen = (len(self.fetched.puts), len(self.loaded.puts), len(self.queues["compute"].taken),
-                    len(self.done["compute"]), self.compute.bound if blocked else 0, self._urged)  # fmt: skip
+                    len(self.done["compute"]), self.compute.bound if blocked else 0)  # fmt: skip
             if seen == self._seen:
                 return any(len(self.done[unit]) < self.queues[unit].total for unit in UNITS)
             self._seen = seen
@@ -103,20 +102,16 @@ class Machine:
         compute, at = self.compute, self.port.decide()
         if compute.held is not None and (at is None or at > compute.held):
             if not self.train.run():
-                compute.limit = compute.held if at is None or self.train.learns else at
+                compute.limit = compute.held
             return
         blocked = min((b for b in (self.load.blocked, self.store.blocked) if b is not None), default=None)
-        waits = self.load.waits
-        if waits is not None and waits <= min(at for at in (at, blocked, 1 << 62) if at is not None):
-            self._urged = self.load.urge()
-            return
         if blocked is not None and (at is None or blocked <= at):
             compute.bound = max(compute.bound, blocked + 1)
         elif at is None:
             raise ValueError(f"the program of {self.name!r} never ends: its instructions wait for each other")
         elif self.port.grant() is self.weights and compute.held is not None:
             # Until the pass that is held, words of weights change nothing but their own next turn.
-            self.port.alone(self.weights, min(at for at in (compute.held, blocked, waits) if at is not None))
+            self.port.alone(self.weights, min(compute.held, compute.held if blocked is None else blocked))
 
     def timing(self) -> Timing:
         """After the end."""

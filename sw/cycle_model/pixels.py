@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...hw.config import EngineConfig
-from ...hw.isa import COORD, POOL_NONE
+from ...hw.isa import COORD, POOL_MEAN, POOL_NONE
 from .plan import LOOPS, Record
 
 __all__ = ["Accesses", "Masks"]
@@ -28,6 +28,7 @@ class Accesses:
             record.passes,
         )
         self.res = bool(record.values["res"])
+        self.mean = record.values["pool"] == POOL_MEAN
         self.low = (config.bank_depth - 1).bit_length()
         self._compared: dict[int, Masks] = {}
         self._reads: dict[int, Masks] = {}
@@ -130,6 +131,8 @@ class Accesses:
     def window(self) -> int:
         """Pixels an output."""
         v = self.values
+        if self.mean:
+            return self.pixels
         return 1 if v["pool"] == POOL_NONE else (v["wx_last"] + 1) * (v["wy_last"] + 1)
 
     @cached_property
@@ -141,8 +144,3 @@ class Accesses:
         if v["out_rot"] + config.cols > config.lanes:
             masks |= self._bits(addr + v["out_block_step"])
         return masks
-
-    @cached_property
-    def written(self) -> int:
-        """Banks of all outputs."""
-        return int(np.bitwise_or.reduce(self.writes))

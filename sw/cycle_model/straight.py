@@ -3,9 +3,7 @@
     shifted = running maximum of arrived + 4, one a cycle       emitted[k] = shifted[last word of k] + 1, one a cycle
     left = emitted + constant                                   written = left + 2
 
-That is so where no window is full, no credit missing and no COMPUTE at work writes the banks of the words. Where one of
-those that may be at work does, a LOAD waits until the last passes of its time are known; but only as long as nothing
-is decided that its own events could come before.
+That is so where no window is full, no credit missing and no COMPUTE at work writes the banks of the words.
 """
 
 from __future__ import annotations
@@ -74,11 +72,6 @@ class Straight:
         self._job: _Job | None = None
         self._refused = -1
         self._done = 0
-        self._free = True
-        self._late = 0
-        self.waits: int | None = None
-        """nothing follows before this cycle from a job that waits until it is known whether a COMPUTE is in its way."""
-        self.urged = 0
 
     def run(self) -> bool:
         """Whether the next job is done here; what has come of it is."""
@@ -94,15 +87,10 @@ class Straight:
         # a drop goes with the first word that is made
         if not count or (known <= here and count == self._done):
             return True
-        asks = load.reader.asks_on()
-        if known < self._job.words and asks:
+        if known < self._job.words and load.reader.asks_on():
             return True  # more of its words come before anybody looks at what they make
-        patient = known == self._job.words and (asks or not load.reader.left) and self.urged != n + 1
-        if self.waits is not None and patient and not load.compute.clear_until(self._late):
-            return True
-        self.waits = None
-        if self._go(n, self._job, here, known, patient):
-            load.moved = self.waits is None
+        if self._go(n, self._job, here, known):
+            load.moved = True
             return True
         if not self._done:
             load.dropped.pop()
@@ -117,9 +105,8 @@ class Straight:
         if n >= min(load.total, len(load.jobs), len(load.folds)):
             return False
         v = load.records[n % len(load.records)].values
-        if v["fold"] or len(load.left) < CREDITS or load.base < load.window:
+        if v["fold"] or len(load.left) < CREDITS or load.base < load.window or not self._clear.load(n):
             return False
-        self._free = self._clear.load(n)
         key = (v["pixels"], v["blocks"], v["tail"], v["skip"])
         if key not in self._jobs:
             self._jobs[key] = _job(v, load.config.lanes, load.units)
@@ -129,8 +116,8 @@ class Straight:
         load.moved = True
         return True
 
-    def _go(self, n: int, job: _Job, here: int, known: int, patient: bool) -> bool:
-        """The events of words ``here`` to ``known``, unless something holds them up; a patient one may wait to know."""
+    def _go(self, n: int, job: _Job, here: int, known: int) -> bool:
+        """The events of words ``here`` to ``known``, unless something holds them up."""
         load, done = self._load, self._done
         base, emits, left = load.base, load.emits, load.left
         skip = load.records[n % len(load.records)].values["skip"]
@@ -166,16 +153,6 @@ class Straight:
             return False
         if np.any(np.concatenate([credits, leaves + 3])[: count - done] > emitted):
             return False
-        if not self._free and count > done:
-            late = int(leaves[-1]) + 2
-            if load.compute.clear_until(late):
-                if load.compute.may_write(int(leaves[0]) + 2, late, self._clear.words(n)):
-                    return False
-            elif not patient:
-                return False
-            else:
-                self.waits, self._late = int(emitted[max(0, len(emitted) - 3)]), late
-                return True
         if not done:
             emits.append(before)
             load.asked.append(asked)
@@ -244,10 +221,6 @@ class Clear:
             for bank in range(self._plan.config.banks)
             if mask >> bank & 1
         )
-
-    def words(self, n: int) -> int:
-        """The banks of LOAD ``n``."""
-        return self._words(self._plan.records["load"][n % len(self._plan.records["load"])])
 
     def _range(self, base: int, count: int) -> int:
         """The banks of ``count`` words from ``base`` on."""

@@ -65,14 +65,13 @@ class Train:
         self._seen: dict[tuple[object, ...], _Before] = {}
         self._periods: dict[tuple[object, ...], _Period] = {}
         self._unknown = -1
-        self.learns = False
-        """the state is a new one; it is seen again only if no pass is left out."""
 
     def run(self) -> bool:
         """While the sequencer is held in front of a pass, all that comes before in its order being known."""
         compute, recall = self._compute, self._stream.recall
-        key = self._key() if compute.steady() else None
-        self.learns = key is not None
+        if not compute.steady():
+            return False
+        key = self._key()
         if key is None:
             self._seen.clear()
             return False
