@@ -6,6 +6,7 @@ negative ones too; signed and unsigned tensors of 2..8 bits side by side; with `
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -40,7 +41,7 @@ def random_network(
     """A chain of ``layers`` layers with residuals to earlier tensors where shapes allow.
 
     ``act_width`` and ``wgt_width`` are the widest formats, ``channels`` and ``size`` bound the maps; the
-    layers' kinds are drawn from ``kinds``.
+    layers' kinds are drawn from ``kinds``; "mean" is an average pool over the whole map.
     """
     return _Generator(seed, act_width, wgt_width, channels, size).network(layers, kinds)
 
@@ -229,8 +230,16 @@ class _Generator:
             hi=act.format.max,
         )
 
+    def _mean(self, name: str, act: Tensor) -> Layer:
+        whole = _Geometry(act.shape[:2], (self.number(1, 3), 1), (1, 1), (0, 0, 0, 0))
+        layer = self._average(name, act, whole, (1, 1))
+        return replace(layer, shift=layer.shift[:1])
+
     def _avgpool(self, name: str, act: Tensor) -> Layer:
-        geometry, (height, width) = self._geometry(act.shape)
+        return self._average(name, act, *self._geometry(act.shape))
+
+    def _average(self, name: str, act: Tensor, geometry: _Geometry, output: tuple[int, int]) -> Layer:
+        height, width = output
         fmt = self.format()
         code = self.number(1, (1 << min(self.wgt_width, 8) - 1) - 1)
         peak = code * act.format.max * geometry.kernel[0] * geometry.kernel[1] / 2

@@ -47,6 +47,36 @@ def shortcut(config, width):
     return QuantizedNetwork(name="shortcut", input="x", outputs=("y",), tensors=tensors, layers=(layer,))
 
 
+def averaged(config, seed, size, kernel, blocks, behind=0):
+    """A convolution of ``blocks`` blocks, the mean of its map, and another one that follows without waiting."""
+    rng, pad = np.random.default_rng(seed), kernel // 2
+    x, y, z = (QFormat(config.act_width, 3, bool(seed & bit)) for bit in (1, 2, 4))
+    top, outs, ins = 1 << config.wgt_width - 1, blocks * config.cols - (config.cols > 2), config.rows + 1
+
+    def conv(name, target, count, kernel, pad):
+        return Layer(
+            name=name, kind="conv", inputs=("x",), output=target, kernel=(kernel, kernel), pads=(pad, pad, pad, pad),
+            wgt=rng.integers(-top, top, (count, ins, kernel, kernel)), wgt_width=config.wgt_width,
+            bias=rng.integers(-999, 999, count), shift=rng.integers(config.wgt_width - 3, config.wgt_width + 1, count),
+            lo=y.min, hi=y.max,
+        )  # fmt: skip
+
+    pool = Layer(
+        name="mean", kind="avgpool", inputs=("y",), output="z", kernel=size, wgt_width=config.wgt_width,
+        wgt=np.full((1, 1, 1, 1), rng.integers(-top, top)), shift=rng.integers(-1, 14, 1), lo=z.min, hi=z.max,
+    )  # fmt: skip
+    layers, outputs = [conv("conv", "y", outs, kernel, pad), pool], ["z"]
+    tensors = {"x": ((*size, ins), x), "y": ((*size, outs), y), "z": ((1, 1, outs), z)}
+    if behind:
+        layers.append(conv("behind", "w", behind * config.cols, 1, 0))
+        outputs.append("w")
+        tensors["w"] = (*size, behind * config.cols), y
+    made = {name: Tensor(name=name, shape=shape, format=fmt) for name, (shape, fmt) in tensors.items()}
+    return QuantizedNetwork(
+        name="averaged", input="x", outputs=tuple(outputs), tensors=made, layers=tuple(layers)
+    )
+
+
 def prepare(config, network, seed):
     """Scratchpad writes, records, rows of the weight stream, expected traces of one image."""
     program = compile_network(network, config)
@@ -106,6 +136,27 @@ def test_bubbles_in_short_passes(rows, cols, width):
     compare(config, shortcut(config, width), width, "full")
 
 
+@pytest.mark.parametrize(
+    ("size", "kernel", "blocks", "behind"),
+    [((1, 1), 1, 4, 0), ((1, 2), 1, 2, 2), ((3, 4), 3, 2, 1), ((8, 8), 1, 1, 2), ((1, 1), 1, 3, 3)],
+)
+@pytest.mark.parametrize(("rows", "cols"), [(4, 4), (1, 1), (3, 5), (8, 2), (2, 20)])
+def test_means(rows, cols, size, kernel, blocks, behind):
+    """Windows of one pixel up to all accumulators; sums of the next instruction, and its codes, right behind."""
+    config = EngineConfig(rows=rows, cols=cols, scratchpad=1 << 14, acc_depth=64)
+    seed = rows + cols + blocks
+    network = averaged(config, seed, size, kernel, blocks, behind)
+    assert "y" not in compile_network(network, config).tensors
+    compare(config, network, seed, "full")
+
+
+def test_means_of_wide_codes():
+    config = EngineConfig(
+        rows=3, cols=4, act_width=16, wgt_width=16, acc_width=48, scratchpad=1 << 14, acc_depth=64
+    )
+    compare(config, averaged(config, 6, (5, 7), 3, 2, 1), 6, "slow")
+
+
 def compare(config, network, seed, feed):
     """Every output of every COMPUTE, in order."""
     loads, records, weights, traces = prepare(config, network, seed)
@@ -149,9 +200,10 @@ def compare(config, network, seed, feed):
         cycle = 0
         while completed < len(records):
             assert cycle < 60_000, f"{completed} of {len(records)} instructions completed"
-            valid, codes = ctx.get(columns.valid), ctx.get(columns.codes)
-            if valid:
-                got.append((cycle, codes))
+            valid, mean = ctx.get(columns.valid), ctx.get(dut.mean.valid)
+            assert not (valid and mean), f"codes and a mean in cycle {cycle}"
+            if valid or mean:
+                got.append((cycle, ctx.get(dut.mean.codes if mean else columns.codes)))
             completed += ctx.get(dut.done)
             await ctx.tick()
             cycle += 1

@@ -275,3 +275,32 @@ def shortcut(
     plain = convolution(seed, config, height, width, channels, channels, kernel, pads=pads)
     layer = replace(plain.layers[0], inputs=("in", "in"), res_shift=np.full(channels, 2))
     return replace(plain, layers=(layer,))
+
+
+def averaged(
+    seed: int,
+    config: EngineConfig,
+    maker: QuantizedNetwork,
+    behind: int = 0,
+) -> QuantizedNetwork:
+    """The mean of each channel of ``maker``'s map; ``behind``: channels of a 1x1 convolution of the image after it.
+
+    That one waits for nothing: its first codes come as close behind the word of the means as the engine lets them.
+    """
+    rng, fmt = np.random.default_rng(seed), QFormat(config.act_width, 3, bool(seed & 2))
+    made = maker.tensors["out"]
+    top, pixels = 1 << config.wgt_width - 1, made.shape[0] * made.shape[1]
+    pool = Layer(
+        name="mean", kind="avgpool", inputs=("out",), output="mean", kernel=made.shape[:2],
+        wgt=np.full((1, 1, 1, 1), rng.integers(-top, top)), wgt_width=config.wgt_width,
+        shift=rng.integers(-1, config.wgt_width + pixels.bit_length(), 1), lo=fmt.min, hi=fmt.max,
+    )  # fmt: skip
+    tensors = maker.tensors | {"mean": Tensor(name="mean", shape=(1, 1, made.shape[2]), format=fmt)}
+    layers, outputs = (*maker.layers, pool), ("mean",)
+    if behind:
+        height, width, channels = maker.tensors["in"].shape
+        other = convolution(seed + 1, config, height, width, channels, behind)
+        tensors |= {"other": replace(other.tensors["out"], name="other")}
+        layers += (replace(other.layers[0], name="other", output="other"),)
+        outputs = ("mean", "other")
+    return replace(maker, outputs=outputs, tensors=tensors, layers=layers)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_bench import SMALL, Run, convolution, run
+from engine_bench import SMALL, Run, averaged, computes, convolution, run, shortcut
 from systolith.hw.config import EngineConfig
+from systolith.hw.isa import POOL_MEAN
 from systolith.quant.network import QuantizedNetwork
 from systolith.sim.random_network import random_codes, random_network
 from systolith.sw import onnx_reader
@@ -72,6 +73,22 @@ def test_again_from_a_state_that_came_back() -> None:
     program = compile_network(network, config)
     check([Run(program=program, codes=random_codes(network, 1, n), mem_latency=latency)
            for n, latency in ((1, 1), (2, 30), (3, 200))], "long")  # fmt: skip
+
+
+def test_means() -> None:
+    """Their words come late; the last pass behind them waits, LOAD and STORE meet them in a bank."""
+    networks = [
+        averaged(1, SMALL, convolution(1, SMALL, 4, 4, 5, 9, (3, 3), pads=(1, 1, 1, 1)), 7),
+        averaged(2, SMALL, convolution(2, SMALL, 1, 1, 4, 16), 12),
+        averaged(3, SMALL, shortcut(3, SMALL, 3, 5, 6), 3),
+        *(random_network(seed, 5, kinds=("conv", "mean", "add"), size=4) for seed in range(12)),
+    ]
+    jobs = [
+        Run(program=compile_network(network, SMALL), codes=random_codes(network, 1, n), mem_latency=latency)
+        for number, network in enumerate(networks) for n, latency in ((1, 30), (3, LATENCIES[number % 5]))
+    ]  # fmt: skip
+    assert sum(v["pool"] == POOL_MEAN for job in jobs for v in computes(job.program)) > len(jobs)
+    check(jobs, "means")
 
 
 def test_maps_in_strips() -> None:

@@ -51,6 +51,14 @@ def test_single_layers(rows: int, cols: int, kind: str) -> None:
         check(random_network(seed, 1, kinds=(kind,), channels=20), config)
 
 
+@pytest.mark.parametrize("fuse_pools", [True, False])
+@pytest.mark.parametrize(("rows", "cols"), ARRAYS)
+def test_means(rows: int, cols: int, fuse_pools: bool) -> None:
+    config = EngineConfig(rows=rows, cols=cols, acc_depth=128)
+    for seed in range(6):
+        check(random_network(seed, 4, kinds=("conv", "mean", "add"), channels=20), config, fuse_pools)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_sixteen_bits(seed: int) -> None:
     config = EngineConfig(rows=4, cols=6, act_width=16, wgt_width=16, acc_width=48, acc_depth=64)
