@@ -6,7 +6,7 @@
 ``node -> maxpool -> clip``   the clip moves in front of the maxpool (both are monotone, so they commute)
 ``nodes -> concat -> clip``   the clip moves in front of the concat, to each operand
 ``copy -> copy``              one convolution: Slice and Pad of a shortcut
-``pad -> conv``               the conv's own pads
+``pad -> conv``               the conv's own pads; also a maxpool's, behind values that are never negative
 ``conv, x -> add``            a conv with x as its residual operand
 ``affine`` left over          a 1x1 conv with a diagonal kernel; ``clip`` left over: a 1x1 average pool
 
@@ -272,9 +272,13 @@ def _fuse_pads(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
     made_by = _producers(nodes)
     for i, node in enumerate(nodes):
         j = made_by.get(node.inputs[0], -1)
-        if j < 0 or node.kind not in ("conv", "avgpool") or not _is_copy(nodes[j]) or not any(nodes[j].pads):
+        if j < 0 or not _is_copy(nodes[j]) or not any(nodes[j].pads):
             continue
         before = nodes[j]
+        if node.kind == "maxpool" and not _zeros_lose(nodes, made_by, node, before):
+            continue
+        if node.kind not in ("conv", "avgpool", "maxpool"):
+            continue
         if before.weight is None or before.output in (*kept, *node.inputs[1:]):
             continue
         if before.stride == (1, 1) and np.array_equal(before.weight[:, :, 0, 0], np.eye(len(before.weight))):
@@ -283,6 +287,13 @@ def _fuse_pads(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
             merged = replace(node, inputs=inputs, pads=(top, left, bottom, right))
             return _live([merged if n == i else old for n, old in enumerate(nodes)], kept)
     return None
+
+
+def _zeros_lose(nodes: list[Node], made_by: dict[str, int], pool: Node, pad: Node) -> bool:
+    """Is every window's largest value inside the map, or 0 there too?"""
+    source = made_by.get(pad.inputs[0], -1)
+    sides = zip(pad.pads, pool.pads, pool.kernel * 2, strict=True)
+    return source >= 0 and nodes[source].lo >= 0.0 and all(a + b < taps for a, b, taps in sides)
 
 
 def _fuse_residual(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:

@@ -219,3 +219,21 @@ def test_refusals_of_values_and_sizes() -> None:
     assert [item.why for item in findings] == [
         "it pads with 1", "its inputs are maps of 6x6, 3x3", "its constant differs within a channel",
     ]  # fmt: skip
+
+
+def test_zero_padding_in_front_of_a_maxpool() -> None:
+    """Keras' ResNets."""
+    build = ModelBuilder((2, 7, 7))
+    relu = build.same("Relu", build.conv("input", 3))
+    padded = build.node("Pad", relu, ints(build, 0, 0, 1, 1, 0, 0, 1, 1))
+    build.shapes[padded] = (3, 9, 9)
+    model = build.model(build.pool("MaxPool", padded, (3, 3), (2, 2)))
+    graph = read(model)
+    assert [(layer.kind, layer.pads) for layer in graph.layers] == [
+        ("conv", (1, 1, 1, 1)),
+        ("maxpool", (1, 1, 1, 1)),
+    ]
+    real = np.random.default_rng(0).normal(size=(3, 7, 7, 2)).astype(np.float32)
+    theirs, ours = FloatSession(model, graph).run(real), run(graph, real)
+    name = graph.outputs[0]
+    assert ours[name].transpose(0, 3, 1, 2) == pytest.approx(theirs[name], abs=1e-5)

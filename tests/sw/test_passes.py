@@ -78,3 +78,23 @@ def test_dead_nodes_go() -> None:
 def test_unique_names() -> None:
     nodes = unique_names([conv("c", "x", "1"), conv("c", "1", "2"), conv("d", "2", "3")])
     assert [node.name for node in nodes] == ["c", "c:2", "d"]
+
+
+def test_zeros_around_a_maxpool() -> None:
+    """A Pad in front of it is its own where no value is negative: zeros never win then."""
+    pad = Node(
+        name="p",
+        kind="conv",
+        inputs=("r",),
+        output="q",
+        weight=np.eye(2)[:, :, None, None],
+        pads=(1, 1, 0, 0),
+    )
+    pool = Node(name="m", kind="maxpool", inputs=("q",), output="y", kernel=(3, 3), stride=(2, 2))
+    for lo, kinds in ((0.0, ["conv", "maxpool"]), (-1.0, ["conv", "conv", "maxpool"])):
+        first = replace(conv("c", "x", "r"), lo=lo, hi=6.0)
+        found = fuse([first, pad, pool], ["y"])
+        assert [node.kind for node in found] == kinds
+        assert found[-1].pads == ((1, 1, 0, 0) if lo == 0.0 else (0, 0, 0, 0))
+    wide = replace(pad, pads=(3, 0, 0, 0))
+    assert len(fuse([replace(conv("c", "x", "r"), lo=0.0), wide, pool], ["y"])) == 3
