@@ -8,10 +8,13 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import ceil, gcd
 
-__all__ = ["ISA_VERSION", "EngineConfig"]
+__all__ = ["FOLD_ELEMENTS", "ISA_VERSION", "EngineConfig"]
 
 ISA_VERSION = 2
 """Part of the hash: a program of another version of the instruction set is refused."""
+
+FOLD_ELEMENTS = 48
+"""Elements of the window from which LOAD takes folded words: 3x3 pixels of 4 channels, 2x7 of 3."""
 
 _WIDTHS = (*range(2, 9), 16)
 
@@ -35,6 +38,8 @@ class EngineConfig:
     scratchpad : bytes of activation memory, an upper bound: banks are rounded down to a power of two.
     acc_depth : accumulators a column, the pixels one compute instruction covers; a power of two.
     banks : scratchpad banks, each one read and one write port; a power of two.
+    fold_width : pixels of the longest row of an image, its zeros included, of which LOAD can put rows above into a
+        pixel's words; 3..2047, or 0: no line buffer, and kernels fold by columns only.
 
     Raises ``ValueError`` naming the parameter, its range and the value.
     """
@@ -48,6 +53,7 @@ class EngineConfig:
     scratchpad: int = 128 * 1024
     acc_depth: int = 1024
     banks: int = 4
+    fold_width: int = 256
 
     def __post_init__(self) -> None:
         _integer("rows", self.rows, 1, 128)
@@ -66,6 +72,11 @@ class EngineConfig:
             _integer(name, value, low, high)
             if value & (value - 1):
                 raise ValueError(f"{name} must be a power of two, not {value!r}")
+        if self.fold_width != 0 or isinstance(self.fold_width, bool):
+            try:
+                _integer("fold_width", self.fold_width, 3, 2047)
+            except ValueError as error:
+                raise ValueError(f"{error}; or 0 for no line buffer") from None
         _integer("scratchpad", self.scratchpad, 1, 1 << 26)
         least = 16 * self.banks * self.word_bytes
         if self.scratchpad < least:
@@ -118,6 +129,11 @@ class EngineConfig:
     def addr_width(self) -> int:
         """Bits of a scratchpad word address."""
         return (self.words - 1).bit_length()
+
+    @property
+    def fold_elements(self) -> int:
+        """Elements that LOAD can fold into the words of a pixel."""
+        return FOLD_ELEMENTS if self.fold_width else min(self.lanes, FOLD_ELEMENTS)
 
     # Numbers -----------------------------------------------------------------------------------
 

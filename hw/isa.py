@@ -136,26 +136,40 @@ LOAD = Instruction(
 The elements lie densely (N H W C) from `offset` of the region on, `beats` port words are read, the first
 `skip` elements are dropped. An element takes lane_bytes bytes; its low act_width bits count.
 
-With fold (blocks is 1) a word holds neighbours in its row, so that a convolution of few channels fills the array:
+With fold a pixel has `tail` elements, and its words hold neighbours too, so that a convolution of few channels fills
+the array; width = row_last+1+zeros pixels are in a row, height = pixels/(row_last+1) + rows_zero rows:
 
-for row in 0..pixels/(row_last+1)-1:
-    line = the row's pixels, then `zeros` pixels of 0
-    for x in before..row_last+zeros:
-        word[base + n][j*tail + c] = line[x - j][c], j = 0, 1, ..., 0 where x - j < 0;  n += 1""",
+for y in 0..height-1:                          # image[y][x] is 0 in the zeros behind its rows and below them
+    for x in 0..width-1:
+        tall[x] = image[y][x], line[0][x] if y + rows_held >= 1, line[1][x] if y + rows_held >= 2, ...
+        line[0][x], line[1][x] = image[y][x], line[0][x]          # only if rows_above > 0
+        if x >= before and y >= rows_before:
+            window = tall[x], tall[x-1], tall[x-2], ...           # of this row, 0 before it
+            for b in 0..blocks-1:
+                word[base + n + b*block_step] = elements b*lanes .. (b+1)*lanes-1 of the window
+            n += 1
+
+tall[x] are `rows_above` + 1 pixels one after the other, 0 for those that are not there; the window has
+EngineConfig.fold_elements elements, 0 behind them. The two rows in `line` stay for the next LOAD with fold. With
+rows_above a row has 3 to fold_width pixels.""",
     (
         Field("region", 2, "index into REGIONS"),
         Field("offset", 32, "bytes from the region's start, a multiple of the port's bytes"),
         Field("beats", 24, "port words to read, at least 1"),
         Field("skip", _skip, "elements of the first beat to drop"),
-        Field("pixels", _count, "pixels to write, at least 1"),
-        Field("blocks", 12, "words a pixel, at least 1"),
-        Field("tail", _lanes, "elements of a pixel's last word, 1..lanes"),
+        Field("pixels", _count, "pixels to read, at least 1; with fold whole rows"),
+        Field("blocks", 12, "words a pixel, at least 1; with fold at most ceil(fold_elements / lanes)"),
+        Field("tail", _lanes, "elements of a pixel's last word, 1..lanes; with fold of a pixel, at most FOLD_CHANNELS"),
         Field("base", _addr, "word address of pixel 0, block 0"),
         Field("block_step", _addr, "words from a block to the next"),
-        Field("fold", 1, "1: words of neighbouring pixels; tail is at most FOLD_CHANNELS"),
+        Field("fold", 1, "1: words of neighbouring pixels"),
         Field("row_last", COORD - 1, "pixels of a row - 1"),
         Field("before", 4, "pixels of a row that make no word of their own, at most row_last"),
         Field("zeros", 5, "pixels of 0 behind a row"),
+        Field("rows_above", 2, "rows above a pixel's own in its word, 0..2; not 0 only with a line buffer"),
+        Field("rows_held", 2, "of those above the first row, how many count: they came with the LOAD before"),
+        Field("rows_before", 2, "rows at the start that make no words, at most 2 and fewer than all"),
+        Field("rows_zero", 2, "rows of pixels of 0 below the last one, at most 2"),
     ),
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -17,37 +17,42 @@ __all__ = ["TapWindow"]
 
 
 class TapWindow(Component):
-    """not fold: o = i
-    fold:   for each row: for x in 0..row_last+zeros:
-                window = (0 if x == 0 else window << channels) | pixel x (0 behind the row)
-                if x >= before: o = (base + n, window); n += 1
+    """for each pixel, of (rows_above + 1) * tail elements:
+        window = (0 if first else window << elements) | pixel
+        if makes: for b in 0..blocks-1 with fold, else 0:
+            o = (addr + b*block_step, elements b*lanes .. (b+1)*lanes-1 of the window)
 
     ``last`` marks an instruction's last word on either side.
 
-    Latency: 2 cycles; one word a cycle, ``zeros`` cycles a row in which no pixel is taken, one between instructions.
+    Latency: 2 cycles; one pixel or word a cycle, whichever binds; one between instructions.
+
+    Parameters
+    ----------
+    config : the engine.
+    elements : of a pixel at most.
 
     Members
     -------
-    job : base, fold, tail (the channels), row_last, before, zeros of an instruction; taken before its first word.
-    i : addr, data and last of each word or, folded, pixel.
+    job : fold, rows_above, tail, blocks, block_step of an instruction; taken before its first pixel.
+    i : data of each pixel, or word without fold; addr, first, makes, last.
     o : addr, data and last of each word.
     """
 
     latency = 2
 
-    def __init__(self, *, config: EngineConfig) -> None:
-        self.config = config
+    def __init__(self, *, config: EngineConfig, elements: int) -> None:
+        self.config, self.elements = config, elements
+        self.blocks = -(-config.fold_elements // config.lanes)
         record = record_layout(LOAD, config)
-        names = ("base", "fold", "tail", "row_last", "before", "zeros")
+        names = ("fold", "rows_above", "tail", "blocks", "block_step")
         self.job_layout = data.StructLayout({name: record[name].shape for name in names})
-        word = data.StructLayout(
-            {"addr": config.addr_width, "data": config.lanes * config.act_width, "last": 1}
-        )
+        word = {"addr": config.addr_width, "data": config.lanes * config.act_width, "last": 1}
+        pixel = word | {"data": elements * config.act_width, "first": 1, "makes": 1}
         super().__init__(
             {
                 "job": In(stream.Signature(self.job_layout)),
-                "i": In(stream.Signature(word)),
-                "o": Out(stream.Signature(word)),
+                "i": In(stream.Signature(data.StructLayout(pixel))),
+                "o": Out(stream.Signature(data.StructLayout(word))),
             }
         )
 
@@ -55,66 +60,73 @@ class TapWindow(Component):
         m = Module()
         m.submodules.buffer = buffer = StreamBuffer(shape=self.o.payload.shape())
         pixel, word, ready = self.i.payload, buffer.i.payload, buffer.i.ready
-        job, active = Signal(self.job_layout), Signal()
-        step, row_end, end = Signal(), Signal(), Signal()
-        # Of the step at hand, all in registers: is it the row's first, its last pixel, one that makes a word, a
-        # zero behind the row (the last one); and, in the zeros, was the last pixel taken before them?
-        first, column_last, makes, behind, zero_last, held = (Signal() for _ in range(6))
-        column, zero = Signal.like(job.row_last), Signal.like(job.zeros)
-        whole_row, no_zeros, one_zero, all_make = (Signal() for _ in range(4))  # of the job
+        job, active, step, end = Signal(self.job_layout), Signal(), Signal(), Signal()
+        block, left = Signal(range(max(2, self.blocks))), Signal(range(self.blocks + 2))
+        # Has the pixel at hand more words to come, has the job's every pixel several?
+        more, several = Signal(), Signal()
         m.d.comb += [
-            self.job.ready.eq(~active),
-            step.eq(active & (behind | self.i.valid) & ready),
-            self.i.ready.eq(active & ~behind & ready),
-            row_end.eq(Mux(behind, zero_last, column_last & no_zeros)),
-            end.eq(row_end & Mux(behind, held, pixel.last)),
+            self.job.ready.eq(~active & ~more),
+            self.i.ready.eq(active & ~more & ready),
+            step.eq(self.i.valid & self.i.ready),
+            word.last.eq(end & ~more),
         ]
         with m.If(ready):
-            m.d.sync += buffer.i.valid.eq(0)
+            m.d.sync += [
+                buffer.i.valid.eq(more),
+                block.eq(block + 1),
+                left.eq(left - 1),
+                more.eq(more & (left != 2)),
+                word.addr.eq(word.addr + job.block_step),
+            ]
         with m.If(step):
             m.d.sync += [
-                active.eq(~end),
-                buffer.i.valid.eq(makes | behind),
-                word.last.eq(end),
-                word.addr.eq(Mux(job.fold, job.base, pixel.addr)),
-                first.eq(row_end),
-                held.eq(Mux(behind, held, pixel.last)),
-                column.eq(Mux(row_end, 0, column + 1)),
-                column_last.eq(Mux(row_end, whole_row, column + 1 == job.row_last)),
-                makes.eq(Mux(row_end, all_make, makes | (column + 1 == job.before))),
-                behind.eq(~row_end & (behind | column_last)),
-                zero.eq(zero - 1),
-                zero_last.eq(zero == 2),
+                active.eq(~pixel.last),
+                buffer.i.valid.eq(pixel.makes),
+                word.addr.eq(pixel.addr),
+                end.eq(pixel.last),
+                block.eq(0),
+                left.eq(job.blocks),
+                more.eq(pixel.makes & several),
             ]
-            with m.If(makes | behind):
-                m.d.sync += job.base.eq(job.base + 1)
-            self._shift(m, word.data, job.tail, first, Mux(behind, 0, pixel.data))
-        with m.If(~behind):
-            m.d.sync += [zero.eq(job.zeros), zero_last.eq(one_zero)]
-        with m.If(~active):
+        shape = Signal(range(len(self._shapes)))
+        with m.If(~active & ~more):
             new = self.job.payload
-            single = (new.row_last == 0) | ~new.fold
-            every = (new.before == 0) | ~new.fold
-            m.d.sync += [
-                job.eq(new),
-                active.eq(self.job.valid),
-                no_zeros.eq((new.zeros == 0) | ~new.fold),
-                one_zero.eq(new.zeros == 1),
-                *(flag.eq(single) for flag in (whole_row, column_last)),
-                *(flag.eq(every) for flag in (all_make, makes)),
-                *(flag.eq(0) for flag in (column, behind)),
-                first.eq(1),
-            ]
+            m.d.sync += [job.eq(new), active.eq(self.job.valid), several.eq(new.fold & (new.blocks != 1))]
+            for code, (above, channels) in enumerate(self._shapes.values()):
+                same = [(new.rows_above == a) & (new.tail == c) for a, c in zip(above, channels, strict=True)]
+                with m.If(Cat(same).any()):
+                    m.d.sync += shape.eq(code)
+        window = self._window(m, shape, step)
+        with m.Switch(block):
+            for b in range(self.blocks):
+                with m.Case(b):
+                    m.d.comb += word.data.eq(window[b * len(word.data) :][: len(word.data)])
         for name in ("addr", "data", "last"):
             m.d.comb += self.o.payload[name].eq(buffer.o.payload[name])
         m.d.comb += [self.o.valid.eq(buffer.o.valid), buffer.o.ready.eq(self.o.ready)]
         return m
 
-    def _shift(self, m: Module, window: Any, channels: Any, first: Signal, pixel: Any) -> None:
-        """The newest pixel in the lowest lanes."""
-        kept = Signal.like(window)
-        with m.If(~first), m.Switch(channels):
-            for count in range(1, min(FOLD_CHANNELS, self.config.lanes) + 1):
-                with m.Case(count):
-                    m.d.comb += kept.eq(window << count * self.config.act_width)
-        m.d.sync += window.eq(kept | pixel)
+    @property
+    def _shapes(self) -> dict[int, tuple[list[int], list[int]]]:
+        """What a pixel's elements may be: by their number, the rows above and channels that make it."""
+        found: dict[int, tuple[list[int], list[int]]] = {}
+        for above in range(3 if self.config.fold_width else 1):
+            for channels in range(1, min(FOLD_CHANNELS, self.config.lanes) + 1):
+                rows, counts = found.setdefault((above + 1) * channels, ([], []))
+                rows.append(above)
+                counts.append(channels)
+        return found
+
+    def _window(self, m: Module, shape: Signal, step: Signal) -> Any:
+        """The newest pixel in the lowest lanes; zeros above the last element that is folded."""
+        width, pixel = self.config.act_width, self.i.payload
+        window = Signal(max(self.config.fold_elements, self.elements) * width, reset_less=True)
+        folded = window[: self.config.fold_elements * width]
+        kept = Signal.like(folded)
+        with m.If(~pixel.first), m.Switch(shape):
+            for code, count in enumerate(self._shapes):
+                with m.Case(code):
+                    m.d.comb += kept.eq(folded << count * width)
+        with m.If(step):
+            m.d.sync += window.eq(kept | pixel.data)
+        return Cat(window, Const(0, self.blocks * self.config.lanes * width))

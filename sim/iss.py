@@ -15,11 +15,23 @@ import numpy as np
 import numpy.typing as npt
 
 from ..hw.config import EngineConfig
-from ..hw.isa import COMPUTE, CONFIG, COORD, POOL_MAX, POOL_MEAN, POOL_SUM, REGIONS, decode, record_words
+from ..hw.isa import (
+    COMPUTE,
+    CONFIG,
+    COORD,
+    FOLD_CHANNELS,
+    POOL_MAX,
+    POOL_MEAN,
+    POOL_SUM,
+    REGIONS,
+    decode,
+    record_words,
+)
 from ..hw.registers import ERRORS
 from ..quant.arithmetic import requantize
 from ..quant.network import IntArray
 from ..sw.weights import Segment, decode_segment
+from .folded_words import folded_words
 
 __all__ = ["ComputeTrace", "EngineError", "InstructionSetSimulator"]
 
@@ -75,6 +87,7 @@ class InstructionSetSimulator:
         self.memory = memory if isinstance(memory, np.ndarray) else np.frombuffer(memory, np.uint8)
         self.scratchpad: IntArray = np.zeros((config.words, config.lanes), np.int64)
         self.tile: IntArray = np.zeros((config.rows, config.cols), np.int64)
+        self.line: IntArray = np.zeros((2, config.fold_width, FOLD_CHANNELS), np.int64)  # the newest row last
         self.counts = dict.fromkeys(UNITS, 0)
 
     # The engine --------------------------------------------------------------------------------
@@ -185,29 +198,22 @@ class InstructionSetSimulator:
         v, config = command.values, self.config
         raw = self._read(self._region(command, registers), v["beats"] * config.port_bytes)
         elements = raw.copy().view("<u1" if config.lane_bytes == 1 else "<u2").astype(np.int64)[v["skip"] :]
-        channels = (v["blocks"] - 1) * config.lanes + v["tail"]
+        channels = v["tail"] if v["fold"] else (v["blocks"] - 1) * config.lanes + v["tail"]
         if len(elements) < v["pixels"] * channels:
             raise EngineError(
                 6, f"{command} reads {len(elements)} elements and needs {v['pixels'] * channels}"
             )
-        lanes = np.zeros((v["pixels"], v["blocks"] * config.lanes), np.int64)
-        lanes[:, :channels] = elements[: v["pixels"] * channels].reshape(v["pixels"], channels)
-        lanes &= (1 << config.act_width) - 1
+        pixels = (
+            elements[: v["pixels"] * channels].reshape(v["pixels"], channels) & (1 << config.act_width) - 1
+        )
         if v["fold"]:
-            return self._folded(v, lanes[:, :channels])
+            try:
+                return folded_words(v, pixels, self.line, config)
+            except ValueError as error:
+                raise EngineError(6, f"{command}: {error}") from None
+        lanes = np.zeros((v["pixels"], v["blocks"] * config.lanes), np.int64)
+        lanes[:, :channels] = pixels
         return self._words(command).T, lanes.reshape(v["pixels"], v["blocks"], config.lanes)
-
-    def _folded(self, v: Mapping[str, int], pixels: IntArray) -> tuple[IntArray, IntArray]:
-        """[1, n] and [1, n, lanes]: words of neighbours in a row."""
-        config, width, channels = self.config, v["row_last"] + 1, pixels.shape[1]
-        rows, taps = len(pixels) // width, -(-config.lanes // channels)
-        line = np.zeros((rows, taps - 1 + width + v["zeros"], channels), np.int64)
-        line[:, taps - 1 : taps - 1 + width] = pixels.reshape(rows, width, channels)
-        count = width + v["zeros"] - v["before"]
-        start = taps - 1 + v["before"]
-        groups = [line[:, start - j : start - j + count] for j in range(taps)]
-        words = np.concatenate(groups, axis=2)[:, :, : config.lanes].reshape(1, -1, config.lanes)
-        return (v["base"] + np.arange(rows * count))[None] % config.words, words
 
     def write(self, words: IntArray, lanes: IntArray) -> None:
         """Put whole words into the scratchpad, one after the other: of several at one address the last one stays."""

@@ -37,13 +37,15 @@ def random_network(
     wgt_width: int = 8,
     channels: int = 12,
     size: int = 9,
+    image: bool = False,
 ) -> QuantizedNetwork:
     """A chain of ``layers`` layers with residuals to earlier tensors where shapes allow.
 
     ``act_width`` and ``wgt_width`` are the widest formats, ``channels`` and ``size`` bound the maps; the
-    layers' kinds are drawn from ``kinds``; "mean" is an average pool over the whole map.
+    layers' kinds are drawn from ``kinds``; "mean" is an average pool over the whole map. ``image``: the input has at
+    most 4 channels, and the first layer is a convolution with a kernel of up to 7x7.
     """
-    return _Generator(seed, act_width, wgt_width, channels, size).network(layers, kinds)
+    return _Generator(seed, act_width, wgt_width, channels, size).network(layers, kinds, image)
 
 
 Shape = tuple[int, int, int]
@@ -86,13 +88,17 @@ class _Generator:
         self.tensors[tensor.name] = tensor
         return tensor
 
-    def network(self, count: int, kinds: tuple[str, ...]) -> QuantizedNetwork:
-        shape = (self.number(1, self.size), self.number(1, self.size), self.number(1, self.channels))
+    def network(self, count: int, kinds: tuple[str, ...], image: bool) -> QuantizedNetwork:
+        channels = min(4, self.channels) if image else self.channels
+        shape = (self.number(1, self.size), self.number(1, self.size), self.number(1, channels))
         act = self.tensor(shape, self.format())
         layers: list[Layer] = []
         for index in range(count):
             kind = kinds[self.number(0, len(kinds) - 1)]
-            made = getattr(self, f"_{kind}")(f"{kind}{index}", act)
+            if image and not layers:
+                made: Layer | list[Layer] = self._conv("conv0", act, largest=7)
+            else:
+                made = getattr(self, f"_{kind}")(f"{kind}{index}", act)
             layers += made if isinstance(made, list) else [made]
             act = self.tensors[layers[-1].output]
         outputs = [act.name]
@@ -143,9 +149,11 @@ class _Generator:
             shifts[self.number(0, channels - 1)] = self.number(-12, 40)
         return shifts.astype(np.int64)
 
-    def _conv(self, name: str, act: Tensor, beside: QFormat | None = None, groups: int = 1) -> Layer:
+    def _conv(
+        self, name: str, act: Tensor, beside: QFormat | None = None, groups: int = 1, largest: int = 3
+    ) -> Layer:
         """``beside``: of the same map as ``act``, in this format."""
-        geometry, (height, width) = self._geometry(act.shape)
+        geometry, (height, width) = self._geometry(act.shape, largest)
         if beside is not None:
             kernel = 1 + 2 * self.number(0, 1)
             geometry, (height, width) = (

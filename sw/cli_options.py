@@ -29,6 +29,7 @@ ENGINE = (
     ("port_width", "a power of two in 32..512", "bits of the memory port"),
     ("scratchpad", "bytes, also as 64K or 1M", "activation memory"),
     ("acc_depth", "a power of two in 16..65536", "accumulators a column"),
+    ("fold_width", "3..2047, or 0", "pixels of a row of the image, for kernel rows folded on load"),
 )
 """Options that are fields of EngineConfig: name, range or unit, meaning. EngineConfig checks them."""
 

@@ -1,13 +1,13 @@
 """The compiler on one page: integer network -> operations -> plan -> instructions -> waits -> program.
 
-Operations are normalized layers; the first one's kernel columns are folded into channels where that saves passes.
+Operations are normalized layers; the first one's kernel is folded into channels where that saves cycles.
 
 CONFIG | LOADs | for operation: COMPUTEs [STORE]       where all fits the scratchpad; else see ``schedule``
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,9 +18,9 @@ from ..quant.network import QuantizedNetwork, Tensor
 from ..quant.overflow import prove
 from .allocation import Placement, tensor_blocks
 from .dependencies import UNITS, add_waits, counts
-from .folding import fold_input
-from .joining import join
-from .operations import operations
+from .folding import Fold, fold_input, folds
+from .joining import Joined, join
+from .operations import Operation, operations
 from .program import STRIDE, LayerInfo, OutputInfo, Program, TensorInfo
 from .residency import Plan
 from .residency import plan as make_plan
@@ -39,10 +39,9 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
     Raises ``ValueError`` naming the layer or tensor that the engine cannot compute, and the cure.
     """
     ops, joined = join(network, operations(network, config, fuse_pools), config)
-    ops, fold = fold_input(network, ops, config)
     prove(network, config.acc_width)
     outputs = _outputs(network, config)
-    plan = make_plan(network, ops, outputs, config, joined)
+    fold, plan = _plan(network, ops, outputs, config, joined)
     steps = schedule(network, plan, outputs, config, fold)
     add_waits(steps, config.words, sum(home.words for home in plan.homes.values()))
     total = counts(steps)
@@ -82,6 +81,33 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
         spill_bytes=plan.spill_bytes,
         layers=tuple(_layer(stream, bytes_) for stream, bytes_ in zip(plan.streams, moved, strict=True)),
     )
+
+
+def _plan(
+    network: QuantizedNetwork,
+    ops: Sequence[Operation],
+    outputs: Sequence[OutputInfo],
+    config: EngineConfig,
+    joined: Joined,
+) -> tuple[Fold | None, Plan]:
+    """How the first layer is folded, and the plan: the fastest way that has room, more words make strips shorter."""
+    best: tuple[Fold | None, Plan] | None = None
+    least = 0
+    for fold, compute in folds(network, ops, config):
+        if best is not None and compute - least >= best[1].cycles - best[1].busy:
+            continue
+        try:
+            plan = make_plan(network, fold_input(network, ops, fold), outputs, config, joined)
+        except ValueError:
+            if fold is None and best is None:
+                raise
+            continue
+        if best is None or plan.cycles < best[1].cycles:
+            best, least = (fold, plan), compute
+        if not plan.image_streamed and not plan.homes:
+            break
+    assert best is not None, "the last way is not to fold"
+    return best
 
 
 def _layer(stream: Stream, moved: Mapping[str, int]) -> LayerInfo:

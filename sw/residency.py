@@ -52,6 +52,10 @@ class Plan:
     image_streamed: bool
     """The network's input is never whole in the scratchpad."""
     joined: Joined
+    cycles: float
+    """An image, about, back to back."""
+    busy: int
+    """The array's work, of these."""
 
     def home(self, tensor: Tensor) -> Home | None:
         """Where a tensor lies in external memory, if it does."""
@@ -89,7 +93,10 @@ def plan(
     streams, places = found
     kept = [name for name in planner.made if name in spilled and name != network.input]
     memory, spill_bytes = homes(kept, planner.tensors, outputs, config)
-    return Plan(config, ops, streams, places, memory, spill_bytes, network.input not in places, joined)
+    return Plan(
+        config, ops, streams, places, memory, spill_bytes, network.input not in places, joined, planner.total(found),
+        sum(busy(stream) for stream in streams),
+    )  # fmt: skip
 
 
 class _Planner:
@@ -131,7 +138,7 @@ class _Planner:
 
     def better(self, spilled: set[str], found: _Found) -> tuple[set[str], _Found] | None:
         """A tensor more in external memory, where that saves cycles: room for longer strips, STORE behind compute."""
-        cost, least = self._total(found), [busy(stream) for stream in found[0]]
+        cost, least = self.total(found), [busy(stream) for stream in found[0]]
         if cost - sum(least) < max(_WORTH * cost, _LEAST):
             return None
         lost = [cycles(stream) - compute for stream, compute in zip(found[0], least, strict=True)]
@@ -146,11 +153,11 @@ class _Planner:
                 other = self.settle(more)
             except ValueError:
                 continue
-            if self._total(other) < (1 - _WORTH / 4) * cost:
+            if self.total(other) < (1 - _WORTH / 4) * cost:
                 return more, other
         return None
 
-    def _total(self, found: _Found) -> float:
+    def total(self, found: _Found) -> float:
         """Cycles an image, about, back to back: of the operations, of what LOAD and STORE do not hide behind them."""
         streams, places = found
         spans = [self._cycles(stream) for stream in streams]

@@ -32,7 +32,7 @@ from .residency import Plan
 from .slots import Slot
 from .step import Step
 from .streams import Phase, Stream, block_words
-from .transfers import fetch_words, load_image, store_words
+from .transfers import FoldedImage, fetch_words, load_image, store_words
 
 __all__ = ["schedule"]
 
@@ -66,7 +66,8 @@ class _Scheduler:
     def __init__(
         self, network: QuantizedNetwork, plan: Plan, config: EngineConfig, fold: Fold | None
     ) -> None:
-        self.network, self.plan, self.config, self.fold = network, plan, config, fold
+        self.network, self.plan, self.config = network, plan, config
+        self._folded = FoldedImage(network.tensors[network.input], fold, config) if fold else None
 
     def steps(self, outputs: dict[str, OutputInfo]) -> Iterator[Step]:
         """All of them."""
@@ -121,6 +122,12 @@ class _Scheduler:
         assert home is not None
         return home
 
+    def load(self, tensor: Tensor, view: View, act: bool = True) -> Iterator[Step]:
+        """LOADs of the network's input, in program order. ``act``: for the operand that may be folded."""
+        if act and self._folded is not None:
+            return self._folded.load(view)
+        return load_image(tensor, view, self.config)
+
     def _store(self, output: OutputInfo) -> Step:
         """The STORE of a whole resident tensor."""
         view = self.resident(self.network.tensors[output.tensor])
@@ -140,7 +147,7 @@ class _Scheduler:
         if self.plan.image_streamed:
             return
         tensor = self.network.tensors[name]
-        ends, reader, act = {tensor.shape[0]}, 0, tensor
+        ends, reader, act = set[int](), 0, tensor
         for i, (op, stream) in enumerate(zip(self.plan.ops, self.plan.streams, strict=True)):
             if name in (op.act.name, op.residual.name if op.residual else None):
                 reader, act = i, op.act if op.act.name == name else tensor
@@ -148,12 +155,13 @@ class _Scheduler:
                 pixels = stream.op.act.shape[0] // op.act.shape[0]  # of a row, if the stream is flat
                 ends |= {-(-row // pixels) for row in rows}
                 break
+        ends.add(act.shape[0])
         view = self.resident(act)
         top = 0
         for bottom in sorted(end for end in ends if end > 0):
             patch = view.patch._replace(y0=top, rows=bottom - top)
             planes = {block: plane + top * patch.width for block, plane in view.planes.items()}
-            for step in load_image(tensor, View(planes, patch), self.config, self.fold):
+            for step in self.load(tensor, View(planes, patch)):
                 step.op = reader
                 yield step
             top = bottom
@@ -221,9 +229,7 @@ class _Operation:
         if not view.patch.pixels:
             return
         if tensor.name == self.all.network.input:
-            fold = self.all.fold if kind == "act" else None
-            image = self.all.network.tensors[tensor.name] if fold else tensor
-            yield from load_image(image, view, self.config, fold)
+            yield from self.all.load(tensor, view, kind == "act")
         else:
             yield from fetch_words(self.all.home(tensor), view, view.planes, self.config)
 

@@ -32,7 +32,11 @@ def cycles(stream: Stream, again: bool = False) -> float:
     rows = config.param_rows * config.wgt_width + passes * config.rows * tiles.width
     segment = 1 + rows * config.plane_words / config.planes_per_word
     total = slowest = 0.0
-    acts = [len(stream.act_blocks(p)) * stream.act(p).pixels * stream.modes.act for p in stream.phases]
+    # Of a folded image pixels come through the port, and words are made of them, one a cycle.
+    each_word = 1 / beats if stream.modes.act_folded else 1
+    acts = [
+        each_word * len(stream.act_blocks(p)) * stream.act(p).pixels * stream.modes.act for p in stream.phases
+    ]
     for phase, loaded in zip(stream.phases, [*acts[1:], acts[0]], strict=True):
         blocks = phase.last - phase.first
         pixels = phase.strip.outputs * op.window_pixels

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..hw.config import EngineConfig
 from .operations import Operation
+from .tiles import Tiles
 
 __all__ = ["Strip", "pieces", "strips"]
 
@@ -33,8 +34,8 @@ def strips(
 ) -> Iterator[Strip]:
     """The strips of an operation, top to bottom, as few and as equal as ``acc_depth`` and ``rows`` allow.
 
-    ``first``: the operation reads what is still being loaded, so strips begin small and grow: the array
-    starts as soon as the first rows are there.
+    ``first``: the operation reads what is still being loaded, so strips begin small and grow, no faster than rows
+    are loaded: the array starts as soon as the first rows are there.
     """
     height, width, _ = op.output.shape
     most = config.acc_depth // op.window_pixels
@@ -43,14 +44,22 @@ def strips(
         return
     top, rows = 0, min(most // width, rows or height)
     if first:
-        small = 8 * config.lanes // (width * op.window_pixels) or 1
+        small, pace = 8 * config.lanes // (width * op.window_pixels) or 1, _pace(op, config)
         while top + small < height and small < rows:
             yield Strip(top, top + small, 0, width)
-            top, small = top + small, 4 * small
+            top, small = top + small, pace * small
     left = height - top
     parts = -(-left // rows)
     for i in range(parts):
         yield Strip(top + left * i // parts, top + left * (i + 1) // parts, 0, width)
+
+
+def _pace(op: Operation, config: EngineConfig) -> int:
+    """How much longer the next strip may be: rows that are loaded while one is computed, about, 1..4."""
+    tiles = Tiles(op, config)
+    compute = tiles.passes * tiles.blocks * op.output.shape[1] * op.window_pixels
+    load = -(-op.act.shape[2] // config.lanes) * op.act.shape[1] * op.stride[0] * op.window_stride[0]
+    return max(1, min(4, 4 * compute // (3 * load)))
 
 
 def pieces(op: Operation, count: int, rows: Iterable[int] | None = None) -> Iterator[Strip]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from math import ceil
 
-__all__ = ["CREDITS", "stages", "window_words"]
+__all__ = ["CREDITS", "LINE_BUFFER", "stages", "window_words"]
 
 CREDITS = 14
 """Items of the queue behind a gearbox, less those held back, less one: item n waits until n - 14 has left."""
+
+LINE_BUFFER = 4
+"""Cycles through ``hw.line_buffer``, where there is one."""
 
 
 def window_words(units: int, largest: int) -> int:

@@ -6,11 +6,11 @@ from array import array
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from ...hw.config import EngineConfig
 from ...hw.isa import REGIONS
 from .compute import Compute
 from .fetch import Queue
-from .gear import CREDITS, stages, window_words
+from .gear import CREDITS, LINE_BUFFER, stages, window_words
+from .items import item_count, item_sizes, item_words
 from .plan import Plan
 from .port import Reader
 from .straight import Clear, Straight
@@ -30,7 +30,7 @@ class Load:
         self.images, self.total = images, len(plan.records["load"]) * images
         self.units = config.port_width // (8 * config.lane_bytes)
         self.window = window_words(self.units, max(config.lanes, self.units))
-        self.to_queue = stages(self.units, self.window) + 2
+        self.to_queue = stages(self.units, self.window) + 2 + (LINE_BUFFER if config.fold_width else 0)
         self.low = (config.bank_depth - 1).bit_length()
         self.blocked: int | None = None
         """the cycle of a write that cannot be decided yet."""
@@ -150,7 +150,7 @@ class Load:
                 continue
             asked = max(requests[-1] if requests else -1, self.jobs[n])
             begun = self._begun(n)
-            for k in range(begun + 1 if begun else 0, v["pixels"] * v["blocks"] + 1):
+            for k in range(begun + 1 if begun else 0, item_count(v) + 1):
                 j = len(requests)
                 asked += 1
                 if j >= 2:
@@ -170,14 +170,15 @@ class Load:
                 continue
             base, used = self.base, v["skip"]
             need = base + (1 if used else 0)
-            begun, count = self._begun(n), v["pixels"] * v["blocks"]
+            begun, count = self._begun(n), item_count(v)
+            sizes = islice(item_sizes(v, self.config), begun, count)
             if begun:
                 used += begun // v["blocks"] * ((v["blocks"] - 1) * self.config.lanes + v["tail"])
                 used += begun % v["blocks"] * self.config.lanes
             else:
                 yield from self._emit(need, True)
-            for k in range(begun, count):
-                used += v["tail"] if (k + 1) % v["blocks"] == 0 else self.config.lanes
+            for k, size in enumerate(sizes, begun):
+                used += size
                 need = base - (-used // self.units)
                 yield from self._emit(need, False)
                 freed = need if k == count - 1 else base + used // self.units
@@ -226,61 +227,48 @@ class Load:
                 self.folded.append(begin)
             self.moved = True
             step = max(self.step, begin)
-            for taking, addr in islice(_steps(v, self.config), begun, None):
+            for addresses in islice(item_words(v), begun, None):
                 at = step + 1
-                if taking:
-                    while len(items) <= len(left):
-                        yield True
-                    at = max(at, items[len(left)] + self.to_queue + 1)
-                    if left:
-                        at = max(at, left[-1] + 1)
+                while len(items) <= len(left):
+                    yield True
+                at = max(at, items[len(left)] + self.to_queue + 1)
                 if entered:
                     at = max(at, entered[-1])
                     if at > entered[-1] and len(entered) >= 2:
                         at = max(at, written[-2] + 1)
                 step = at
-                if taking:
-                    left.append(at)
-                    self.moved = True
-                if addr is None:
-                    continue
-                inside = at + 1
-                if len(entered) >= 2:
-                    inside = max(inside, written[-2] + 1)
-                entered.append(inside)
-                at = inside + 1
-                if written:
-                    at = max(at, written[-1] + 1)
-                bank = 1 << (addr % self.config.words >> self.low)
-                while True:
-                    busy = self.compute.writes(at)
-                    if busy is None:
-                        self.blocked = at
-                        yield True
-                        self.blocked = None
-                    elif busy & bank:
-                        at += 1
-                    else:
-                        break
-                written.append(at)
-            self.step = self.end = step
+                left.append(at)
+                self.moved = True
+                for addr in addresses:
+                    yield from self._write(at, addr)
+                    at = entered[-1]
+                last = entered[-2] if len(addresses) > 1 else step
+            self.step, self.end = step, max(step, last)
             self.done.append(written[-1] + 1)
             self.moved = True
 
-
-def _steps(v: Mapping[str, int], config: EngineConfig) -> Iterator[tuple[bool, int | None]]:
-    """Whether a word is taken, and the address of the word that is made."""
-    if not v["fold"]:
-        for p in range(v["pixels"]):
-            for b in range(v["blocks"]):
-                yield True, v["base"] + p + b * v["block_step"]
-        return
-    addr = v["base"]
-    for _ in range(v["pixels"] // (v["row_last"] + 1)):
-        for x in range(v["row_last"] + 1 + v["zeros"]):
-            makes = x >= v["before"]
-            yield x <= v["row_last"], addr if makes else None
-            addr += makes
+    def _write(self, step: int, addr: int) -> Iterator[bool]:
+        """A word made in cycle ``step`` into the slice in front of the scratchpad and out of it."""
+        entered, written = self.entered, self.written
+        inside = step + 1
+        if len(entered) >= 2:
+            inside = max(inside, written[-2] + 1)
+        entered.append(inside)
+        at = inside + 1
+        if written:
+            at = max(at, written[-1] + 1)
+        bank = 1 << (addr % self.config.words >> self.low)
+        while True:
+            busy = self.compute.writes(at)
+            if busy is None:
+                self.blocked = at
+                yield True
+                self.blocked = None
+            elif busy & bank:
+                at += 1
+            else:
+                break
+        written.append(at)
 
 
 def region(registers: Mapping[str, int], number: int, image: int) -> int:

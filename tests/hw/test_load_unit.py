@@ -47,43 +47,75 @@ def load(config, rng, content, **fixed):
     return record, words
 
 
-def folded(config, rng, content, **fixed):
-    """A random LOAD with fold, likewise."""
+def folded(config, rng, content, lines, **fixed):
+    """A random LOAD with fold, likewise. ``lines``: the rows above, as the LOADs before have left them."""
     lanes, size, width = config.lanes, config.lane_bytes, config.act_width
     per_word = config.port_bytes // size
-    rows, columns, tail = rng.randint(1, 4), rng.randint(1, 9), rng.randint(1, min(4, lanes))
+    columns, tail = rng.randint(1, 9), rng.randint(1, min(4, lanes))
+    above = rng.choice([0, 0, 1, 2, 2]) if config.fold_width else 0
+    zeros = rng.choice([0, 0, 1, 2, 7])
     v = (
         dict(
             region=rng.randrange(4),
-            pixels=rows * columns,
-            blocks=1,
+            pixels=rng.randint(1, 4) * columns,
+            blocks=rng.randint(1, ceil(config.fold_elements / lanes)),
             tail=tail,
             skip=rng.randrange(per_word),
             offset=rng.randrange(64) * config.port_bytes,
             base=rng.randrange(config.words),
+            block_step=rng.randrange(config.words),
             fold=1,
             row_last=columns - 1,
             before=rng.randint(0, min(15, columns - 1)),
-            zeros=rng.choice([0, 0, 1, 2, 7]),
+            zeros=max(zeros, 3 - columns) if above else zeros,
+            rows_above=above,
+            rows_held=rng.randint(0, above),
+            rows_zero=rng.randint(0, 2) if above else 0,
         )
         | fixed
     )
-    columns, tail = v["row_last"] + 1, v["tail"]
+    columns, tail, above = v["row_last"] + 1, v["tail"], v["rows_above"]
+    height, whole = v["pixels"] // columns + v["rows_zero"], columns + v["zeros"]
+    v.setdefault("rows_before", rng.randint(0, min(2, height - 1)) if above else 0)
+    if any((i, x, tail) not in lines for i in range(v["rows_held"]) for x in range(whole)):
+        v["rows_held"] = 0  # no row of that many pixels, and channels, was there
     v["beats"] = ceil((v["skip"] + v["pixels"] * tail) / per_word)
     start = BASES[REGIONS[v["region"]]] + v["offset"] + v["skip"] * size
     elements = (
         int.from_bytes(content[a : a + size], "little") % (1 << width)
         for a in range(start, len(content), size)
     )
-    words = []
-    for _ in range(v["pixels"] // columns):
-        line = [[next(elements) for _ in range(tail)] for _ in range(columns)] + [[0] * tail] * v["zeros"]
-        for x in range(v["before"], len(line)):
-            taps = [code for j in range(lanes) for code in (line[x - j] if j <= x else [0] * tail)][:lanes]
-            data = sum(code << i * width for i, code in enumerate(taps))
-            words.append(((v["base"] + len(words)) % config.words) | data << config.addr_width)
+    words, n = [], 0
+    for y in range(height):
+        row = []
+        for x in range(whole):
+            inside = x < columns and y < v["pixels"] // columns
+            pixel = [next(elements) if inside else 0 for _ in range(tail)]
+            held = [
+                lines.get((i, x, tail), []) if y + v["rows_held"] > i else [0] * tail for i in range(above)
+            ]
+            row.append(pixel + [code for line in held for code in line])
+            if above:
+                for old in [key for key in lines if key[1] == x and key[2] != tail]:
+                    del lines[old]
+                lines[1, x, tail], lines[0, x, tail] = lines.get((0, x, tail), [0] * tail), pixel
+        for x in range(v["before"], whole):
+            if y < v["rows_before"]:
+                continue
+            window = [code for j in range(x + 1) for code in row[x - j]][: config.fold_elements]
+            window += [0] * (v["blocks"] * lanes)
+            for b in range(v["blocks"]):
+                data = sum(code << i * width for i, code in enumerate(window[b * lanes : (b + 1) * lanes]))
+                addr = (v["base"] + n + b * v["block_step"]) % config.words
+                words.append(addr | data << config.addr_width)
+            n += 1
     record = int.from_bytes(encode(LOAD, config, v), "little") & (1 << record_bits(LOAD, config)) - 1
     return record, words
+
+
+def either(config, rng, content, lines):
+    """A random LOAD, with fold or without."""
+    return folded(config, rng, content, lines) if rng.random() < 0.6 else load(config, rng, content)
 
 
 def bench_of(bench, config, content, loads, paces=(1, 1, 1), depth=512, **memory):
@@ -103,7 +135,8 @@ def bench_of(bench, config, content, loads, paces=(1, 1, 1), depth=512, **memory
 
 CONFIGS = [dict(rows=8, cols=8), dict(rows=5, cols=12, port_width=32), dict(rows=1, cols=1, port_width=128),
            dict(rows=7, cols=2), dict(rows=16, cols=8, act_width=4), dict(rows=12, cols=5, act_width=16, port_width=32),
-           dict(rows=3, cols=7, act_width=16, port_width=128), dict(rows=16, cols=16, port_width=512)]  # fmt: skip
+           dict(rows=3, cols=7, act_width=16, port_width=128), dict(rows=16, cols=16, port_width=512),
+           dict(rows=16, cols=4, fold_width=0), dict(rows=32, cols=32, port_width=32, fold_width=16)]  # fmt: skip
 
 
 @pytest.mark.parametrize("sizes", CONFIGS, ids=str)
@@ -111,7 +144,8 @@ CONFIGS = [dict(rows=8, cols=8), dict(rows=5, cols=12, port_width=32), dict(rows
 def test_loads(bench, sizes, paces):
     config, rng = EngineConfig(**sizes), random.Random(str(sizes))
     content = rng.randbytes(1 << 16)
-    loads = [rng.choice([load, folded])(config, rng, content) for _ in range(16)]
+    lines = {}
+    loads = [either(config, rng, content, lines) for _ in range(20)]
     b, got, done = bench_of(bench, config, content, loads, paces)
     b.run(40000)
     ends, n = [], 0
@@ -135,16 +169,45 @@ def test_full_rate(bench, sizes):
     assert got[-1][1] - got[0][1] <= max(beats, words)
 
 
-def test_folded_rate(bench):
-    """A word a cycle, and a cycle for each pixel of a row that makes none or is not there."""
-    config, rng = EngineConfig(rows=16, cols=16), random.Random(1)
+@pytest.mark.parametrize("above, blocks", [(0, 1), (2, 1), (2, 2)])
+def test_folded_rate(bench, above, blocks):
+    """A pixel or a word a cycle, whichever binds, zeros among the pixels."""
+    config, rng, lines = EngineConfig(rows=16, cols=16), random.Random(1), {}
     content = rng.randbytes(1 << 16)
+    sizes = dict(pixels=96, row_last=31, tail=3, before=1, zeros=1, blocks=blocks, rows_above=above)
     loads = [
-        folded(config, rng, content, pixels=96, row_last=31, tail=3, before=1, zeros=1) for _ in range(3)
+        folded(config, rng, content, lines, **sizes, rows_held=0, rows_before=0, rows_zero=0)
+        for _ in range(3)
     ]
     b, got, _ = bench_of(bench, config, content, loads)
     b.run(40000)
-    assert got[-1][1] - got[0][1] <= 3 * (3 * 33 + 1)
+    assert got[-1][1] - got[0][1] <= 3 * (3 * (1 + 32 * blocks) + blocks)
+
+
+@pytest.mark.parametrize("sizes", [dict(rows=8, cols=8), dict(rows=3, cols=4, port_width=256)], ids=str)
+def test_rows_that_are_held(bench, sizes):
+    """An image in several LOADs, others between them: rows above come from the LOAD before, in any number."""
+    config, rng, lines = EngineConfig(**sizes), random.Random(7), {}
+    content = rng.randbytes(1 << 16)
+    loads = []
+    for above in (2, 1, 2):
+        tail, columns, zeros = rng.randint(1, 3), rng.choice([1, 3, 5]), 2
+        for first in (True, False, False, False):
+            shape = dict(
+                tail=tail, row_last=columns - 1, zeros=zeros, before=0, rows_above=above, rows_zero=0
+            )
+            held = 0 if first else rng.randint(1, above)
+            rows = rng.randint(1, 2) + first
+            loads.append(
+                folded(
+                    config, rng, content, lines, **shape, pixels=columns * rows, rows_held=held, rows_before=0
+                )
+            )
+            assert first or lines, "rows were there"
+            loads.append(rng.choice([load(config, rng, content), folded(config, rng, content, lines, rows_above=0,
+                                     rows_held=0, rows_before=0, rows_zero=0)]))  # fmt: skip
+    b, _, _ = bench_of(bench, config, content, loads)
+    b.run(40000)
 
 
 def test_latency(bench):

@@ -18,6 +18,7 @@ from systolith.sim.rtl import Stalls
 from systolith.sw import oracle
 from systolith.sw.compiler import compile_network
 from systolith.sw.cycle_model.machine import simulate
+from systolith.sw.cycle_model.plan import plan
 from systolith.sw.onnx_reader import read
 from systolith.sw.random_model import random_model
 
@@ -154,6 +155,27 @@ def spilled_networks(
         yield network
 
 
+def image_networks(config: EngineConfig, first: int, count: int) -> Iterator[QuantizedNetwork]:
+    """Networks of random integers whose first layer is folded, every second one with rows of its kernel."""
+    seed = first
+    while count:
+        network = random_network(
+            seed, 1 + seed % 3, act_width=config.act_width, wgt_width=config.wgt_width, size=14, channels=12,
+            image=True,
+        )  # fmt: skip
+        seed += 1
+        try:
+            program = compile_network(network, config)
+        except ValueError as error:
+            assert "--scratchpad" in str(error) or "--acc-width" in str(error), error
+            assert seed < first + 300
+            continue
+        loads = [record.values for record in plan(program).records["load"]]
+        if any(v["fold"] and v["rows_above"] >= count % 2 for v in loads):
+            count -= 1
+            yield network
+
+
 def directed(config: EngineConfig) -> Iterator[QuantizedNetwork]:
     """Shapes that random networks seldom have."""
     few, many = 1, config.cols + 1
@@ -227,6 +249,7 @@ def test_every_model_agrees(config: EngineConfig) -> None:
         *random_networks(config, 100 * config.rows + config.cols, 5, kinds=BRANCHES),
         *averages(config),
         *random_networks(config, 100 * config.rows + config.cols, 4, kinds=MEANS),
+        *image_networks(config, 100 * config.rows + config.cols, 6 if config.lanes > 1 else 0),
         *quantized_networks(config, 10 * config.rows + config.cols, 3),
     ]
     check(config, networks)
@@ -234,9 +257,11 @@ def test_every_model_agrees(config: EngineConfig) -> None:
 
 @pytest.mark.parametrize("config", TIGHT, ids=name)
 def test_maps_larger_than_the_scratchpad(config: EngineConfig) -> None:
+    first = 100 * config.rows + config.cols
     networks = [
-        *spilled_networks(config, 100 * config.rows + config.cols, 9),
-        *spilled_networks(config, 100 * config.rows + config.cols, 5, kinds=BRANCHES),
+        *spilled_networks(config, first, 9),
+        *spilled_networks(config, first, 5, kinds=BRANCHES),
+        *image_networks(config, first, 6),
     ]
     check(config, networks)
 
@@ -244,9 +269,11 @@ def test_maps_larger_than_the_scratchpad(config: EngineConfig) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("config", [*TIGHT, *TIGHTER], ids=name)
 def test_many_maps_larger_than_the_scratchpad(config: EngineConfig) -> None:
+    first = 10_000 + 100 * config.rows + config.cols
     networks = [
-        *spilled_networks(config, 10_000 + 100 * config.rows + config.cols, 60),
-        *spilled_networks(config, 10_000 + 100 * config.rows + config.cols, 30, kinds=BRANCHES),
+        *spilled_networks(config, first, 60),
+        *spilled_networks(config, first, 30, kinds=BRANCHES),
+        *image_networks(config, first, 30 if config.lanes > 1 else 0),
     ]
     check(config, networks)
 
@@ -259,6 +286,7 @@ def test_many_networks(config: EngineConfig) -> None:
         *random_networks(config, 10_000 + 100 * config.rows + config.cols, 60),
         *random_networks(config, 10_000 + 100 * config.rows + config.cols, 30, kinds=BRANCHES),
         *random_networks(config, 10_000 + 100 * config.rows + config.cols, 20, kinds=MEANS),
+        *image_networks(config, 10_000 + 100 * config.rows + config.cols, 30 if config.lanes > 1 else 0),
         *quantized_networks(config, 1000 + 10 * config.rows + config.cols, 15),
     ]
     check(config, networks)

@@ -1,4 +1,6 @@
-"""Kernel columns folded into channels: the same integers in fewer passes."""
+"""Kernels folded into channels: the same integers in fewer passes."""
+
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -8,18 +10,18 @@ from systolith.quant.network import Layer, QuantizedNetwork, Tensor
 from systolith.sim.naive import evaluate
 from systolith.sim.trace import simulate
 from systolith.sw.compiler import compile_network
-from systolith.sw.folding import fold_input
+from systolith.sw.folding import fold_input, folds
 from systolith.sw.operations import operations
 
 
-def convolution(rng, channels, size, kernel, pads=(0, 0, 0, 0), stride=1, dilation=1):
+def convolution(rng, channels, size, kernel, pads=(0, 0, 0, 0), stride=1, dilation=1, outs=None):
     """One random convolution of an image, or None where the map is too small for it."""
     (height, width), (rows, columns), (top, left, bottom, right) = size, kernel, pads
     down = (height + top + bottom - (rows - 1) * dilation - 1) // stride + 1
     out = (down, (width + left + right - columns) // stride + 1)
     if min(out) < 1:
         return None
-    outs = int(rng.integers(1, 20))
+    outs = outs or int(rng.integers(1, 20))
     layer = Layer(
         name="c", kind="conv", inputs=("x",), output="y", kernel=kernel, stride=(stride, stride),
         dilation=(dilation, 1), pads=pads, wgt=rng.integers(-128, 128, (outs, channels, rows, columns)),
@@ -33,44 +35,91 @@ def convolution(rng, channels, size, kernel, pads=(0, 0, 0, 0), stride=1, dilati
 
 
 def test_program_equals_layer():
-    """Random kernels, pads, strides and arrays, folded and not, through the instruction-set simulator."""
-    folded = 0
-    for seed in range(120):
+    """Random kernels, pads, strides, arrays and line buffers, folded and not, through the instruction-set simulator."""
+    found = Counter()
+    for seed in range(200):
         rng = np.random.default_rng(seed)
         channels = int(rng.integers(1, 6))
-        kernel = (int(rng.integers(1, 6)), int(rng.integers(1, 6)))
+        kernel = (int(rng.integers(1, 8)), int(rng.integers(1, 8)))
         pads = tuple(int(p) for p in rng.integers(0, 4, 4))
-        size = (int(rng.integers(3, 12)), int(rng.integers(3, 12)))
-        network = convolution(
-            rng, channels, size, kernel, pads, int(rng.integers(1, 4)), int(rng.integers(1, 3))
-        )
+        size = (int(rng.integers(1, 12)), int(rng.integers(1, 12)))
+        dilation = int(rng.integers(1, 3)) if seed % 3 == 0 else 1
+        network = convolution(rng, channels, size, kernel, pads, int(rng.choice([1, 1, 2, 3])), dilation)
         if network is None:
             continue
-        config = EngineConfig(rows=int(rng.integers(1, 17)), cols=int(rng.integers(1, 17)), acc_depth=64)
-        folded += fold_input(network, operations(network, config), config)[1] is not None
-        codes = rng.integers(-128, 128, (1, *size, channels))
-        want = np.asarray(evaluate(network, codes[0])["y"])
-        got = simulate(compile_network(network, config), codes)[0]["y"]
-        assert np.array_equal(got, want.reshape(got.shape)), f"seed {seed}"
-    assert folded > 30
+        config = EngineConfig(
+            rows=int(rng.integers(1, 17)), cols=int(rng.integers(1, 17)), acc_depth=64,
+            port_width=int(rng.choice([32, 64, 512])), scratchpad=int(rng.choice([128 << 10, 1024])),
+            fold_width=int(rng.choice([0, 5, 256])),
+        )  # fmt: skip
+        fold, _ = next(folds(network, operations(network, config), config))
+        codes = rng.integers(-128, 128, (2, *size, channels))
+        try:
+            program = compile_network(network, config)
+        except ValueError as error:
+            assert "--scratchpad" in str(error), error
+            continue
+        kind = "none" if fold is None else "rows" if fold.stack > 1 else "columns"
+        found.update([kind, "resident" if program.tensors["x"].resident else "streamed"])
+        for image, outputs in zip(codes, simulate(program, codes), strict=True):
+            want = np.asarray(evaluate(network, image)["y"])
+            assert np.array_equal(outputs["y"], want.reshape(outputs["y"].shape)), f"seed {seed}, {fold}"
+    assert all(found[kind] > 10 for kind in ("none", "rows", "columns", "resident", "streamed")), found
 
 
 @pytest.mark.parametrize(
-    ("rows", "channels", "kernel", "passes"),
+    ("rows", "channels", "kernel", "passes", "columns_only"),
     [
-        (16, 3, (3, 3), 3),
-        (8, 3, (3, 3), 6),
-        (8, 1, (3, 3), 3),
-        (16, 3, (7, 7), 14),
-        (16, 4, (1, 1), 1),
-        (16, 5, (3, 3), 9),
+        (16, 3, (3, 3), 2, 3),
+        (8, 3, (3, 3), 4, 6),
+        (32, 3, (3, 3), 1, 3),
+        (8, 1, (3, 3), 2, 3),
+        (16, 3, (7, 7), 12, 14),
+        (16, 1, (5, 5), 2, 5),
+        (16, 4, (1, 1), 1, 1),
+        (16, 5, (3, 3), 9, 9),
     ],
 )
-def test_passes(rows, channels, kernel, passes):
-    """As few as the lanes allow; 1x1 kernels and more than four channels stay as they are."""
+def test_passes(rows, channels, kernel, passes, columns_only):
+    """As few as the words allow; 1x1 kernels and more than four channels stay as they are."""
     pad = kernel[0] // 2
-    network = convolution(np.random.default_rng(0), channels, (12, 12), kernel, (pad,) * 4)
-    config = EngineConfig(rows=rows, cols=rows)
-    ops, _ = fold_input(network, operations(network, config), config)
-    blocks = -(-ops[0].act.shape[2] // rows)
-    assert blocks * ops[0].kernel[0] * ops[0].kernel[1] == passes
+    network = convolution(np.random.default_rng(0), channels, (40, 40), kernel, (pad,) * 4, outs=4 * rows)
+    for fold_width, least in ((256, passes), (48, passes), (0, columns_only)):
+        config = EngineConfig(rows=rows, cols=rows, fold_width=fold_width)
+        ops = operations(network, config)
+        fold, cycles = next(folds(network, ops, config))
+        op = fold_input(network, ops, fold)[0]
+        blocks = -(-op.act.shape[2] // rows)
+        assert least == blocks * op.kernel[0] * op.kernel[1], fold
+        assert cycles == least * 40 * 40 * 4
+
+
+def test_a_row_longer_than_the_line_buffer():
+    """Columns alone: a row of 40 pixels, with two zeros behind it, needs 41 and 42."""
+    network = convolution(np.random.default_rng(0), 3, (40, 40), (3, 3), (1, 1, 1, 1), outs=64)
+    for fold_width, stack in ((256, 3), (41, 3), (40, 1), (0, 1)):
+        config = EngineConfig(rows=16, cols=16, fold_width=fold_width)
+        fold, _ = next(folds(network, operations(network, config), config))
+        assert fold is not None and fold.stack == stack
+
+
+def test_load_may_not_be_slower_than_what_it_saves():
+    """Stride 2 and few outputs: every pixel of the image would take two words, of which a quarter is read."""
+    config = EngineConfig(rows=16, cols=16)
+    for outs, stack in ((16, 1), (128, 3)):
+        network = convolution(np.random.default_rng(0), 3, (40, 40), (3, 3), (1, 1, 1, 1), 2, outs=outs)
+        fold, _ = next(folds(network, operations(network, config), config))
+        assert fold is not None and fold.stack == stack
+
+
+def test_less_is_folded_where_there_is_no_room():
+    """Each way takes fewer words than the one before; the last one is the image as it is."""
+    network = convolution(np.random.default_rng(0), 3, (40, 40), (3, 3), (1, 1, 1, 1), outs=64)
+    config = EngineConfig(rows=8, cols=8)
+    ways = [fold for fold, _ in folds(network, operations(network, config), config)]
+    words = [
+        40 * 40 if fold is None else fold.rows * fold.width * -(-fold.stack * fold.taps * 3 // 8)
+        for fold in ways
+    ]
+    assert ways[0] is not None and ways[-1] is None and len(ways) > 2
+    assert words[:-1] == sorted(words[:-1], reverse=True) and len(set(words[:-1])) == len(words) - 1
