@@ -21,7 +21,7 @@ from ..hw.isa import FOLD_CHANNELS
 from ..quant.network import QuantizedNetwork, Tensor
 from .operations import Operation
 
-__all__ = ["Fold", "fold_input", "folds"]
+__all__ = ["Fold", "fold_input", "folds", "shapes"]
 
 _STACK = 3
 """Rows of the image in a word at most: the line buffer keeps two."""
@@ -78,6 +78,19 @@ def folds(
     yield None, _cost(op, None, config)[1]
 
 
+def shapes(
+    channels: int, kernel: tuple[int, int], dilation: tuple[int, int], config: EngineConfig
+) -> Iterator[tuple[int, int]]:
+    """Rows and columns of a kernel that the words of one pixel can hold, (1, 1) first."""
+    rows = min(_STACK, kernel[0]) if config.fold_width and dilation[0] == 1 else 1
+    columns = kernel[1] if dilation[1] == 1 else 1
+    most = config.fold_elements // channels if channels <= min(FOLD_CHANNELS, config.lanes) else 1
+    for stack in range(1, rows + 1):
+        for taps in range(1, columns + 1):
+            if stack * taps <= max(most, 1):
+                yield stack, taps
+
+
 def _reader(network: QuantizedNetwork, ops: Sequence[Operation]) -> Operation | None:
     """The operation that reads the network's input, where its kernel can be folded."""
     name = network.input
@@ -93,21 +106,14 @@ def _reader(network: QuantizedNetwork, ops: Sequence[Operation]) -> Operation | 
 
 
 def _possible(op: Operation, config: EngineConfig) -> Iterator[Fold]:
-    """Every shape of words that the engine can make."""
-    _, _, channels = op.act.shape
-    if channels > min(FOLD_CHANNELS, config.lanes):
-        return
-    for stack in range(1, min(_STACK, op.kernel[0]) + 1):
-        for taps in range(1, op.kernel[1] + 1):
-            if stack * taps == 1 or stack * taps * channels > config.fold_elements:
-                continue
-            if (stack > 1 and op.dilation[0] > 1) or (taps > 1 and op.dilation[1] > 1):
-                continue
-            fold = _fold(op, stack, taps)
-            if fold.before >= op.act.shape[1]:
-                continue
-            if stack == 1 or op.act.shape[1] + fold.zeros <= config.fold_width:
-                yield fold
+    """Every way that the engine has."""
+    _, width, channels = op.act.shape
+    for stack, taps in shapes(channels, op.kernel, op.dilation, config):
+        fold = _fold(op, stack, taps)
+        if stack * taps == 1 or fold.before >= width:
+            continue
+        if stack == 1 or width + fold.zeros <= config.fold_width:
+            yield fold
 
 
 def _fold(op: Operation, stack: int, taps: int) -> Fold:

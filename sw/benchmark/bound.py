@@ -1,12 +1,13 @@
 """The fewest cycles that the array's shape allows: what utilization is compared with.
 
-    for layer in Conv and Gemm:  passes = ceil(K / cols) * R * min over t of ceil(S / t) * ceil(t * C / rows)
+    for layer in Conv and Gemm:
+        passes = ceil(K / cols) * min over s, t of ceil(R / s) * ceil(S / t) * ceil(s * t * C / rows)
     cycles = sum of passes * max(pixels, rows)          bound = MACs / (rows * cols * cycles)
 
 A pass holds one tile of weights, rows x cols of them, while every output pixel streams through, one a cycle; the
-next tile takes rows cycles to come. Channels that do not fill the last tile are what the shape costs. t columns of
-the kernel lie in the rows at once (``sw/folding.py``): only in the layer that reads the image, whose pixels have
-few channels, so that all of them fit a word; t = 1 elsewhere.
+next tile takes rows cycles to come. Channels that do not fill the last tile are what the shape costs. s rows and t
+columns of the kernel lie in the array's rows at once (``sw/folding.py``): only in the layer that reads the image,
+whose pixels have few channels; s = t = 1 elsewhere.
 
 Weights come through the port once an image, at most ``_BUFFER`` words and three tiles ahead of their use:
 
@@ -24,8 +25,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...hw.config import EngineConfig
-from ...hw.isa import FOLD_CHANNELS
 from ...quant.network import Layer, QuantizedNetwork
+from ..folding import shapes
 from ..weights import tile_width
 
 __all__ = ["LayerBound", "bounds", "port_cycles", "total_cycles"]
@@ -75,11 +76,11 @@ def _layer(layer: Layer, network: QuantizedNetwork, config: EngineConfig) -> Lay
             f"layer {layer.name!r} has {layer.groups} groups: the bound is of ordinary convolutions"
         )
     outs, ins, height, width = layer.wgt.shape
-    most = 1
-    if layer.inputs[0] == network.input and ins <= FOLD_CHANNELS and layer.dilation[1] == 1:
-        most = min(width, max(1, config.lanes // ins))
-    across = min(-(-width // t) * -(-t * ins // config.rows) for t in range(1, most + 1))
-    passes = -(-outs // config.cols) * height * across
+    held = [(1, 1)]
+    if layer.inputs[0] == network.input:
+        held = list(shapes(ins, (height, width), layer.dilation, config))
+    tiles = min(-(-height // s) * -(-width // t) * -(-s * t * ins // config.rows) for s, t in held)
+    passes = -(-outs // config.cols) * tiles
     rows, columns, _ = network.tensors[layer.output].shape
     pixels = rows * columns
     beats = -(-layer.wgt.size * tile_width(layer.wgt) // config.port_width)
