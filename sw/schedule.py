@@ -155,6 +155,8 @@ class _Scheduler:
                 pixels = stream.op.act.shape[0] // op.act.shape[0]  # of a row, if the stream is flat
                 ends |= {-(-row // pixels) for row in rows}
                 break
+        if self._folded is not None:
+            ends = {self._folded.end(row) for row in ends}
         ends.add(act.shape[0])
         view = self.resident(act)
         top = 0

@@ -66,6 +66,10 @@ class FoldedImage:
         self._next = -1
         """the row below those of the LOAD before"""
 
+    def end(self, row: int) -> int:
+        """Where a LOAD of the folded rows above ``row`` ends: behind all where none of the image is left."""
+        return self._fold.rows if row + self._fold.ahead >= self._tensor.shape[0] else row
+
     def load(self, view: View) -> Iterator[Step]:
         """LOADs of a view's patch, of whole rows."""
         for y, rows, at in _runs(view.patch, self._fold.width):

@@ -168,7 +168,7 @@ def test_disassembly_names_layers_and_waits() -> None:
     first = next(line for line in lines if " compute 0 " in line)
     assert "conv_mid+pool -> out pixels 0.." in first and "channels 0..3" in first and "after load 1" in first
     second = next(line for line in lines if " compute 1 " in line)
-    assert "channels 4..5" in second and "ky_last=2" in second and "in_rot" not in second
+    assert "channels 4..5" in second and "kb_last=6" in second and "in_rot" not in second
     assert lines[-1].endswith("last") and f"after compute {program.n_compute}" in lines[-1]
     assert " before" in next(line for line in lines if " load " in line)
 
