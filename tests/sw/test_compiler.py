@@ -123,10 +123,13 @@ def test_macs_add_up_and_blocks_cover_the_output() -> None:
 
 def test_array_starts_before_the_image_is_loaded() -> None:
     net = network(conv(target="out"), shapes={"in": (32, 32, 3), "out": (32, 32, 6)})
-    program = compile_network(net, replace(CONFIG, acc_depth=1024))
-    loads, computes = records(program, LOAD), records(program, COMPUTE)
-    assert len(loads) > 1 and computes[0]["wait_load"] == 1 and computes[-1]["wait_load"] == len(loads)
-    assert sum(load["pixels"] for load in loads) == 32 * 32
+    for fold_width in (0, 256):
+        program = compile_network(net, replace(CONFIG, acc_depth=1024, fold_width=fold_width))
+        loads, computes = records(program, LOAD), records(program, COMPUTE)
+        assert len(loads) > 1 and computes[0]["wait_load"] == 1 and computes[-1]["wait_load"] == len(loads)
+        # Words of the row below the image alone come from two rows again.
+        again = 2 * 32 * (loads[-1]["rows_before"] == 2)
+        assert sum(load["pixels"] for load in loads) == 32 * 32 + again
 
 
 def test_one_load_and_last_flags_where_one_strip_is_enough() -> None:

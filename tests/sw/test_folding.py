@@ -10,6 +10,7 @@ from systolith.quant.network import Layer, QuantizedNetwork, Tensor
 from systolith.sim.naive import evaluate
 from systolith.sim.trace import simulate
 from systolith.sw.compiler import compile_network
+from systolith.sw.cycle_model.plan import plan
 from systolith.sw.folding import fold_input, folds
 from systolith.sw.operations import operations
 
@@ -123,3 +124,14 @@ def test_less_is_folded_where_there_is_no_room():
     ]
     assert ways[0] is not None and ways[-1] is None and len(ways) > 2
     assert words[:-1] == sorted(words[:-1], reverse=True) and len(set(words[:-1])) == len(words) - 1
+
+
+def test_an_image_in_strips_is_read_once():
+    """Rows that the LOAD before has left in the line buffer are not loaded again."""
+    network = convolution(np.random.default_rng(0), 3, (32, 32), (3, 3), (1, 1, 1, 1), outs=16)
+    for rows in (16, 8):
+        program = compile_network(network, EngineConfig(rows=rows, cols=16))
+        loads = [record.values for record in plan(program).records["load"]]
+        assert len(loads) > 3 and all(v["fold"] and v["rows_above"] == 2 for v in loads)
+        assert [v["rows_held"] for v in loads] == [0] + [2] * (len(loads) - 1)
+        assert sum(v["pixels"] for v in loads) == 32 * 32
