@@ -120,13 +120,13 @@ class TapWindow(Component):
     def _window(self, m: Module, shape: Signal, step: Signal) -> Any:
         """The newest pixel in the lowest lanes; zeros above the last element that is folded."""
         width, pixel = self.config.act_width, self.i.payload
-        window = Signal(max(self.config.fold_elements, self.elements) * width, reset_less=True)
-        folded = window[: self.config.fold_elements * width]
+        elements = Signal(max(self.config.fold_elements, self.elements) * width, reset_less=True)
+        folded = elements[: self.config.fold_elements * width]
         kept = Signal.like(folded)
         with m.If(~pixel.first), m.Switch(shape):
             for code, count in enumerate(self._shapes):
                 with m.Case(code):
                     m.d.comb += kept.eq(folded << count * width)
         with m.If(step):
-            m.d.sync += window.eq(kept | pixel.data)
-        return Cat(window, Const(0, self.blocks * self.config.lanes * width))
+            m.d.sync += elements.eq(kept | pixel.data)
+        return Cat(elements, Const(0, self.blocks * self.config.lanes * width))
