@@ -58,7 +58,7 @@ class Run:
     codes: IntArray
     mem_latency: int = 30
     stalls: Stalls | None = None
-    timeout: int = 3_000_000
+    timeout: int = 20_000_000
     watchdog: int = WATCHDOG
     read_error: int | None = None
     write_error: int | None = None

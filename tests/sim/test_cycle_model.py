@@ -163,5 +163,5 @@ def test_whole_networks(config: EngineConfig, latency: int) -> None:
         program = compile_network(network, config)
         for images in (1, 2):
             codes = random_codes(network, 1, images)
-            jobs.append(Run(program=program, codes=codes, mem_latency=latency, timeout=5_000_000))
+            jobs.append(Run(program=program, codes=codes, mem_latency=latency))
     check(jobs, "trained")
