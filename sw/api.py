@@ -154,6 +154,8 @@ def quantize(
         options = replace(options, wgt_widths=widths_for(ready, options, budget, progress=progress))
     graph = ready.trained
     kind = "synthetic" if ready.data_free else "calibration"
+    if graph.formats:
+        progress("the file is quantized by powers of two: its formats are kept")
     progress(f"quantizing {graph.name}: {len(graph.layers)} layers, {len(ready.images)} {kind} images")
     result = ready.quantize(options)
     progress(f"writing {output}")

@@ -68,6 +68,11 @@ class Calibrated:
         if self.exact is not None:
             options = replace(options, input_format=self.exact.format)
         if self.graph.formats:  # quantized already: the file's own codes
+            if (options.act_width, options.wgt_width) != (8, 8) or options.act_widths or options.wgt_widths:
+                raise ValueError(
+                    f"model {self.trained.name!r} is quantized already, its formats are kept: "
+                    "give no widths, or quantize the float model"
+                )
             options = replace(options, formats=self.graph.formats, wgt_fl=self.graph.wgt_fl, correct=())
         result = quantizer.quantize(self.graph, self.real, options)
         network = result.network if self.exact is None else replace(result.network, stem=self.exact.stem)

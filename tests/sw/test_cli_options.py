@@ -38,6 +38,7 @@ def files(folder: Path) -> set[str]:
             "--scratchpad must hold at least 16 words a bank, 512 bytes for this array, not 1",
         ),
         (("--acc-depth", "100"), "--acc-depth must be a power of two, not 100"),
+        (("--fold-width", "2"), "--fold-width must be an integer in 3..2047, not 2; or 0 for no line buffer"),
     ],
 )
 @pytest.mark.parametrize("command", ["compile", "verilog", "verify"])

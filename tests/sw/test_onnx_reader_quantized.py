@@ -152,6 +152,9 @@ def test_powers_of_two_are_kept_to_the_bit(tmp_path: Path, zero: int, dtype: str
     assert graph.wgt_fl[graph.layers[1].name].tolist() == [6, 7, 8, 6, 7, 9]
     found = quantized_like_onnxruntime(model, tmp_path)
     assert found.sqnr_db is None and found.agreement == 100.0 and found.onnxruntime_mismatches == 0
+    for options in ({"wgt_width": 4}, {"act_width": 6}, {"wgt_bits": {"QLinearConv_2": 3}}):
+        with pytest.raises(ValueError, match="is quantized already, its formats are kept: give no widths"):
+            api.quantize(tmp_path / "q.onnx", None, tmp_path / "r", **options)
 
 
 def test_other_scales_become_a_float_network(tmp_path: Path) -> None:
