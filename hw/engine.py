@@ -98,8 +98,10 @@ class Engine(Component):
         )
 
     def _memory(self, m: Module) -> None:
-        """The read channels' three clients; the write channels are the store unit's."""
-        m.d.comb += self.reader.start.eq(self.control.start)
+        """The read channels' three clients; the write channels are the store unit's.
+
+        Turns need no reset: the first burst of every batch is the program's, nobody else asks before.
+        """
         for index, client in enumerate((self.program.client, self.load.client, self.stream.client)):
             connect(m, client, self.reader.client[index])
         for name, member in self.axi.signature.members.items():

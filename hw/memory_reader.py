@@ -28,7 +28,6 @@ class MemoryReader(Component):
 
     Members
     -------
-    start : one cycle, no burst being under way; turns begin anew, so that equal work takes equal time.
     client : one ReadClient each.
     ar*, r* : the read channels of ``Axi4``, manager side.
     error : one cycle, the memory answered a beat with an error.
@@ -41,7 +40,7 @@ class MemoryReader(Component):
         sent = {"araddr": 32, "arlen": 8, "arsize": 3, "arburst": 2, "arvalid": 1, "rready": 1}
         received = {"arready": 1, "rdata": config.port_width, "rresp": 2, "rlast": 1, "rvalid": 1}
         super().__init__(
-            {"start": In(1), "client": In(ReadClient(config)).array(clients), "error": Out(1)}
+            {"client": In(ReadClient(config)).array(clients), "error": Out(1)}
             | {name: Out(bits) for name, bits in sent.items()}
             | {name: In(bits) for name, bits in received.items()}
         )
@@ -80,8 +79,6 @@ class MemoryReader(Component):
                     self.araddr.eq(client.request.payload.addr),
                     self.arlen.eq(client.request.payload.last),
                 ]
-        with m.If(self.start):
-            m.d.sync += previous.eq(0)
         self._beats(m, order)
         return m
 

@@ -86,7 +86,7 @@ FAULTS = [
     Fault("registers written while busy", "control_port.py", "take & selected & ~self.busy & ~self.start", "take & selected", "tests/hw/test_control_port.py"),
     Fault("interrupt of the batch before", "control_port.py", "& (self.done | self.halt) & ~self.start", "& (self.done | self.halt)", _ENGINE),
     Fault("results of every image in one place", "engine.py", "regions.advance.eq(queue.iteration_end)", "regions.advance.eq(0)", _ENGINE),
-    Fault("turns on the port go on", "engine.py", "self.reader.start.eq(self.control.start)", "self.reader.start.eq(0)", _ENGINE),
+    Fault("weights for the first batch only", "engine.py", "asked.eq((asked | first) & ~control.start)", "asked.eq(asked | first)", _ENGINE),
     Fault("read errors unheard", "engine.py", "control.bad_read.eq(self.reader.error)", "control.bad_read.eq(0)", "tests/sim/test_engine.py::test_errors"),
 ]  # fmt: skip
 
