@@ -64,7 +64,7 @@ FAULTS = [
     Fault("bubbles in a short pass forgotten", "sequencer.py", "late.eq(held | before.any())", "late.eq(0)", _COMPUTE),
     Fault("every load from the images", "load_unit.py", "place.eq(getattr(self, region))", "place.eq(self.input)", "tests/hw/test_load_unit.py"),
     Fault("load forgets its offset", "load_unit.py", "command.payload.addr.eq(place + offset)", "command.payload.addr.eq(place)", "tests/hw/test_load_unit.py"),
-    Fault("load done before its last block", "load_writer.py", "tag.last.eq(last_pixel & last_block)", "tag.last.eq(last_pixel)", "tests/hw/test_load_unit.py"),
+    Fault("load done before its last block", "load_writer.py", "tag.place.last.eq(steps.last & last_block)", "tag.place.last.eq(steps.last)", "tests/hw/test_load_unit.py"),
     Fault("line buffer written by every load", "line_buffer.py", "write.eq(valid[2] & about.keep)", "write.eq(valid[2])", "tests/hw/test_load_unit.py"),
     Fault("rows above the image count", "row_steps.py", "self.two.eq((job.rows_above == 2) & above)", "self.two.eq(job.rows_above == 2)", "tests/hw/test_load_unit.py"),
     Fault("rows below the image from memory", "row_steps.py", "below | (row_end & image_end)", "below", "tests/hw/test_load_unit.py"),
