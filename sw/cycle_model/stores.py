@@ -32,6 +32,7 @@ class Store:
         self.low = (self.config.bank_depth - 1).bit_length()
         self.blocked: int | None = None
         self.at = [0, 0, 0]  # the job of each chain
+        self.begun = -1  # the last job that a chain has begun
         self.accepted: list[int] = []  # when each command was taken by the burst writer
         self.read: list[int] = []  # when each job's last word was asked for
         self.bursts: list[tuple[int, int, bool]] = []  # AW handshake, beats, the command's last
@@ -77,8 +78,10 @@ class Store:
             if len(self.queue.taken) <= n:
                 yield -1, {}
                 continue
+            self.begun = max(self.begun, n)
             yield n, self.records[n % len(self.records)].values
             self.at[chain] = n + 1
+            yield -1, {}  # all chains may be here: the next job at once, if it can be
 
     def _take(self) -> Iterator[bool]:
         for n in range(self.total):

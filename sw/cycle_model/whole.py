@@ -100,7 +100,7 @@ class Whole:
         store = self._store
         n = store.at[0]
         self.waits = False
-        if n == self._refused or n >= len(store.queue.taken) or store.at != [n] * 3:
+        if n in (self._refused, store.begun) or n >= len(store.queue.taken) or store.at != [n] * 3:
             return False
         at = store.queue.taken[n]
         v = store.records[n % len(store.records)].values
