@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
-from .config import EngineConfig
+from .config import FIR_COLUMNS, EngineConfig
 from .delay import delay
 from .pe import PE
 
@@ -26,6 +26,9 @@ class SystolicArray(Component):
     A tile whose first row enters at cycle p may be switched to from p + rows + 1 on; the first row of the tile
     after it may enter one cycle before that switch. So tiles follow each other every ``rows`` cycles.
 
+    With ``fir`` (depthwise, see ``Taps`` and ``RowRing``) bit 0 of act[r](t) is a mask, and in the first 3 * fir_lines
+    rows psum[c](t + latency + c) = sum_r (line[r // 3][c](t + 1 + r) if act[r](t) else 0) * tile[r][c].
+
     Latency: rows + 5 cycles to column 0.
     """
 
@@ -33,8 +36,11 @@ class SystolicArray(Component):
         self.config = config
         self.latency = config.rows - 1 + PE.latency
         tag_width = (config.rows + config.param_rows).bit_length()
+        codes = data.ArrayLayout(signed(config.act_width + 1), config.cols)
+        fir = {"fir": In(1), "line": In(data.ArrayLayout(codes, config.fir_lines))}
         super().__init__(
-            {
+            (fir if config.fir_lines else {})
+            | {
                 "act": In(data.ArrayLayout(signed(config.act_width + 1), config.rows)),
                 "switch": In(1),
                 "wgt": In(data.ArrayLayout(signed(config.wgt_width), config.cols)),
@@ -66,12 +72,15 @@ class SystolicArray(Component):
                 self.wgt_o[c].eq(bottom.wgt_o),
                 self.tag_o[c].eq(bottom.tag_o),
             ]
+        self._lines(m, pes)
         for r in range(rows):
             for c in range(cols):
                 m.submodules[f"pe_{r}_{c}"] = pe = pes[r][c]
                 if c:
                     left = pes[r][c - 1]
                     m.d.comb += [pe.act_i.eq(left.act_o), pe.switch_i.eq(left.switch_o)]
+                    if pe.taps:
+                        m.d.comb += pe.fir_i.eq(left.fir_o)
                 if r:
                     above = pes[r - 1][c]
                     m.d.comb += [
@@ -80,6 +89,21 @@ class SystolicArray(Component):
                         pe.psum_i.eq(above.psum_o),
                     ]
         return m
+
+    def _lines(self, m: Module, pes: list[list[PE]]) -> None:
+        """A column's code of each line goes to the three rows of a kernel row, ``fir`` to the first column's PEs."""
+        if not self.config.fir_lines:
+            return
+        fir: Any = self.fir
+        for r, row in enumerate(pes[: FIR_COLUMNS * self.config.fir_lines]):
+            m.d.comb += row[0].fir_i.eq(fir)
+            fir = delay(m, fir, 1, name=f"fir_skew_{r}")
+        for line in range(self.config.fir_lines):
+            for c in range(self.config.cols):
+                code = _signal(m, self.line[line][c], f"line_{line}_{c}")
+                code = delay(m, code, c, name=f"line_skew_{line}_{c}")
+                for r in range(line * FIR_COLUMNS, (line + 1) * FIR_COLUMNS):
+                    m.d.comb += pes[r][c].line.eq(code)
 
 
 def _signal(m: Module, value: Any, name: str) -> Signal:

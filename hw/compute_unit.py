@@ -17,9 +17,11 @@ from .interfaces import RowStream, ScratchpadRead, ScratchpadWrite, record_layou
 from .isa import COMPUTE
 from .mean import Mean
 from .operand import Operand
+from .row_ring import RowRing
 from .scratchpad import Scratchpad
 from .sequencer import Events, Sequencer
 from .stream_buffer import StreamBuffer
+from .taps import Taps
 from .tile_pusher import TilePusher
 from .writeback import Writeback
 
@@ -58,7 +60,8 @@ class ComputeUnit(Component):
         m.submodules.sequencer = sequencer = Sequencer(config=config)
         m.submodules.pusher = pusher = TilePusher(config=config)
         m.submodules.scratchpad = scratchpad = Scratchpad(config=config)
-        m.submodules.activations = activations = Operand(config=config, count=config.rows)
+        count = max(config.rows, config.cols) if config.fir_lines else config.rows
+        m.submodules.activations = activations = Operand(config=config, count=count)
         m.submodules.residuals = residuals = Operand(config=config, count=config.cols)
         m.submodules.array = array = SystolicArray(config=config)
         m.submodules.columns = columns = self.columns
@@ -84,14 +87,12 @@ class ComputeUnit(Component):
             scratchpad.pixel.eq(sequencer.read),
             activations.read.eq(sequencer.read),
             activations.word.eq(scratchpad.pixel_data),
-            array.act.eq(activations.out),
             array.switch.eq(delay(m, sequencer.switch, Operand.latency, name="switch")),
             # Residuals meet the sums at the columns.
             scratchpad.residual.eq(sequencer.residual),
             residuals.read.eq(sequencer.residual),
             residuals.word.eq(scratchpad.residual_data),
             columns.res.eq(residuals.out),
-            columns.flags.eq(delay(m, sequencer.flags, config.rows + 5, name="flags")),
             columns.psum.eq(array.psum),
             columns.wgt.eq(array.wgt_o),
             columns.tag.eq(array.tag_o),
@@ -107,6 +108,7 @@ class ComputeUnit(Component):
             self.done.eq(writeback.done),
             self.events.eq(sequencer.events),
         ]
+        self._taps(m, sequencer, activations, array, columns)
         self._tails(m, sequencer, columns, writeback)
         # Fewer than the tails, which say when there is room.
         fields = m.submodules.mean_fields = SyncFIFO(width=len(mean.fields.as_value()), depth=self.tails)
@@ -117,6 +119,32 @@ class ComputeUnit(Component):
             fields.r_en.eq(mean.valid),
         ]
         return m
+
+    def _taps(
+        self, m: Module, sequencer: Sequencer, activations: Operand, array: SystolicArray, columns: Columns
+    ) -> None:
+        """Operands and flags on their ways to the array and the columns, through what depthwise passes make of them."""
+        config, latency = self.config, self.config.rows + 5
+        if not config.fir_lines:
+            m.d.comb += array.act.eq(activations.out)
+            m.d.comb += columns.flags.eq(delay(m, sequencer.flags, latency, name="flags"))
+            return
+        m.submodules.taps = taps = Taps(config=config)
+        m.submodules.ring = ring = RowRing(config=config)
+        slot = sequencer.slot
+        m.d.comb += [
+            taps.slot.eq(slot),
+            taps.outputs.eq(sequencer.outputs),
+            taps.flags_i.eq(sequencer.flags),
+            columns.flags.eq(delay(m, taps.flags, latency - Taps.latency, name="flags")),
+            ring.valid.eq(sequencer.flags.valid & slot.fir),
+            ring.row_last.eq(sequencer.outputs.row_last),
+            array.line.eq(ring.line),
+            array.fir.eq(taps.fir),
+            array.act.eq(taps.act_o),
+        ]
+        m.d.comb += [taps.act_i[r].eq(activations.out[r]) for r in range(config.rows)]
+        m.d.comb += [ring.code[c].eq(activations.out[c]) for c in range(config.cols)]
 
     def _tails(self, m: Module, sequencer: Sequencer, columns: Columns, writeback: Writeback) -> None:
         """Bounds and output addresses wait beside the pipeline for the pixels they belong to."""

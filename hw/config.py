@@ -8,13 +8,16 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import ceil, gcd
 
-__all__ = ["FOLD_ELEMENTS", "ISA_VERSION", "EngineConfig"]
+__all__ = ["FIR_COLUMNS", "FOLD_ELEMENTS", "ISA_VERSION", "EngineConfig"]
 
 ISA_VERSION = 2
 """Part of the hash: a program of another version of the instruction set is refused."""
 
 FOLD_ELEMENTS = 48
 """Elements of the window from which LOAD takes folded words: 3x3 pixels of 4 channels, 2x7 of 3."""
+
+FIR_COLUMNS = 3
+"""Kernel columns that a depthwise pass takes, and the most kernel rows."""
 
 _WIDTHS = (*range(2, 9), 16)
 
@@ -40,6 +43,8 @@ class EngineConfig:
     banks : scratchpad banks, each one read and one write port; a power of two.
     fold_width : pixels of the longest row of an image, its zeros included, of which LOAD can put rows above into a
         pixel's words; 3..2047, or 0: no line buffer, and kernels fold by columns only.
+    fir_depth : pixels a column remembers for depthwise convolutions, a power of two, 0 for none at all; maps may be
+        half as wide (see ``fir_width``).
 
     Raises ``ValueError`` naming the parameter, its range and the value.
     """
@@ -54,6 +59,7 @@ class EngineConfig:
     acc_depth: int = 1024
     banks: int = 4
     fold_width: int = 256
+    fir_depth: int = 512
 
     def __post_init__(self) -> None:
         _integer("rows", self.rows, 1, 128)
@@ -67,6 +73,7 @@ class EngineConfig:
             ("port_width", 32, 512),
             ("acc_depth", 16, 1 << 16),
             ("banks", 2, 16),
+            ("fir_depth", 16 if self.fir_depth else 0, 1 << 12),
         ):
             value = getattr(self, name)
             _integer(name, value, low, high)
@@ -134,6 +141,19 @@ class EngineConfig:
     def fold_elements(self) -> int:
         """Elements that LOAD can fold into the words of a pixel."""
         return FOLD_ELEMENTS if self.fold_width else min(self.lanes, FOLD_ELEMENTS)
+
+    # Depthwise convolution -------------------------------------------------------------------
+
+    @property
+    def fir_lines(self) -> int:
+        """Kernel rows a depthwise pass takes; 0 where the array has too few rows for two, or fir_depth is 0."""
+        lines = min(FIR_COLUMNS, self.rows // FIR_COLUMNS)
+        return lines if self.fir_depth and lines > 1 else 0
+
+    @property
+    def fir_width(self) -> int:
+        """The longest row of slots: the oldest line is still remembered when the newest is read."""
+        return (self.fir_depth - 1) // (self.fir_lines - 1) if self.fir_lines else 0
 
     # Numbers -----------------------------------------------------------------------------------
 

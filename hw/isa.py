@@ -11,17 +11,16 @@ again at the first, until all images are done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 
 from .config import EngineConfig
+from .record import Field, Instruction
 
 __all__ = ["COMPUTE", "CONFIG", "COORD", "FOLD_CHANNELS", "HEADER", "INSTRUCTIONS", "LOAD", "MAGIC", "NO_WAIT",
            "POOL_MAX", "POOL_MEAN", "POOL_NONE", "POOL_SUM", "REGIONS", "SEGMENT", "STORE", "WAIT", "Field",
-           "Instruction", "decode", "encode", "layout", "record_bits", "record_words", "steps"]  # fmt: skip
-
-Width = int | Callable[[EngineConfig], int]
+           "Instruction", "decode", "encode", "layout", "loop_counts", "record_bits", "record_words",
+           "steps"]  # fmt: skip
 
 COORD = 12
 """Bits of a signed map coordinate: maps up to 2047 high and wide, with their padding."""
@@ -39,40 +38,6 @@ WAIT = 20
 
 NO_WAIT = -(1 << (WAIT - 2))
 """A threshold that always holds: an iteration has fewer than 2**(WAIT - 3) instructions of a unit."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field: its width in bits (or a function of the configuration), signedness, meaning with unit."""
-
-    name: str
-    width: Width
-    doc: str
-    signed: bool = False
-
-    def bits(self, config: EngineConfig) -> int:
-        """The width for one configuration."""
-        return self.width if isinstance(self.width, int) else self.width(config)
-
-    def check(self, value: int, config: EngineConfig) -> int:
-        """The value's bit pattern. Raises ``ValueError`` naming the field if it does not fit."""
-        bits = self.bits(config)
-        low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if self.signed else (0, (1 << bits) - 1)
-        if not low <= value <= high:
-            kind = "signed bits" if self.signed else "bits"
-            raise ValueError(f"{self.name} must fit in {bits} {kind}, not {value}")
-        return int(value) & ((1 << bits) - 1)
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """One instruction: its opcode, the unit that executes it, the loop nest it stands for, its fields."""
-
-    name: str
-    opcode: int
-    unit: str
-    doc: str
-    fields: tuple[Field, ...]
 
 
 def _addr(config: EngineConfig) -> int:
@@ -201,7 +166,21 @@ pool MEAN, in place of the last line, once an instruction:
 
 `word[addr][lane]` with lane >= lanes means the next block: word[addr + block_step][lane - lanes].
 A *_step_L field is what is added when loop L advances and all loops inside wrap: see `steps`.
-Addresses are modulo the scratchpad's words. The weight stream holds one segment per COMPUTE: see docs/isa.md.""",
+Addresses are modulo the scratchpad's words. The weight stream holds one segment per COMPUTE: see docs/isa.md.
+
+With fir (depthwise) column c holds channel in_rot + c, row r < 3 * fir_lines one tap of it; kb_last, res, pool are 0:
+
+for ky, kx:                               # one pass: its y0, x0, base and tile are as above
+  for oy, ox in 0..*_last:                # a slot: y, x, addr move as above, one a cycle
+    slot[oy][ox][c] = word[addr][rot + c] if 0 <= y < in_height + ahead and 0 <= x < in_width else 0
+  for i in 0..wy_last: for j in 0..wx_last:                      # outputs; where they go is as above
+    oy, ox = y_step_wx + i * y_step_wy, x_step_wy + j * x_step_wx
+    acc[a][c] (+)= sum_r slot[oy + r//3 - fir_lines + 1][ox + r%3 - 1][c] * tile[r][c];  a += 1
+
+Slots left and right of 0..ox_last, and rows of slots whose y lies outside of the map, count as 0. Rows above the first
+one are the last rows of the depthwise pass before, which must be as long. So the last slots of a COMPUTE can read the
+first rows of what the next one works on: `ahead` rows below the map, where the next block of channels follows.
+A row has 2..fir_width slots. One pass alone may have more outputs than acc_depth.""",
     (
         Field("kb_last", 12, "input blocks - 1"),
         Field("ky_last", 4, "kernel rows - 1"),
@@ -239,6 +218,8 @@ Addresses are modulo the scratchpad's words. The weight stream holds one segment
         Field("mean_shift", _shift, "its right shift + max_left_shift, as the parameters' shifts"),
         Field("mean_lo", _bound, "least code of the mean", signed=True),
         Field("mean_hi", _bound, "its greatest code", signed=True),
+        Field("fir", 1, "1: depthwise; wx_last, wy_last, *_step_wx, *_step_wy then say which slots make outputs"),
+        Field("ahead", 2, "fir: rows below the map that are read all the same"),
     ),
 )  # fmt: skip
 
@@ -340,3 +321,8 @@ def steps(strides: Sequence[int], counts: Sequence[int]) -> list[int]:
         result.append(stride - inside)
         inside += (count - 1) * stride
     return result
+
+
+def loop_counts(values: Mapping[str, int]) -> tuple[int, ...]:
+    """How often a COMPUTE runs through wx, wy, ox, oy; a depthwise one has no windows: those are its slots."""
+    return tuple(1 if values["fir"] and loop[0] == "w" else values[f"{loop}_last"] + 1 for loop in _LOOPS)

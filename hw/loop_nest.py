@@ -30,6 +30,7 @@ class LoopNest(Component):
     -------
     last : all loops are at their end; ``last_next``: so they will be if ``advance`` is high.
     window_first, window_last : wx and wy are at their start, their end.
+    row_first : so is ox, too.
     """
 
     def __init__(self, *, config: EngineConfig) -> None:
@@ -55,6 +56,7 @@ class LoopNest(Component):
                 "last_next": Out(1),
                 "window_first": Out(1),
                 "window_last": Out(1),
+                "row_first": Out(1),
             }
         )
 
@@ -69,6 +71,7 @@ class LoopNest(Component):
         m.d.comb += [self.last_next.eq(will_end.all()), self.window_last.eq(ended[:2].all())]
         with m.If(self.advance):
             m.d.sync += [self.window_first.eq(self.load | self.window_last), self.last.eq(self.last_next)]
+            m.d.sync += self.row_first.eq(self.load | ended[:3].all())
             m.d.sync += moving.eq(Mux(~will_end[0], 0, Mux(~will_end[1], 1, Mux(~will_end[2], 2, 3))))
             m.d.sync += turn.eq(Cat(will_end[:i].all() & (~will_end[i] if i < 3 else 1) for i in range(4)))
         positions = [("y", "y_step", self.start_y), ("x", "x_step", self.start_x)]

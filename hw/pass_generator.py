@@ -22,8 +22,8 @@ class PassGenerator(Component):
     ``valid`` says that the next pass's start is known; ``take`` (only while valid) makes it the current one. After
     the last pass of an instruction the next is the first pass of ``record`` (``fresh``), once ``record_valid``.
     ``fields`` are those of the instruction in execution. ``counts`` has the loop counts and residual addresses of the
-    next pass, its other fields are 0. ``soon`` is ``valid`` as it will be in the next cycle; ``soon_last`` says then
-    that the pass is its instruction's last.
+    next pass, its other fields are 0; a depthwise pass has no windows. ``soon`` is ``valid`` as it will be in the next
+    cycle; ``soon_last`` says then that the pass is its instruction's last.
 
     Latency: 3 cycles from ``take`` to the next ``valid``, 2 from ``record_valid``.
     """
@@ -94,6 +94,8 @@ class PassGenerator(Component):
                 m.d.comb += self.soon.eq(1)
                 for name in (*(f"{loop}_last" for loop in LOOPS), "res_base", "res_block_step"):
                     m.d.sync += self.counts[name].eq(Mux(self.fresh, self.record[name], f[name]))
+                with m.If(Mux(self.fresh, self.record.fir, f.fir)):
+                    m.d.sync += [self.counts.wx_last.eq(0), self.counts.wy_last.eq(0)]
                 m.d.sync += [self.last_pass.eq(self.soon_last), self.valid.eq(1)]
                 m.next = "VALID"
             with m.State("VALID"):

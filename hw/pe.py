@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
-from .config import EngineConfig
+from .config import FIR_COLUMNS, EngineConfig
 from .multiplier import Multiplier
 
 __all__ = ["PE"]
@@ -20,6 +20,9 @@ class PE(Component):
     a hop. A weight whose tag is ``row + 1`` goes to the shadow register two cycles later; ``switch`` moves the
     shadow into the active register in time for the very activation it travels with. There is no enable: the
     array never stops, a bubble is an activation that nobody accumulates.
+
+    In a row that takes part in depthwise passes an activation with ``fir_i`` says in bit 0 whether the code on
+    ``line``, one cycle later, counts in its place: act_i(t) = line(t+1) if bit 0 else 0.
 
     Latency: 6 cycles from an activation to its partial sum, 1 cycle a hop.
 
@@ -37,8 +40,10 @@ class PE(Component):
         self.config, self.row = config, row
         tag_width = (config.rows + config.param_rows).bit_length()
         act, wgt, psum = signed(config.act_width + 1), signed(config.wgt_width), signed(config.psum_width)
+        self.taps = row < FIR_COLUMNS * config.fir_lines
         super().__init__(
-            {
+            ({"line": In(act), "fir_i": In(1), "fir_o": Out(1)} if self.taps else {})
+            | {
                 "act_i": In(act),
                 "act_o": Out(act),
                 "switch_i": In(1),
@@ -69,6 +74,10 @@ class PE(Component):
         m.submodules.multiplier = multiplier = Multiplier(a_width=len(self.act_i), b_width=len(self.wgt_i))
         product = Signal.like(multiplier.p, reset_less=True)
         m.d.comb += [multiplier.a.eq(self.act_o), multiplier.b.eq(active)]
+        if self.taps:
+            m.d.sync += self.fir_o.eq(self.fir_i)
+            with m.If(self.fir_o):
+                m.d.comb += multiplier.a.eq(Mux(self.act_o[0], self.line, 0))
         m.d.sync += product.eq(multiplier.p)
         # Cycle 5: the partial sum.
         m.d.sync += self.psum_o.eq(self.psum_i + product)

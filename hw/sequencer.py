@@ -12,11 +12,11 @@ from .accumulator import Accumulator
 from .config import EngineConfig
 from .delay import delays
 from .interfaces import record_layout
-from .isa import COMPUTE, POOL_MAX, POOL_MEAN, POOL_SUM
+from .isa import COMPUTE, COORD, POOL_MAX, POOL_MEAN, POOL_SUM
 from .loop_nest import LoopNest
 from .mean import mean_latency
 from .pass_generator import PassGenerator
-from .pixel import Bounds, Flags, MeanFields, Read, Tail
+from .pixel import Bounds, Flags, MeanFields, Outputs, Read, Slot, Tail
 
 __all__ = ["Events", "Sequencer"]
 
@@ -64,6 +64,8 @@ class Sequencer(Component):
                 "read": Out(Read(config)),
                 "residual": Out(Read(config)),
                 "flags": Out(Flags),
+                "slot": Out(Slot),
+                "outputs": Out(Outputs),
                 "switch": Out(1),
                 "started": Out(1),
                 "started_tile": Out(1),
@@ -91,7 +93,8 @@ class Sequencer(Component):
         free_next, takes_tile = Signal(), Signal()
         late = self._late(m, active, conflict)
         late = late | self._behind_mean(m, passes, fields, loops.last & active & ~conflict)
-        may_start, begins, begins_instr = self._begins(m, passes, takes_tile, free_next, late)
+        drained = self._drained(m, active & first_pass & fields.res)
+        may_start, begins, begins_instr = self._begins(m, passes, takes_tile, free_next, late, drained)
         m.d.comb += [
             passes.record.eq(self.i.payload),
             passes.record_valid.eq(known),
@@ -147,7 +150,13 @@ class Sequencer(Component):
         return m
 
     def _begins(
-        self, m: Module, passes: PassGenerator, takes_tile: Signal, free_next: Signal, late: Any
+        self,
+        m: Module,
+        passes: PassGenerator,
+        takes_tile: Signal,
+        free_next: Signal,
+        late: Any,
+        drained: Signal,
     ) -> list[Signal]:
         """May a pass start; does one unless a bank conflict holds it; is it an instruction's first?
 
@@ -162,7 +171,10 @@ class Sequencer(Component):
         tile, record = Signal(), Signal()
         m.d.comb += [
             tile.eq(~takes_tile | self.tile_ready | (tiles != 0)),
-            record.eq(~passes.fresh | (self.tail_room & (self.param_ready | (params != 0)))),
+            record.eq(
+                ~passes.fresh
+                | (self.tail_room & (self.param_ready | (params != 0)) & (drained | ~self.i.payload.fir))
+            ),
         ]
         may_start, begins, begins_instr, allowed = Signal(), Signal(), Signal(), Signal()
         m.d.comb += allowed.eq(passes.soon & ~self.started & tile & record & ~late)
@@ -172,6 +184,19 @@ class Sequencer(Component):
             begins_instr.eq(allowed & free_next & passes.fresh),
         ]
         return [may_start, begins, begins_instr]
+
+    def _drained(self, m: Module, added: Any) -> Signal:
+        """Will the last residual have been read when the pixels of a pass come that may start now?
+
+        A depthwise pass waits for it: its rows of slots must have no bubbles.
+        """
+        left, drained = Signal(range(max(self.config.rows, 2))), Signal()
+        with m.If(added):
+            m.d.sync += left.eq(self.config.rows - 1)
+        with m.Elif(left != 0):
+            m.d.sync += left.eq(left - 1)
+        m.d.comb += drained.eq(~added & (left == 0))
+        return drained
 
     def _late(self, m: Module, active: Signal, conflict: Signal) -> Signal:
         """Was one of the first pixels of the pass held back just now?
@@ -221,10 +246,14 @@ class Sequencer(Component):
             self.entered_tile.eq(valid & pass_first & switch),
             self.entered_instr.eq(valid & pass_first & first_pass),
         ]
-        inside = Signal()
+        inside, column_inside = Signal(), Signal()
+        height = Signal(COORD)  # rows that are read
+        with m.If(self.started_instr):
+            m.d.sync += height.eq(self.i.payload.in_height + self.i.payload.ahead)
         is_sum, is_max, is_mean = Signal(), Signal(), Signal()
         m.d.comb += [
-            inside.eq((loops.y.as_unsigned() < fields.in_height) & (loops.x.as_unsigned() < fields.in_width)),
+            column_inside.eq(loops.x.as_unsigned() < fields.in_width),
+            inside.eq((loops.y.as_unsigned() < height) & column_inside),
             is_sum.eq(fields.pool == POOL_SUM),
             is_max.eq(fields.pool == POOL_MAX),
             is_mean.eq(fields.pool == POOL_MEAN),
@@ -249,7 +278,14 @@ class Sequencer(Component):
             self.flags.instr_first.eq(self.entered_instr),
             self.flags.instr_last.eq(valid & loops.last & last_pass),
         ]
+        m.d.sync += [
+            self.slot.fir.eq(fields.fir),
+            self.slot.row_first.eq(loops.row_first),
+            self.slot.inside.eq(column_inside),
+            self.slot.y.eq(loops.y),
+        ]
         self._residual(m, loops, fields, valid & first_pass & fields.res)
+        self._outputs(m, fields)
 
     def _residual(self, m: Module, loops: LoopNest, fields: Any, valid: Any) -> None:
         command = Signal(Read(self.config))
@@ -267,6 +303,19 @@ class Sequencer(Component):
         ]
         self._chain = delays(m, command, self.residual_delay, name="residual")
         m.d.comb += self.residual.eq(self._chain[-1])
+
+    def _outputs(self, m: Module, fields: Any) -> None:
+        """Those of the slot: counts and steps as ``Taps`` wants them."""
+        m.d.sync += [
+            self.outputs.height.eq(fields.in_height),
+            self.outputs.row_last.eq(fields.ox_last),
+            self.outputs.y_first.eq(fields.y_step_wx - 1),
+            self.outputs.y_step.eq(fields.y_step_wy - 2),
+            self.outputs.y_last.eq(fields.wy_last - 1),
+            self.outputs.x_first.eq(fields.x_step_wy - 1),
+            self.outputs.x_step.eq(fields.x_step_wx - 2),
+            self.outputs.x_last.eq(fields.wx_last - 1),
+        ]
 
     def _conflict(self, m: Module, loops: LoopNest, active: Signal, conflict: Signal) -> None:
         """Would the pixel at the loops be on the port together with a residual of the same bank?"""

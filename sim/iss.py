@@ -32,12 +32,12 @@ from ..quant.arithmetic import requantize
 from ..quant.network import IntArray
 from ..sw.weights import Segment, decode_segment
 from .folded_words import folded_words
+from .iss_fir import Fir, FirError
+from .loops import walks
 
 __all__ = ["ComputeTrace", "EngineError", "InstructionSetSimulator"]
 
 UNITS = ("load", "compute", "store")
-
-_LOOPS = ("wx", "wy", "ox", "oy")
 
 
 class EngineError(Exception):
@@ -88,6 +88,7 @@ class InstructionSetSimulator:
         self.scratchpad: IntArray = np.zeros((config.words, config.lanes), np.int64)
         self.tile: IntArray = np.zeros((config.rows, config.cols), np.int64)
         self.line: IntArray = np.zeros((2, config.fold_width, FOLD_CHANNELS), np.int64)  # the newest row last
+        self.fir = Fir(config)
         self.counts = dict.fromkeys(UNITS, 0)
 
     # The engine --------------------------------------------------------------------------------
@@ -233,19 +234,18 @@ class InstructionSetSimulator:
         """COMPUTE, but for its writes: see ``write_codes``."""
         v, config, segment = command.values, self.config, command.segment
         assert segment is not None
-        moves = _moves([v[f"{loop}_last"] + 1 for loop in _LOOPS])
-        y, x, addr, res = (_walk(v, name, moves) for name in ("y_step", "x_step", "addr_step", "res_step"))
-        acc = np.zeros((len(moves), config.cols), np.int64)
+        if v["fir"]:
+            return self._depthwise(command, segment)
+        y, x, addr, res = walks(v, "y_step", "x_step", "addr_step", "res_step")
+        acc = np.zeros((len(y), config.cols), np.int64)
         acc += segment.bias
         if v["res"]:
             codes = self._lanes(
                 v["res_base"] + res, v["res_block_step"], v["out_rot"], config.cols, v["res_signed"]
             )
             acc += codes << segment.res_shift
-        tiles = segment.tiles.reshape(-1, config.rows, config.cols)
-        if v["keep"]:
-            tiles = np.concatenate([self.tile[None], tiles])
-        inside = np.zeros(len(moves), bool)
+        tiles = self._tiles(v, segment)
+        inside = np.zeros(len(y), bool)
         for tile, (start_y, start_x, start, rot) in zip(tiles, self._passes(v), strict=True):
             at_y, at_x = _wrap(start_y + y, COORD), _wrap(start_x + x, COORD)
             inside = (at_y >= 0) & (at_y < v["in_height"]) & (at_x >= 0) & (at_x < v["in_width"])
@@ -253,10 +253,34 @@ class InstructionSetSimulator:
             # Products of 17 and 16 bits, at most 128 rows: float64 is exact.
             sums = np.where(inside[:, None], act, 0).astype(np.float64) @ tile.astype(np.float64)
             acc += sums.astype(np.int64)
+        return self._trace(command, self._outputs(v, _wrap(acc, config.acc_width), segment, inside))
+
+    def _tiles(self, v: Mapping[str, int], segment: Segment) -> IntArray:
+        """[passes, rows, cols]; the last one stays in the array."""
+        tiles = segment.tiles.reshape(-1, self.config.rows, self.config.cols)
+        if v["keep"]:
+            tiles = np.concatenate([self.tile[None], tiles])
         self.tile = tiles[-1]
-        codes = self._outputs(v, _wrap(acc, config.acc_width), segment, inside)
-        words = (v["out_base"] + np.arange(len(codes))) % config.words
-        return ComputeTrace(command.iteration, command.index, words, codes & ((1 << config.act_width) - 1))
+        return tiles
+
+    def _trace(self, command: Command, codes: IntArray) -> ComputeTrace:
+        words = (command.values["out_base"] + np.arange(len(codes))) % self.config.words
+        return ComputeTrace(
+            command.iteration, command.index, words, codes & ((1 << self.config.act_width) - 1)
+        )
+
+    def _depthwise(self, command: Command, segment: Segment) -> ComputeTrace:
+        v, config = command.values, self.config
+
+        def lanes(addr: IntArray, block_step: int, rot: int) -> IntArray:
+            return self._lanes(addr, block_step, rot, config.cols, v["in_signed"])
+
+        try:
+            acc = segment.bias + self.fir.sums(v, self._tiles(v, segment), self._passes(v), lanes)
+        except FirError as error:
+            raise EngineError(6, f"{command}: {error}") from None
+        codes = requantize(_wrap(acc, config.acc_width), segment.shift, v["lo"], v["hi"])
+        return self._trace(command, codes)
 
     def _passes(self, v: Mapping[str, int]) -> Iterator[tuple[int, int, int, int]]:
         """y, x, word address and rotation at the start of every pass."""
@@ -310,21 +334,3 @@ class InstructionSetSimulator:
 def _wrap(values: IntArray, bits: int) -> IntArray:
     """The low bits as two's complement."""
     return (values + (1 << bits - 1) & (1 << bits) - 1) - (1 << bits - 1)
-
-
-def _moves(counts: list[int]) -> IntArray:
-    """[pixels]: which loop advances to reach a pixel, innermost 0; -1 for the first pixel."""
-    total = counts[0] * counts[1] * counts[2] * counts[3]
-    pixel, inside = np.arange(total), 1
-    moves = np.zeros(total, np.int64)
-    for loop, count in enumerate(counts[:-1]):
-        inside *= count
-        moves[pixel % inside == 0] = loop + 1
-    moves[0] = -1
-    return moves
-
-
-def _walk(values: Mapping[str, int], name: str, moves: IntArray) -> IntArray:
-    """[pixels]: a position relative to its start."""
-    steps = np.array([*(values[f"{name}_{loop}"] for loop in _LOOPS), 0], np.int64)
-    return np.cumsum(steps[moves])

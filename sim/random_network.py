@@ -217,6 +217,39 @@ class _Generator:
         )
         return [*layers, concat]
 
+    def _depthwise(self, name: str, act: Tensor) -> Layer:
+        """Every channel for itself, mostly 3x3; a single channel is an ordinary convolution."""
+        stride = self.number(1, 2), self.number(1, 2)
+        while True:
+            kernel = (self.number(2, 5), self.number(1, 5)) if self.rng.random() < 0.4 else (3, 3)
+            pads = tuple(self.number(0, min(2, kernel[i % 2] - 1)) for i in range(4))
+            size = [act.shape[i] + pads[i] + pads[i + 2] - kernel[i] for i in (0, 1)]
+            if min(size) >= 0:
+                break
+        height, width = size[0] // stride[0] + 1, size[1] // stride[1] + 1
+        channels, fmt = act.shape[2], self.format()
+        limit = 1 << self.wgt_width - 1
+        wgt = self.rng.integers(-limit, limit, (channels, 1, *kernel)).astype(np.int64)
+        peak = float(np.abs(wgt).mean()) * act.format.max * wgt[0].size ** 0.5
+        low, high = self._bounds(fmt)
+        return Layer(
+            name=name,
+            kind="conv",
+            inputs=(act.name,),
+            output=self.tensor((height, width, channels), fmt).name,
+            kernel=kernel,
+            stride=stride,
+            pads=(pads[0], pads[1], pads[2], pads[3]),
+            groups=channels,
+            wgt=wgt,
+            wgt_width=self.wgt_width,
+            bias=self.rng.integers(-int(peak) - 1, int(peak) + 1, channels).astype(np.int64),
+            shift=self._shifts(peak, fmt, channels),
+            lo=low,
+            hi=high,
+            macs=height * width * wgt.size,
+        )
+
     def _maxpool(self, name: str, act: Tensor) -> Layer:
         geometry, (height, width) = self._geometry(act.shape)
         while _blind(geometry, act.shape, (height, width)):  # a maximum of nothing is not defined

@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..hw.isa import decode, record_words
+from ..hw.isa import decode, loop_counts, record_words
 from ..quant.network import IntArray
 from ..sim import iss
 from ..sim.memory_image import Trace
@@ -213,9 +214,6 @@ def cycle_limit(program: Program, mem_latency: int) -> int:
         total += 4 * (mem_latency + 50)
         if "kb_last" in v:
             passes = (v["kb_last"] + 1) * (v["ky_last"] + 1) * (v["kx_last"] + 1)
-            pixels = 1
-            for loop in ("wx", "wy", "ox", "oy"):
-                pixels *= v[f"{loop}_last"] + 1
-            total += passes * max(pixels, config.rows, 64)
+            total += passes * max(prod(loop_counts(v)), config.rows, 64)
     total += (program.input_bytes * 2 + program.output_bytes * 4) // min(config.port_bytes, config.word_bytes)
     return int(min(4 * total + 20_000, (1 << 32) - 1))

@@ -18,6 +18,7 @@ from ..quant.network import QuantizedNetwork, Tensor
 from ..quant.overflow import prove
 from .allocation import Placement, tensor_blocks
 from .dependencies import UNITS, add_waits, counts
+from .depthwise import as_fir
 from .folding import Fold, fold_input, folds
 from .joining import Joined, join
 from .operations import Operation, operations
@@ -38,7 +39,8 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
     ``fuse_pools``: max and global average pools work on the output path of what makes their map; no map is written.
     Raises ``ValueError`` naming the layer or tensor that the engine cannot compute, and the cure.
     """
-    ops, joined = join(network, operations(network, config, fuse_pools), config)
+    ops = [as_fir(op, config) for op in operations(network, config, fuse_pools)]
+    ops, joined = join(network, ops, config)
     prove(network, config.acc_width)
     outputs = _outputs(network, config)
     fold, plan = _plan(network, ops, outputs, config, joined)

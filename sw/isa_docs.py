@@ -69,8 +69,8 @@ def _instruction(instruction: Instruction) -> Iterator[str]:
     yield ""
     if nest:
         yield from ("```python", nest, "```", "")
-    if remarks:
-        yield from (remarks, "")
+    for remark in remarks.split("\n\n") if remarks else ():
+        yield from ("```python", remark, "```", "") if remark.startswith("for ") else (remark, "")
     yield from _table(("field", "bits", "signed", "meaning"), _field_rows(instruction.fields))
     yield ""
     sizes = ", ".join(f"{record_bits(instruction, config)} ({_size(config)})" for config in EXAMPLES)

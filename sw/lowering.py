@@ -45,9 +45,13 @@ class Lowering:
         self._work = height * width * channels
         self._done = self._macs = 0
         self._segments: dict[int, Segment] = {}
+        self._kept: tuple[Strip, int] | None = None  # whose rows above the first one will have been read
 
-    def compute(self, strip: Strip, block: int, operands: Operands) -> Step:
-        """The COMPUTE of one block of a strip; to be called once for each."""
+    def compute(self, strip: Strip, block: int, operands: Operands, more: bool = False) -> Step:
+        """The COMPUTE of one block of a strip; to be called once for each, in order.
+
+        ``more``: that of the next block follows it, before any other depthwise one.
+        """
         op, config = self.op, self.config
         channel = block * config.cols
         self._done += strip.outputs * min(config.cols, op.output.shape[2] - channel)
@@ -62,10 +66,19 @@ class Lowering:
         if strip.x1 - strip.x0 < op.output.shape[1]:  # a piece of one row
             at = strip.x0 - operands.out.patch.x0
             written = [(low + at, low + at + strip.outputs) for low, _ in written]
+        values = self._fields(strip, channel, operands)
+        reads = list(self._reads(strip, block, operands))
+        if self.tiles.fir is not None:
+            ahead = self.tiles.fir.ahead(strip, block, operands.act) if more else 0
+            values |= self.tiles.fir.fields(strip, block, operands.act, self._kept == (strip, block), ahead)
+            self._kept = (strip, block + 1) if ahead else None
+            if ahead:
+                top = operands.act.patch.y0
+                reads += operands.act.spans(block_words(block + 1, config), top, top + ahead - 1)
         return Step(
             instruction=COMPUTE,
-            values=self._fields(strip, channel, operands),
-            reads=list(self._reads(strip, block, operands)),
+            values=values,
+            reads=reads,
             writes=written,
             segment=self._segment(block),
             info=info,

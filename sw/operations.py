@@ -58,6 +58,8 @@ class Operation:
     wgt: IntArray | None
     """[K, C/groups, R, S]; None where the tile is diagonal."""
     groups: int = 1
+    fir: int = 0
+    """Passes of a depthwise convolution whose taps are in the rows of the array (``depthwise``); 0: it is none."""
     diagonal: int = 0
     """The code on the diagonal."""
     bias: IntArray
@@ -71,6 +73,20 @@ class Operation:
     def window_pixels(self) -> int:
         """Accumulators one output takes."""
         return self.window[0] * self.window[1]
+
+    @property
+    def depthwise(self) -> bool:
+        """A convolution of every channel for itself?"""
+        return self.wgt is not None and self.groups == self.act.shape[2] == self.output.shape[2] > 1
+
+    @property
+    def own(self) -> bool:
+        """Does a block of channels read the same block of the input, and nothing else?"""
+        return self.wgt is None or self.fir > 0
+
+    def longest(self, config: EngineConfig) -> int:
+        """Outputs of a strip at most: it has accumulators for these. A single pass of slots needs none."""
+        return 1 << 2 * COORD if self.fir == 1 else config.acc_depth // self.window_pixels
 
     def rows_read(self, first: int, last: int) -> tuple[int, int]:
         """First and last row of the input map that output rows ``first``..``last`` read, inside the map."""
@@ -192,6 +208,8 @@ def _fusible(conv: Operation, pool: Operation, config: EngineConfig) -> bool:
     if pool.pool == POOL_SUM:
         return _global(conv, pool, config)
     if pool.pool != POOL_MAX or conv.wgt is None or conv.pool != POOL_NONE or any(pool.origin):
+        return False
+    if conv.depthwise and config.fir_lines:  # which is faster and knows no windows
         return False
     if pool.lo > conv.lo or pool.hi < conv.hi or pool.window_pixels > config.acc_depth:
         return False

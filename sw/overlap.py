@@ -45,13 +45,19 @@ def overlapped(
         first = loading and network_input in (op.act.name, op.residual.name if op.residual else None)
         loading = loading and not first
         plan = list(given.get(index, ())) or list(strips(op, config, first))
-        chained = (before and _reads(op, before, joined)) or (after and _reads(after, op, joined))
+        pairs = ((before, op), (op, after))
+        chained = any(one and other and _chained(one, other, joined) for one, other in pairs)
         whole = len(plan) == 1 and index not in given
         if whole and chained and (cut := _cut(op, before, ready, config, joined)):
             plan = [plan[0]._replace(y1=cut), plan[0]._replace(y0=cut)]
         result.append(plan)
         before, ready = op, plan[-1].y0
     return result
+
+
+def _chained(op: Operation, after: Operation, joined: Joined) -> bool:
+    """Would the second wait for the first? A depthwise one reads a block at a time; cut, it takes more cycles."""
+    return not (op.fir or after.fir) and _reads(after, op, joined)
 
 
 def _reads(op: Operation, other: Operation, joined: Joined) -> bool:

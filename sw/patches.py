@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..hw.isa import COORD
 from ..quant.network import Tensor
 from .operations import Operation
-from .strips import Strip
+from .strip import Strip
 
 __all__ = ["Patch", "Span", "View", "act_patch", "flat", "output_patch", "residual_patch", "whole"]
 

@@ -198,7 +198,8 @@ class _Operation:
             group = [] if residuals is None else residuals.before(c)
             if c == 0 and self.index > 0 and self._wished(Slot(self.index, self._residual_key)):
                 current.early, group = current.early + group, []
-            group.append(self.lowering.compute(phase.strip, block, self._operands(k, phase, block)))
+            operands, more = self._operands(k, phase, block), block < phase.last - 1
+            group.append(self.lowering.compute(phase.strip, block, operands, more))
             group += self._stores(k, phase, block)
             current.body.append(group)
             if block == phase.last - 1:

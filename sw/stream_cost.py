@@ -39,8 +39,7 @@ def cycles(stream: Stream, again: bool = False) -> float:
     ]
     for phase, loaded in zip(stream.phases, [*acts[1:], acts[0]], strict=True):
         blocks = phase.last - phase.first
-        pixels = phase.strip.outputs * op.window_pixels
-        compute = blocks * passes * max(pixels, config.rows, 6)
+        compute = blocks * passes * max(tiles.pixels(phase.strip), config.rows, 6)
         if stream.modes.res_ring:
             loaded += blocks * residual_patch(op, phase.strip).pixels * config.cols // config.lanes
         stored = blocks * phase.strip.outputs * config.cols // config.lanes * stream.modes.out_ring
@@ -69,5 +68,5 @@ def cycles(stream: Stream, again: bool = False) -> float:
 def busy(stream: Stream) -> int:
     """Cycles of the array's work alone."""
     tiles = Tiles(stream.op, stream.config)
-    pixels = sum(p.strip.outputs * (p.last - p.first) for p in stream.phases) * stream.op.window_pixels
+    pixels = sum(tiles.pixels(p.strip) * (p.last - p.first) for p in stream.phases)
     return tiles.passes * max(pixels, 6) // tiles.blocks

@@ -85,7 +85,7 @@ class Stream:
     def act_blocks(self, phase: Phase) -> range:
         """The blocks of the input it reads."""
         blocks = -(-self.op.act.shape[2] // self.config.lanes)
-        if self.op.wgt is not None or self.modes.act_image:
+        if not self.op.own or self.modes.act_image:
             return range(blocks)
         last = self.last_word(phase)
         return range(block_words(phase.first, self.config)[0], min(last + 1, blocks))
@@ -149,7 +149,7 @@ def _phases(op: Operation, modes: Modes, cut: Sequence[Strip], config: EngineCon
     """All blocks together where they read the same input; groups that share no word where each reads its own."""
     blocks = Tiles(op, config).blocks
     group = blocks
-    if op.wgt is None and modes.act and not modes.act_image:
+    if op.own and modes.act and not modes.act_image:
         group = lcm(config.cols, config.lanes) // config.cols
     for strip in cut:
         for first in range(0, blocks, group):
@@ -167,7 +167,7 @@ def ways(op: Operation, modes: Modes, config: EngineConfig, first: bool, free: i
     to read the network's input.
     """
     height, width, _ = op.output.shape
-    longest = config.acc_depth // op.window_pixels
+    longest = op.longest(config)
     heights = sorted({-(-height // n) for n in range(1, height + 1)}, reverse=True)
     for depths in (((2, 2), (2, 1)), ((1, 1), (1, 0))):
         made = [
@@ -194,7 +194,7 @@ def _fewest_pieces(
     def fits(count: int) -> bool:
         return _stream(op, modes, config, _some(op, count), *depth).words <= free
 
-    least = -(-width // (config.acc_depth // op.window_pixels))
+    least = -(-width // op.longest(config))
     for count in range(bisect_left(range(width + 1), True, least, key=fits), width + 1):
         stream = _stream(op, modes, config, pieces(op, count), *depth)
         if stream.words <= free:
@@ -212,7 +212,7 @@ def _some(op: Operation, count: int) -> Iterator[Strip]:
 def smallest(op: Operation, modes: Modes, config: EngineConfig) -> Stream:
     """The way that takes the fewest words."""
     width = op.output.shape[1]
-    least = max(1, -(-width // (config.acc_depth // op.window_pixels)))
+    least = max(1, -(-width // op.longest(config)))
     counts = {least, width} | {width // n for n in (2, 4, 8) if width // n >= least}
 
     def words(count: int) -> int:

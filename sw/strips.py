@@ -6,27 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from ..hw.config import EngineConfig
 from .operations import Operation
+from .strip import Strip
 from .tiles import Tiles
 
 __all__ = ["Strip", "pieces", "strips"]
-
-
-class Strip(NamedTuple):
-    """Output rows y0..y1-1, columns x0..x1-1."""
-
-    y0: int
-    y1: int
-    x0: int
-    x1: int
-
-    @property
-    def outputs(self) -> int:
-        """How many."""
-        return (self.y1 - self.y0) * (self.x1 - self.x0)
 
 
 def strips(
@@ -38,14 +24,15 @@ def strips(
     are loaded: the array starts as soon as the first rows are there.
     """
     height, width, _ = op.output.shape
-    most = config.acc_depth // op.window_pixels
+    most = op.longest(config)
     if width > most:
         yield from pieces(op, -(-width // most))
         return
     top, rows = 0, min(most // width, rows or height)
     if first:
         small, pace = 8 * config.lanes // (width * op.window_pixels) or 1, _pace(op, config)
-        while top + small < height and small < rows:
+        # A depthwise strip reads rows that make no outputs: not for a few rows at the end.
+        while top + small + (small if op.fir else 1) <= height and small < rows:
             yield Strip(top, top + small, 0, width)
             top, small = top + small, pace * small
     left = height - top

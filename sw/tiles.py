@@ -6,6 +6,8 @@ diagonal: tile(p)[r][c] = code if p*rows + r == c and channel + c exists else 0
 In groups, a block of output channels reads only the input channels of its groups: ``first`` is the first of them,
 rounded down to a group of lanes, for a rotation goes no finer. Output channel k has weights for the C/G input
 channels from (k // (K/G)) * (C/G) on, 0 for the others of the tile.
+
+fir: see ``depthwise``
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ import numpy as np
 
 from ..hw.config import EngineConfig
 from ..quant.network import IntArray
+from .depthwise import Fir
 from .operations import Operation
+from .strip import Strip
 from .weights import tile_width
 
 __all__ = ["Tiles"]
@@ -27,14 +31,16 @@ class Tiles:
 
     def __init__(self, op: Operation, config: EngineConfig) -> None:
         self._op, self._config = op, config
+        self.fir = Fir(op, config) if op.fir else None
         self.blocks = -(-op.output.shape[2] // config.cols)
 
     def inputs(self, block: int) -> tuple[int, int]:
         """The first input channel that a block reads, and how many from there on."""
         op, config = self._op, self._config
         channel = block * config.cols
-        if op.wgt is None:
+        if op.own:
             return channel, config.cols
+        assert op.wgt is not None
         if op.groups == 1:
             return 0, op.act.shape[2]
         outs, ins = op.wgt.shape[:2]
@@ -50,7 +56,13 @@ class Tiles:
     @cached_property
     def passes(self) -> int:
         """Passes over the map, of all blocks."""
+        if self.fir:
+            return self.fir.passes * self.blocks
         return sum(map(self.input_blocks, range(self.blocks))) * self._op.kernel[0] * self._op.kernel[1]
+
+    def pixels(self, strip: Strip) -> int:
+        """Cycles of a pass over a strip at least: its pixels, or slots."""
+        return self.fir.slots(strip).count if self.fir else strip.outputs * self._op.window_pixels
 
     @cached_property
     def width(self) -> int:
@@ -59,6 +71,8 @@ class Tiles:
 
     def block(self, index: int) -> IntArray:
         """[passes * rows, cols]: the tiles of output channels index * cols .., in the order of the passes."""
+        if self.fir:
+            return self.fir.tiles(index)
         op, rows, cols = self._op, self._config.rows, self._config.cols
         channel, count = index * cols, self.input_blocks(index)
         real = min(cols, op.output.shape[2] - channel)

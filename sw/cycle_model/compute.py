@@ -104,6 +104,7 @@ class Compute:
         self.before, self.early = -_PREPARE, -9
         self.last = -1
         """the last pixel's cycle at the loops"""
+        self._added = -plan.config.rows  # the last pixel with a residual
         self._steps = self._all()
         self.over = False
 
@@ -143,6 +144,8 @@ class Compute:
                         yield True
                     ready = max(ready, stream.param_ready[index])
                     start = max(start, known + 2, room[0] + 1)
+                    if record.values["fir"]:  # nothing holds its pixels back
+                        start = max(start, self._added + config.rows + 1)
                 start = max(start, ready + 1)
                 if p == passes - 1:
                     start = max(start, quiet)
@@ -164,7 +167,7 @@ class Compute:
                 self.passed = p + 1
                 self.before, self.last = start, run.last
                 self.bound, self._moved = run.last + 1, True
-            span.end = self.last + to_done
+            span.end = self.last - accesses.behind + to_done
             if accesses.mean:
                 quiet = self.last + to_last
                 span.end += to_last - config.cols + 1
@@ -198,6 +201,7 @@ class Compute:
             self._slow(run, own, span)
         if own:
             self._due.append(run)
+            self._added = run.last
         span.pixels += pixels
         self.runs.append(run)
         self.firsts.append(run.first)
@@ -320,5 +324,5 @@ class Compute:
         found = self._at(at)
         if not found or found[0].index != found[0].accesses.passes - 1 or found[0].accesses.mean:
             return 0
-        output, rest = divmod(found[1] + 1, found[0].accesses.window)
-        return 0 if rest else int(found[0].accesses.writes[output - 1])
+        output = int(found[0].accesses.outputs[found[1]])
+        return 0 if output < 0 else int(found[0].accesses.writes[output])

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...hw.config import EngineConfig
-from ...hw.isa import COORD, POOL_MEAN, POOL_NONE
+from ...hw.isa import COORD, POOL_MEAN, POOL_NONE, loop_counts
 from .plan import LOOPS, Record
 
 __all__ = ["Accesses", "Masks"]
@@ -21,12 +21,8 @@ class Accesses:
     """Banks of a COMPUTE's pixels, residuals and outputs, each as a mask with a bit a bank, 0: none."""
 
     def __init__(self, record: Record, config: EngineConfig) -> None:
-        self.values, self.config, self.pixels, self.passes = (
-            record.values,
-            config,
-            record.pixels,
-            record.passes,
-        )
+        self.values, self.config = record.values, config
+        self.counts, self.pixels, self.passes = loop_counts(record.values), record.pixels, record.passes
         self.res = bool(record.values["res"])
         self.mean = record.values["pool"] == POOL_MEAN
         self.low = (config.bank_depth - 1).bit_length()
@@ -36,10 +32,9 @@ class Accesses:
     @cached_property
     def _moves(self) -> Masks:
         """[pixels]: the loop that advances to reach a pixel; 4 for the first."""
-        counts = [self.values[f"{loop}_last"] + 1 for loop in LOOPS]
         pixel, inside = np.arange(self.pixels), 1
         moves = np.zeros(self.pixels, np.int64)
-        for loop, count in enumerate(counts[:-1]):
+        for loop, count in enumerate(self.counts[:-1]):
             inside *= count
             moves[pixel % inside == 0] = loop + 1
         moves[0] = 4
@@ -99,7 +94,7 @@ class Accesses:
             y0, x0, start, rot = self._start(index)
             y, x, addr = self._relative
             size = (1 << COORD) - 1
-            inside = (y0 + y & size) < self.values["in_height"]
+            inside = (y0 + y & size) < self.values["in_height"] + self.values["ahead"]
             inside &= (x0 + x & size) < self.values["in_width"]
             masks = self._bits(start + addr)
             if rot:
@@ -128,18 +123,31 @@ class Accesses:
         return masks
 
     @cached_property
-    def window(self) -> int:
-        """Pixels an output."""
+    def outputs(self) -> Masks:
+        """[pixels]: the output that a pixel of the last pass completes, -1: none."""
         v = self.values
-        if self.mean:
-            return self.pixels
-        return 1 if v["pool"] == POOL_NONE else (v["wx_last"] + 1) * (v["wy_last"] + 1)
+        if v["fir"]:
+            made = np.full((self.counts[3], self.counts[2]), -1, np.int64)
+            rows = v["y_step_wx"] + v["y_step_wy"] * np.arange(v["wy_last"] + 1)
+            columns = v["x_step_wy"] + v["x_step_wx"] * np.arange(v["wx_last"] + 1)
+            made[np.ix_(rows, columns)] = np.arange(len(rows) * len(columns)).reshape(len(rows), -1)
+            return made.ravel()
+        window = (
+            1 if v["pool"] == POOL_NONE else self.pixels if self.mean else self.counts[0] * self.counts[1]
+        )
+        output, rest = np.divmod(np.arange(1, self.pixels + 1), window)
+        return np.where(rest, -1, output - 1)
+
+    @cached_property
+    def behind(self) -> int:
+        """Pixels of the last pass behind the one that completes the last output."""
+        return int(self.pixels - 1 - self.outputs.argmax())
 
     @cached_property
     def writes(self) -> Masks:
         """[outputs]: banks written."""
         v, config = self.values, self.config
-        addr = v["out_base"] + np.arange(self.pixels // self.window)
+        addr = v["out_base"] + np.arange(self.outputs.max() + 1)
         masks = self._bits(addr)
         if v["out_rot"] + config.cols > config.lanes:
             masks |= self._bits(addr + v["out_block_step"])

@@ -8,7 +8,7 @@ from functools import cached_property
 from math import ceil, prod
 
 from ...hw.config import EngineConfig
-from ...hw.isa import CONFIG, decode, record_words
+from ...hw.isa import CONFIG, decode, loop_counts, record_words
 from ..program import Program
 
 __all__ = ["LOOPS", "UNITS", "Plan", "Record", "Segment", "plan"]
@@ -39,8 +39,8 @@ class Record:
 
     @cached_property
     def pixels(self) -> int:
-        """Pixels of one pass of a COMPUTE."""
-        return prod(self.values[f"{loop}_last"] + 1 for loop in LOOPS)
+        """Pixels of one pass of a COMPUTE, slots where it is depthwise."""
+        return prod(loop_counts(self.values))
 
 
 @dataclass(frozen=True)

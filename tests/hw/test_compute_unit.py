@@ -77,6 +77,34 @@ def averaged(config, seed, size, kernel, blocks, behind=0):
     )
 
 
+def depthwise(config, seed, height, width, channels, kernel=(3, 3), stride=(1, 1), pads=(1, 1, 1, 1)):
+    """Between two 1x1 convolutions, the one before with its own input as residual: its reads come late."""
+    rng = np.random.default_rng(seed)
+    fmt = QFormat(config.act_width, 3, bool(seed % 2))
+    rows = (height + pads[0] + pads[2] - kernel[0]) // stride[0] + 1
+    columns = (width + pads[1] + pads[3] - kernel[1]) // stride[1] + 1
+    maps = {"x": (height, width), "a": (height, width), "b": (rows, columns), "y": (rows, columns)}
+    tensors = {n: Tensor(name=n, shape=(*shape, channels), format=fmt) for n, shape in maps.items()}
+
+    def layer(name, inputs, output, wgt, **about):
+        shift = int(np.log2(wgt[0].size ** 0.5 * 128)) + rng.integers(-1, 2, channels)
+        return Layer(
+            name=name, kind="conv", inputs=inputs, output=output, wgt=wgt, kernel=wgt.shape[2:], shift=shift,
+            bias=rng.integers(-999, 999, channels), lo=fmt.min, hi=fmt.max, **about,
+        )  # fmt: skip
+
+    dense = [rng.integers(-128, 128, (channels, channels, 1, 1)) for _ in range(2)]
+    taps = rng.integers(-128, 128, (channels, 1, *kernel))
+    layers = (
+        layer("before", ("x", "x"), "a", dense[0], res_shift=np.full(channels, 3)),
+        layer("depthwise", ("a",), "b", taps, stride=stride, pads=pads, groups=channels),
+        layer("behind", ("b",), "y", dense[1]),
+    )
+    return QuantizedNetwork(
+        name=f"depthwise{seed}", input="x", outputs=("y",), tensors=tensors, layers=layers
+    )
+
+
 def prepare(config, network, seed):
     """Scratchpad writes, records, rows of the weight stream, expected traces of one image."""
     program = compile_network(network, config)
@@ -155,6 +183,29 @@ def test_means_of_wide_codes():
         rows=3, cols=4, act_width=16, wgt_width=16, acc_width=48, scratchpad=1 << 14, acc_depth=64
     )
     compare(config, averaged(config, 6, (5, 7), 3, 2, 1), 6, "slow")
+
+
+@pytest.mark.parametrize("feed", ["full", "slow"])
+@pytest.mark.parametrize(
+    ("rows", "cols", "height", "width", "channels", "kernel", "stride", "pads"),
+    [
+        (6, 4, 6, 6, 9, (3, 3), (1, 1), (1, 1, 1, 1)),
+        (6, 4, 5, 7, 6, (3, 3), (2, 1), (0, 2, 1, 0)),
+        (6, 6, 7, 5, 13, (5, 4), (1, 2), (2, 1, 0, 2)),
+        (9, 3, 6, 6, 7, (3, 3), (1, 1), (1, 1, 1, 1)),
+        (9, 3, 7, 6, 4, (3, 3), (2, 2), (0, 0, 2, 1)),
+        (9, 9, 6, 6, 20, (3, 3), (1, 1), (1, 1, 1, 1)),  # blocks read ahead for each other
+        (10, 12, 4, 3, 30, (3, 3), (1, 1), (2, 1, 1, 2)),
+        (9, 3, 1, 1, 5, (3, 3), (1, 1), (1, 1, 1, 1)),
+        pytest.param(16, 16, 6, 6, 40, (3, 3), (1, 1), (1, 1, 1, 1), marks=pytest.mark.slow),
+    ],
+)
+def test_depthwise(rows, cols, height, width, channels, kernel, stride, pads, feed):
+    if cols > 8 and feed == "slow":
+        pytest.skip("once is enough for so many PEs")
+    config = EngineConfig(rows=rows, cols=cols, scratchpad=1 << 14, acc_depth=64, fir_depth=32, banks=2)
+    network = depthwise(config, rows + height, height, width, channels, kernel, stride, pads)
+    compare(config, network, rows, feed)
 
 
 def compare(config, network, seed, feed):

@@ -18,7 +18,7 @@ import cocotb
 import numpy as np
 from cocotb.task import bridge
 from systolith.hw.config import EngineConfig
-from systolith.hw.isa import COMPUTE, decode, encode, record_words
+from systolith.hw.isa import COMPUTE, decode, encode, loop_counts, record_words
 from systolith.hw.verilog import engine_verilog
 from systolith.quant.formats import QFormat
 from systolith.quant.network import IntArray, Layer, QuantizedNetwork, Tensor
@@ -222,7 +222,7 @@ def computes(program: Program) -> list[dict[str, int]]:
         instruction, v = decode(record, program.config)
         if instruction is COMPUTE:
             passes = (v["kb_last"] + 1) * (v["ky_last"] + 1) * (v["kx_last"] + 1)
-            pixels = int(np.prod([v[f"{loop}_last"] + 1 for loop in ("wx", "wy", "ox", "oy")]))
+            pixels = int(np.prod(loop_counts(v)))
             found.append(v | {"passes": passes, "pixels": pixels})
     return found
 

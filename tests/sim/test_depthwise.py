@@ -1,0 +1,95 @@
+"""Depthwise layers in random networks on the engine: references == instruction-set simulator == RTL == cycle model."""
+
+import numpy as np
+import pytest
+from engine_bench import Expected, Run, computes, run
+from systolith.hw.config import EngineConfig
+from systolith.quant.network import QuantizedNetwork
+from systolith.sim.random_network import random_codes, random_network
+from systolith.sim.rtl import Stalls
+from systolith.sw.compiler import compile_network
+from systolith.sw.cycle_model.machine import simulate
+
+KINDS = ("depthwise", "depthwise", "depthwise", "conv", "add", "maxpool", "avgpool", "branch")
+
+
+def engine(rows: int, cols: int, **about: int) -> EngineConfig:
+    """Small, so that maps are cut into strips and operands meet in a bank; few slots, so that the ring goes round."""
+    return EngineConfig(
+        **{"rows": rows, "cols": cols, "acc_depth": 64, "scratchpad": 8192, "fir_depth": 32} | about
+    )
+
+
+FAST = [engine(6, 6, banks=2)]
+SLOW = [
+    engine(9, 3, port_width=32),
+    engine(8, 8, scratchpad=2048, port_width=128),
+    engine(10, 12, fir_depth=64),
+    engine(6, 4, act_width=16, wgt_width=16, acc_width=48, scratchpad=16384),
+    engine(16, 16, acc_depth=1024, scratchpad=32768, fir_depth=512),
+]
+
+
+def networks(config: EngineConfig, first: int, count: int) -> list[tuple[QuantizedNetwork, Expected]]:
+    """With a depthwise COMPUTE at least."""
+    found: list[tuple[QuantizedNetwork, Expected]] = []
+    for seed in range(first, first + 20 * count):
+        network = random_network(
+            seed, 5, kinds=KINDS, act_width=config.act_width, wgt_width=config.wgt_width, channels=24, size=10
+        )
+        try:
+            program = compile_network(network, config)
+        except ValueError as error:
+            assert "--scratchpad" in str(error) or "--acc-width" in str(error), error
+            continue
+        if any(v["fir"] for v in computes(program)):
+            found.append((network, Expected(network, program, random_codes(network, 1, 2))))
+        if len(found) == count:
+            break
+    assert len(found) == count
+    return found
+
+
+def check(config: EngineConfig, count: int) -> None:
+    """One image, two back to back, and with pauses of the memory."""
+    jobs: list[tuple[Expected, Run]] = []
+    for number, (_, expected) in enumerate(networks(config, 500, count)):
+        codes, program = expected.codes, expected.program
+        latency = (1, 30, 100)[number % 3]
+        jobs += [(expected, Run(program=program, codes=codes[:n], mem_latency=latency)) for n in (1, 2)]
+        if number % 3 == 0:
+            jobs.append(
+                (
+                    expected,
+                    Run(
+                        program=program,
+                        codes=codes,
+                        stalls=Stalls(seed=number + 1, read_address=99, read_data=99, write_data=99),
+                    ),
+                )
+            )
+    for (expected, job), outcome in zip(jobs, run([job for _, job in jobs]), strict=True):
+        what = f"{expected.network.name}, {len(job.codes)} images"
+        expected.check(outcome, len(job.codes), what)
+        if job.stalls is not None:
+            continue
+        assert outcome.trace is not None
+        timing = simulate(job.program, len(job.codes), job.mem_latency)
+        assert timing.counters == outcome.counters, what
+        last = np.cumsum([info.count for info in job.program.computes] * len(job.codes)) - 1
+        assert [span.end + 1 for span in timing.spans] == outcome.trace.cycle[last].tolist(), what
+    blocks = [v for expected, _ in jobs for v in computes(expected.program) if v["fir"]]
+    assert any(v["ky_last"] or v["kx_last"] for v in blocks) and any(v["x_step_wx"] > 1 for v in blocks)
+    if config.rows == config.cols >= 9:
+        assert any(v["ahead"] for v in blocks)
+
+
+@pytest.mark.parametrize("config", FAST, ids=lambda c: f"{c.rows}x{c.cols}")
+def test_random_networks(config: EngineConfig) -> None:
+    check(config, 8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", SLOW, ids=lambda c: f"{c.rows}x{c.cols}-a{c.act_width}")
+def test_more_random_networks(config: EngineConfig) -> None:
+    check(config, 24)
