@@ -58,6 +58,7 @@ SEVERAL = {
     "tests/sw/test_networks.py": {"sw.cli", "sw.demo.data"},  # whole networks on data sets
     "tests/sim/test_networks.py": {"sim.rtl", "hw.engine", "sw.compiler", "sw.cycle_model.machine"},  # in RTL
     "tests/sim/test_cycle_model.py": {"sw.cycle_model.machine", "sim.rtl"},
+    "tests/sim/test_depthwise.py": {"hw.taps", "hw.row_ring", "sim.iss_fir", "sw.depthwise"},
     "tests/sim/test_engine.py": {"hw.engine", "sim.rtl"},  # control, errors, restart
     "tests/sim/test_engine_axi.py": {"hw.engine"},  # a memory written by others
     "tests/sim/test_engine_throughput.py": {"hw.engine", "sim.rtl"},
