@@ -67,7 +67,7 @@ FAULTS = [
     Fault("every slot makes an output", "taps.py", "Mux(now[-1], step, now - 1)", "-1", "tests/hw/test_taps.py"),
     Fault("lines a slot apart", "row_ring.py", "above.eq(at - row_last - 1)", "above.eq(at - row_last)", "tests/hw/test_row_ring.py"),
     Fault("no rows read ahead", "sequencer.py", "self.i.payload.in_height + self.i.payload.ahead", "self.i.payload.in_height", f"{_COMPUTE}::test_depthwise"),
-    Fault("residuals hold depthwise slots back", "sequencer.py", "drained.eq(~added & (left == 0))", "drained.eq(1)", f"{_COMPUTE}::test_depthwise"),
+    Fault("residuals hold depthwise slots back", "sequencer.py", "drained.eq(~added & (left == 0))", "drained.eq(1)", f"{_COMPUTE}::test_depthwise_behind_residuals"),
     Fault("every load from the images", "load_unit.py", "place.eq(getattr(self, region))", "place.eq(self.input)", "tests/hw/test_load_unit.py"),
     Fault("load forgets its offset", "load_unit.py", "command.payload.addr.eq(place + offset)", "command.payload.addr.eq(place)", "tests/hw/test_load_unit.py"),
     Fault("load done before its last block", "load_writer.py", "tag.place.last.eq(steps.last & last_block)", "tag.place.last.eq(steps.last)", "tests/hw/test_load_unit.py"),

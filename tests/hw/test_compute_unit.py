@@ -77,8 +77,13 @@ def averaged(config, seed, size, kernel, blocks, behind=0):
     )
 
 
-def depthwise(config, seed, height, width, channels, kernel=(3, 3), stride=(1, 1), pads=(1, 1, 1, 1)):
-    """Between two 1x1 convolutions, the one before with its own input as residual: its reads come late."""
+def depthwise(
+    config, seed, height, width, channels, kernel=(3, 3), stride=(1, 1), pads=(1, 1, 1, 1), beside=False
+):
+    """Between two 1x1 convolutions, the one before with its own input as residual: its reads come late.
+
+    ``beside``: it reads that input, too, while residuals are still read.
+    """
     rng = np.random.default_rng(seed)
     fmt = QFormat(config.act_width, 3, bool(seed % 2))
     rows = (height + pads[0] + pads[2] - kernel[0]) // stride[0] + 1
@@ -97,11 +102,15 @@ def depthwise(config, seed, height, width, channels, kernel=(3, 3), stride=(1, 1
     taps = rng.integers(-128, 128, (channels, 1, *kernel))
     layers = (
         layer("before", ("x", "x"), "a", dense[0], res_shift=np.full(channels, 3)),
-        layer("depthwise", ("a",), "b", taps, stride=stride, pads=pads, groups=channels),
+        layer("depthwise", ("x" if beside else "a",), "b", taps, stride=stride, pads=pads, groups=channels),
         layer("behind", ("b",), "y", dense[1]),
     )
     return QuantizedNetwork(
-        name=f"depthwise{seed}", input="x", outputs=("y",), tensors=tensors, layers=layers
+        name=f"depthwise{seed}",
+        input="x",
+        outputs=("a", "y") if beside else ("y",),
+        tensors=tensors,
+        layers=layers,
     )
 
 
@@ -206,6 +215,13 @@ def test_depthwise(rows, cols, height, width, channels, kernel, stride, pads, fe
     config = EngineConfig(rows=rows, cols=cols, scratchpad=1 << 14, acc_depth=64, fir_depth=32, banks=2)
     network = depthwise(config, rows + height, height, width, channels, kernel, stride, pads)
     compare(config, network, rows, feed)
+
+
+@pytest.mark.parametrize(("rows", "cols", "width"), [(6, 4, 7), (7, 3, 5), (9, 2, 4)])
+def test_depthwise_behind_residuals(rows, cols, width):
+    """No residual holds a slot back: the pass waits for them instead."""
+    config = EngineConfig(rows=rows, cols=cols, scratchpad=1 << 14, acc_depth=64, banks=2)
+    compare(config, depthwise(config, rows, 4, width, cols, beside=True), rows, "full")
 
 
 def compare(config, network, seed, feed):
