@@ -44,7 +44,7 @@ def strips(
 def _pace(op: Operation, config: EngineConfig) -> int:
     """How much longer the next strip may be: rows that are loaded while one is computed, about, 1..4."""
     tiles = Tiles(op, config)
-    compute = tiles.passes * tiles.blocks * op.output.shape[1] * op.window_pixels
+    compute = tiles.passes * op.output.shape[1] * op.window_pixels
     load = -(-op.act.shape[2] // config.lanes) * op.act.shape[1] * op.stride[0] * op.window_stride[0]
     return max(1, min(4, 4 * compute // (3 * load)))
 
