@@ -51,8 +51,8 @@ def test_a_case(fake: Any, source: Source) -> None:
     assert row.cycles and row.cycles_total and row.cycles < row.cycles_total
     assert row.compared == 3 * 2 * (64 * 8 + 64 * 4 + 5) and row.mismatches == 0
     assert (row.model_cycles, row.model_cycles_total) == (1030, 2030)
-    # 3 columns do not fit 4 rows: 3 rows x 3 columns x 2 blocks; 2 blocks of input; 64 passes of one pixel x 2
-    assert row.bound_cycles == 9 * 2 * 64 + 18 * 64 + 64 * 2 * 4
+    # 27 taps in 4 rows: 7 passes x 2 blocks; 2 blocks of input; 64 passes of one pixel x 2
+    assert row.bound_cycles == 7 * 2 * 64 + 18 * 64 + 64 * 2 * 4
 
 
 def test_by_the_model_alone(fake: Any, source: Source) -> None:
