@@ -8,6 +8,7 @@ from systolith.quant.network import Layer, QuantizedNetwork, Tensor
 from systolith.sw.compiler import compile_network
 from systolith.sw.cycle_model.machine import simulate
 from systolith.sw.operations import operations
+from systolith.sw.residency import plan
 from systolith.sw.stream_cost import busy, cycles
 from systolith.sw.streams import Modes, ways
 
@@ -52,3 +53,12 @@ def test_slots_and_rings_that_come_out_even_are_cheaper_again() -> None:
     for way in found:
         waits = cycles(way, True) > cycles(way)
         assert waits == (len(way.phases) % 2 == 1 or 4 * len(way.phases) % way.ring == 1)
+
+
+@pytest.mark.parametrize("shape", [(32, 64, 64, 3, 1), (56, 64, 64, 3, 1), (56, 64, 128, 3, 2)])
+def test_the_estimate_is_near_the_cycle_model(shape: tuple[int, int, int, int, int]) -> None:
+    """Within 3 %: the first strip's way in and the last one's way out are not in it."""
+    network = convolution(*shape)
+    streams = plan(network, operations(network, CONFIG), (), CONFIG).streams
+    model = simulate(compile_network(network, CONFIG), 1, 30).counters["cycles"]
+    assert 0.97 * model <= sum(cycles(stream) for stream in streams) <= model
