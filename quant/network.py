@@ -17,8 +17,8 @@ from .formats import QFormat
 
 __all__ = ["COPIES", "IntArray", "Kind", "Layer", "QuantizedNetwork", "Stem", "Tensor"]
 
-Kind = Literal["conv", "maxpool", "avgpool", "add", "concat"]
-COPIES: frozenset[Kind] = frozenset({"maxpool", "concat"})
+Kind = Literal["conv", "maxpool", "avgpool", "add", "concat", "upsample", "table", "product"]
+COPIES: frozenset[Kind] = frozenset({"maxpool", "concat", "upsample"})
 """Kinds that only pass codes on: their tensors share one format."""
 
 
@@ -50,11 +50,17 @@ class Layer:
                  Codes outside of the map are 0. With ``groups`` G > 1, out channel k sees the C/G input
                  channels from (k // (K/G)) * (C/G) on (depthwise: G = C).
                  A fully connected layer is a conv whose kernel covers the map.
-    ``avgpool``  the same with acc[c] = sum over the window of act[.., c] * wgt, ``wgt`` one code of shape (1,1,1,1).
+    ``avgpool``  the same with acc[c] = sum over the window of act[.., c] * wgt, ``wgt`` one code of shape (1,1,1,1), or
+                 (1,1,OH,OW): one for each output pixel, as windows at the border divide by fewer pixels.
     ``maxpool``  out = max over the window of the codes inside the map; ``shift`` is 0, lo and hi the format's.
     ``concat``   out = the inputs' codes, one after the other along the channels; all share one format;
                  ``shift``, lo and hi as with maxpool.
+    ``upsample`` out[y, x] = act[y // factor[0], x // factor[1]]; shift, lo and hi as with maxpool.
     ``add``      acc = (act0 << in_shift) + (act1 << res_shift), out as above. Either shift is 0.
+    ``product``  acc[y, x, c] = act0[y, x, c] * act1[0, 0, c], out as above. act1 is a map of one pixel; its codes fit
+                 a signed weight of the engine.
+    ``table``    out[y, x, c] = table[c][act[y, x, c] mod 2**n]: an activation function of any shape. ``shift`` is 0,
+                 lo and hi the format's.
 
     The last output channel's, row's and column's windows may reach outside of the map (pads, ceil_mode).
     """
@@ -62,7 +68,7 @@ class Layer:
     name: str
     kind: Kind
     inputs: tuple[str, ...]
-    """conv: (act,) or (act, residual); add: (act0, act1); pools: (act,); concat: one or more."""
+    """conv: (act,) or (act, residual); add, product: (act0, act1); concat: one or more; the others: (act,)."""
     output: str
     kernel: tuple[int, int] = (1, 1)
     stride: tuple[int, int] = (1, 1)
@@ -72,7 +78,7 @@ class Layer:
     groups: int = 1
     """conv only."""
     wgt: IntArray | None = None
-    """[K, C/groups, R, S] signed codes (avgpool: [1, 1, 1, 1]); None for maxpool, add and concat."""
+    """[K, C/groups, R, S] signed codes (avgpool: [1, 1, 1, 1] or [1, 1, OH, OW]); None for the others."""
     wgt_width: int = 8
     """bits of a weight code, 2..8 or 16."""
     wgt_fl: IntArray | None = None
@@ -85,6 +91,10 @@ class Layer:
     """[K] fl_acc - fl_residual >= 0; conv with a residual and add only."""
     in_shift: int = 0
     """add only: fl_acc - fl_act0 >= 0."""
+    factor: tuple[int, int] = (1, 1)
+    """upsample only: rows and columns an input pixel becomes."""
+    table: IntArray | None = None
+    """table only: [1 or C, 2**n] codes of the output; n is the width of the input's codes."""
     lo: int = -128
     hi: int = 127
     """saturation bounds of the output codes; ReLU, ReLU6 and Clip live here."""

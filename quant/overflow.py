@@ -37,11 +37,18 @@ def code_magnitudes(network: QuantizedNetwork) -> dict[str, int]:
 def layer_bound(layer: Layer, magnitude: Mapping[str, int]) -> list[int]:
     """``bound[k]`` of one layer as Python integers (they cannot overflow), one per output channel.
 
-    ``magnitude`` gives the largest |code| of each input tensor. avgpool: one entry; maxpool, concat: the inputs'.
+    ``magnitude`` gives the largest |code| of each input tensor. avgpool, product: one entry; copies: the inputs'
+    codes; table: input's or output's, whichever are larger.
     """
     act = magnitude[layer.inputs[0]]
     if layer.kind in COPIES:
         return [max(magnitude[name] for name in layer.inputs)]
+    if layer.kind == "table":
+        if layer.table is None:
+            raise ValueError(f"layer {layer.name!r} of kind table needs a table, not None")
+        return [max(act, int(np.abs(layer.table).max()))]
+    if layer.kind == "product":
+        return [act * magnitude[layer.inputs[1]]]
     if layer.kind == "add":
         right = magnitude[layer.inputs[1]]
         shifts = [0] if layer.res_shift is None else [int(s) for s in layer.res_shift]
@@ -49,7 +56,7 @@ def layer_bound(layer: Layer, magnitude: Mapping[str, int]) -> list[int]:
     if layer.wgt is None:
         raise ValueError(f"layer {layer.name!r} of kind {layer.kind} needs weight codes, not None")
     if layer.kind == "avgpool":
-        sums = [int(abs(layer.wgt[0, 0, 0, 0])) * layer.kernel[0] * layer.kernel[1]]
+        sums = [int(np.abs(layer.wgt).max()) * layer.kernel[0] * layer.kernel[1]]
     else:
         flat = np.abs(layer.wgt.reshape(layer.wgt.shape[0], -1))
         sums = [int(value) for value in flat.sum(axis=1)]

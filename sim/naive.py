@@ -27,7 +27,12 @@ def evaluate_layer(layer: Layer, inputs: list[IntArray], shape: tuple[int, int, 
     act = inputs[0]
     out = np.zeros(shape, np.int64)
     for y, x in np.ndindex(shape[:2]):
-        if layer.kind == "add":
+        if layer.kind == "upsample":
+            out[y, x] = act[y // layer.factor[0], x // layer.factor[1]]
+            continue
+        if layer.kind in ("table", "product"):
+            window = [(0, 0, act[y, x])]
+        elif layer.kind == "add":
             window = [(0, 0, act[y, x] << layer.in_shift)]
         else:
             window = []
@@ -40,10 +45,21 @@ def evaluate_layer(layer: Layer, inputs: list[IntArray], shape: tuple[int, int, 
             if layer.kind == "maxpool":
                 out[y, x, k] = max((int(codes[k]) for _, _, codes in window), default=layer.lo)
                 continue
+            if layer.kind == "table":
+                assert layer.table is not None
+                row = layer.table[k % len(layer.table)]
+                out[y, x, k] = row[int(window[0][2][k]) % len(row)]
+                continue
+            if layer.kind == "product":
+                out[y, x, k] = _requantize(
+                    int(window[0][2][k]) * int(inputs[1][0, 0, k]), _at(layer.shift, k), layer
+                )
+                continue
             if layer.kind == "add":
                 acc = int(window[0][2][k])
             elif layer.wgt is not None and layer.kind == "avgpool":
-                acc = sum(int(codes[k]) for _, _, codes in window) * int(layer.wgt[0, 0, 0, 0])
+                acc = sum(int(codes[k]) for _, _, codes in window)
+                acc *= int(layer.wgt[0, 0, y % layer.wgt.shape[2], x % layer.wgt.shape[3]])
             else:
                 assert layer.wgt is not None
                 acc = sum(int(np.dot(codes, layer.wgt[k, :, r, s])) for r, s, codes in window)

@@ -27,7 +27,7 @@ Array = npt.NDArray[Any]
 
 
 def accumulate(layer: Layer, inputs: Sequence[Array], bound: int) -> Array:
-    """The exact accumulators of a layer, [N, OH, OW, K], before requantization (maxpool, concat: the codes).
+    """The exact accumulators of a layer, [N, OH, OW, K], before requantization (copies and tables: the codes).
 
     ``inputs`` are codes [N, H, W, C] of any numeric type; ``bound`` on the sum of absolute terms
     (``quant.overflow.layer_bound``) picks float32 or float64. Raises ValueError from 2**53 on.
@@ -42,13 +42,20 @@ def accumulate(layer: Layer, inputs: Sequence[Array], bound: int) -> Array:
         return np.concatenate(inputs, axis=3, dtype=kind, casting="unsafe")
     if layer.kind == "maxpool":
         return window_max(act, layer.kernel, layer.stride, layer.dilation, layer.pads)
+    if layer.kind == "upsample":
+        return act.repeat(layer.factor[0], axis=1).repeat(layer.factor[1], axis=2)
+    if layer.kind == "table":
+        return _look_up(layer, act)
+    if layer.kind == "product":
+        product: Array = act * np.asarray(inputs[1]).astype(kind, copy=False)
+        return product
     if layer.kind == "add":
         acc: Array = np.ldexp(act, layer.in_shift)
     elif layer.wgt is None:
         raise ValueError(f"layer {layer.name!r} of kind {layer.kind} needs weight codes, not None")
     elif layer.kind == "avgpool":
         acc = window_sum(act, layer.kernel, layer.stride, layer.dilation, layer.pads)
-        acc *= kind.type(layer.wgt[0, 0, 0, 0])
+        acc *= layer.wgt[0, 0, :, :, None].astype(kind)
     else:
         wgt = layer.wgt.astype(kind)
         acc = conv_sum(act, wgt, layer.stride, layer.dilation, layer.pads, layer.groups)
@@ -60,10 +67,20 @@ def accumulate(layer: Layer, inputs: Sequence[Array], bound: int) -> Array:
     return acc
 
 
+def _look_up(layer: Layer, act: Array) -> Array:
+    """table[c][code mod 2**n], in the type of ``act``."""
+    if layer.table is None:
+        raise ValueError(f"layer {layer.name!r} of kind table needs a table, not None")
+    index = act.astype(np.int64) % layer.table.shape[1]
+    table = layer.table.astype(act.dtype)
+    looked_up: Array = table[0][index] if len(table) == 1 else table[np.arange(len(table)), index]
+    return looked_up
+
+
 def run_layer(layer: Layer, inputs: Sequence[Array], bound: int) -> Array:
     """The output codes of a layer as floating-point integers [N, OH, OW, K]."""
     out: Array = accumulate(layer, inputs, bound)
-    if layer.kind not in COPIES:
+    if layer.kind not in COPIES and layer.kind != "table":
         out = requantize_exact(out, layer.shift, layer.lo, layer.hi)
     return out
 

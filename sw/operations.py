@@ -144,6 +144,10 @@ def _each(values: IntArray | None, count: int) -> IntArray:
 
 
 def _operation(index: int, layer: Layer, tensors: Mapping[str, Tensor], config: EngineConfig) -> Operation:
+    if layer.kind in ("upsample", "table", "product"):
+        raise ValueError(
+            f"layer {layer.name!r} is of kind {layer.kind}, which the engine does not compute yet"
+        )
     inputs, output = [tensors[name] for name in layer.inputs], tensors[layer.output]
     if layer.lo < output.format.min or layer.hi > output.format.max or layer.lo > layer.hi:
         raise ValueError(
@@ -176,7 +180,7 @@ def _operation(index: int, layer: Layer, tensors: Mapping[str, Tensor], config: 
     op = replace(op, window=layer.kernel, window_dilation=layer.dilation, window_stride=layer.stride)
     if layer.kind == "maxpool":
         return replace(op, diagonal=1, pool=POOL_MAX, shift=_each(None, channels))
-    if layer.wgt is None or layer.wgt.size != 1:
+    if layer.wgt is None or layer.wgt.size != 1:  # one for each output pixel: not yet
         raise ValueError(f"layer {layer.name!r} of kind avgpool needs one weight code")
     if op.bias.any():
         raise ValueError(f"layer {layer.name!r} of kind avgpool has a bias: fold it into the next layer")

@@ -32,7 +32,7 @@ from .quant_page import quantization_page
 __all__ = ["QuantizedModel", "QuantizedModelError", "load", "network_from_json", "network_to_json", "save"]
 
 _VERSION = 2
-_ARRAYS = ("wgt", "wgt_fl", "bias", "shift", "res_shift")
+_ARRAYS = ("wgt", "wgt_fl", "bias", "shift", "res_shift", "table")
 
 
 class QuantizedModelError(ValueError):

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from systolith.quant.arithmetic import quantize_real, requantize
-from systolith.quant.network import IntArray, Layer, QuantizedNetwork
+from systolith.quant.formats import QFormat
+from systolith.quant.network import IntArray, Layer, QuantizedNetwork, Tensor
 from systolith.quant.quantizer import Options, quantize
+from systolith.sim.naive import evaluate
 from systolith.sw import integer_reference
 from systolith.sw.onnx_reader import read
 from systolith.sw.random_model import random_model
@@ -82,6 +84,39 @@ def test_equals_the_slow_reference(seed: int, act_width: int, wgt_width: int, pe
     for name, expected in slow.items():
         assert fast[name].shape[1:] == network.tensors[name].shape
         assert np.array_equal(fast[name], expected), name
+
+
+def test_kinds_without_a_generator_equal_the_slow_reference() -> None:
+    """Copies by rows and columns, tables, products with a vector, averages that divide by fewer at the border."""
+    rng = np.random.default_rng(5)
+    each, one = QFormat(8, 5, True), QFormat(6, 4, True)
+    shapes = {
+        "x": (5, 4, 3),
+        "v": (1, 1, 3),
+        "t": (5, 4, 3),
+        "p": (5, 4, 3),
+        "u": (10, 12, 3),
+        "a": (10, 12, 3),
+    }
+    kernel = {"kernel": (3, 3), "pads": (1, 1, 1, 1)}
+    codes = np.array([rng.integers(-2, 60) for _ in range(120)]).reshape(1, 1, 10, 12)
+    layers = (
+        Layer(name="v", kind="avgpool", inputs=("x",), output="v", kernel=(5, 4), wgt=np.full((1, 1, 1, 1), 13),
+              wgt_width=8, shift=np.full(3, 8), lo=-32, hi=31),
+        Layer(name="t", kind="table", inputs=("x",), output="t", table=rng.integers(-128, 128, (3, 256))),
+        Layer(name="p", kind="product", inputs=("t", "v"), output="p", shift=np.array([3, 4, 5])),
+        Layer(name="u", kind="upsample", inputs=("p",), output="u", factor=(2, 3)),
+        Layer(name="a", kind="avgpool", inputs=("u",), output="a", wgt=codes, shift=np.full(3, 9), **kernel),
+    )  # fmt: skip
+    network = QuantizedNetwork(
+        name="kinds", input="x", outputs=("a",), layers=layers,
+        tensors={n: Tensor(name=n, shape=s, format=one if n == "v" else each) for n, s in shapes.items()},
+    )  # fmt: skip
+    images = rng.integers(-128, 128, (2, 5, 4, 3))
+    found = integer_reference.run(network, images, "all")
+    for image in range(2):
+        for name, expected in evaluate(network, images[image]).items():
+            assert np.array_equal(found[name][image], expected), name
 
 
 def test_float64_where_the_sum_leaves_float32() -> None:
