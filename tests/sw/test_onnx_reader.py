@@ -68,6 +68,7 @@ def test_tensors_read_twice_stay() -> None:
 
 
 def test_batch_norm_without_convolution() -> None:
+    """BatchNormalization in front of a layer that clamps becomes a 1x1 convolution."""
     build = ModelBuilder((3, 6, 6))
     graph = same_as_onnxruntime(build.model(build.conv(build.same("Relu", build.batch_norm("input")), 2)))
     assert [(layer.kind, layer.macs > 0) for layer in graph.layers] == [("conv", False), ("conv", True)]
@@ -226,14 +227,15 @@ def test_reduce_mean_and_global_max() -> None:
     same_as_onnxruntime(build.model(build.pool("GlobalMaxPool", "input")))
 
 
-def test_host_operations() -> None:
+@pytest.mark.parametrize("op", ["Softmax", "LogSoftmax", "ArgMax", "Sigmoid"])
+def test_host_operations(op: str) -> None:
     build = ModelBuilder((3, 5, 5))
     logits = build.dense("input", 4)
-    softmax = build.same("Softmax", logits, axis=1)
-    graph = same_as_onnxruntime(build.model(softmax))
+    last = build.same(op, logits, **({} if op == "Sigmoid" else {"axis": 1}))
+    graph = same_as_onnxruntime(build.model(last))
     assert graph.outputs == (logits,) and graph.flat == {logits}
-    assert [(op.op, op.input, op.output) for op in graph.host] == [("Softmax", logits, softmax)]
-    assert [item.where for item in check(build.model(softmax))] == ["folded", "engine", "host"]
+    assert [(host.op, host.input, host.output) for host in graph.host] == [(op, logits, last)]
+    assert [item.where for item in check(build.model(last))] == ["folded", "engine", "host"]
 
 
 def test_two_outputs() -> None:
