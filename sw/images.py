@@ -61,6 +61,12 @@ class Preprocessing:
                 raise ValueError(f"{name} must be one number or one a channel, not {values!r}")
         if min(self.std) <= 0:
             raise ValueError(f"std must be positive, not {self.std!r}")
+        if max(self.mean) > 255 / self.scale:
+            raise ValueError(
+                f"mean {max(self.mean):g} is more than an image can be, {255 / self.scale:g} with scale "
+                f"{self.scale:g}: "
+                "means of pixels 0..255 go with scale 1"
+            )
 
     def check_channels(self, channels: int) -> None:
         """Raise ImageError where mean or std do not fit the model's channels."""

@@ -100,6 +100,10 @@ def test_preprocessing_errors() -> None:
         Preprocessing(0.0)
     with pytest.raises(ValueError, match="std must be positive"):
         Preprocessing(1.0, (0.0,), (0.0,))
+    with pytest.raises(
+        ValueError, match="mean 128 is more than an image can be, 1 with scale 255: means of pixels"
+    ):
+        Preprocessing(255.0, (0.0, 128.0))
     with pytest.raises(ValueError, match="mean must be one number or one a channel"):
         Preprocessing(1.0, ())
     with pytest.raises(ImageError, match="mean has 2 values for 3 channels"):
