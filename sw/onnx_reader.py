@@ -1,7 +1,7 @@
 """From an ONNX file to the small graph: load, check every node, convert, fuse.
 
 ``check`` walks the file and reports each node without running the network; ``read`` returns the fused
-``Graph`` or raises one error that lists all nodes that cannot run. Opsets 8 to 21.
+``Graph`` or raises one error that lists all nodes that cannot run. Opsets 8 to 26.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .passes import fuse, unique_names
 
 __all__ = ["Examined", "Finding", "ModelError", "UnsupportedModel", "check", "examine", "load_model", "read"]
 
-_OPSETS = (8, 21)
+_OPSETS = (8, 26)
 
 
 def load_model(path: str | Path) -> onnx.ModelProto:

@@ -2,6 +2,7 @@
 
     Shape, Gather, Unsqueeze, Concat, Slice, Cast, ConstantOfShape, ...     -> constants
     Reshape, Transpose, DequantizeLinear of weights                         -> constants
+    CastLike of a constant, like a tensor of the network                    -> a float32 constant
 
 A symbolic batch is not known: what depends on it is evaluated for two batches (``BATCHES``).
 """
@@ -26,6 +27,9 @@ def fold_constant(context: Context) -> bool:
     node = context.node
     if node.op_type in ("Shape", "Size") and node.input[0] in context.refs:
         return _shape(context)
+    if node.op_type == "CastLike" and node.input[0] in context.constants and node.input[1] in context.refs:
+        values = context.constants[node.input[0]]  # what a network computes is float32
+        return _put(context, [values.astype(np.float32)], None)
     names = [name for name in node.input if name]
     if any(name not in context.constants for name in names) or (not names and node.op_type != "Constant"):
         return False
@@ -38,9 +42,9 @@ def fold_constant(context: Context) -> bool:
             second = _evaluate(context, {**context.constants, **context.others})
     except Exception:  # noqa: BLE001, whatever it cannot evaluate is an ordinary node, judged as such
         return False
-    _put(context, first, second)
+    keep = _put(context, first, second)
     keep_steps(context)
-    return True
+    return keep
 
 
 def _shape(context: Context) -> bool:
@@ -55,11 +59,10 @@ def _shape(context: Context) -> bool:
             found.append(dims[context.attributes.get("start", 0) : context.attributes.get("end", len(dims))])
         else:
             found.append(np.array(np.prod(dims)))
-    _put(context, [found[0]], [found[-1]])
-    return True
+    return _put(context, [found[0]], [found[-1]])
 
 
-def _put(context: Context, first: list[Array], second: list[Array] | None) -> None:
+def _put(context: Context, first: list[Array], second: list[Array] | None) -> bool:
     for i, name in enumerate(context.node.output):
         if name:
             context.constants[name] = np.asarray(first[i])
@@ -67,6 +70,7 @@ def _put(context: Context, first: list[Array], second: list[Array] | None) -> No
                 first[i], second[i], equal_nan=first[i].dtype.kind == "f"
             ):
                 context.others[name] = np.asarray(second[i])
+    return True
 
 
 def _evaluate(context: Context, values: Mapping[str, Array]) -> list[Array]:

@@ -24,10 +24,12 @@ _PLACES = {"H": 0, "W": 1, "C": 2}
 
 
 def _letters(ref: Ref) -> tuple[str, ...]:
-    """The file's axes, each one letter: a map, channels first or last, or [N, C]."""
+    """The file's axes, each one letter: a map, channels first or last, [N, C]; of others, none for one value."""
     for axes in (MAP, _LAST, ("C",)):
         if ref.seen(axes) and (len(axes) == 3 or ref.shape[:2] == (1, 1)):
             return axes
+    if all(len(axis) <= 1 for axis in ref.axes) and not ref.parts:
+        return ref.axes
     raise Unsupported(f"its input is {['N', *ref.file_shape]}", "apply it to a map, before a Flatten")
 
 
@@ -70,11 +72,13 @@ def slice_(ctx: Context) -> None:
             if start == 0 and step == 1 and end >= whole:
                 continue
             raise Unsupported("it slices the batch", "slice height, width or channels")
-        place = _PLACES[letters[axis % rank - 1]]
-        size = source.shape[place]
+        place = _PLACES.get(letters[axis % rank - 1])
+        size = 1 if place is None else source.shape[place]
         taken = range(size)[start:end:step] if step else range(0)
         if not taken:
             raise Unsupported(f"it takes nothing of axis {axis} ({start}:{end}:{step} of {size})", "drop it")
+        if place is None:
+            continue
         if taken.step < 0 and place < 2:
             raise Unsupported(f"it turns axis {axis} round (step {step})", "slice forwards")
         cuts[place] = _Cut(taken, size)
@@ -137,9 +141,11 @@ def pad(ctx: Context) -> None:
             raise Unsupported(f"its pads {pads} cut the map", "use Slice to cut")
         if axis % rank == 0 and (low or high):
             raise Unsupported("it pads the batch", "pad height, width or channels")
-        if axis % rank:
-            place = _PLACES[letters[axis % rank - 1]]
-            before[place], after[place] = low, high
+        letter = letters[axis % rank - 1] if axis % rank else ""
+        if letter:
+            before[_PLACES[letter]], after[_PLACES[letter]] = low, high
+        elif low or high:
+            raise Unsupported(f"it pads axis {axis}, of one value", "pad height, width or channels")
     if not any(before + after):
         ctx.alias(source)
         return

@@ -93,9 +93,8 @@ FACTS: dict[str, Facts] = {
         "sw/onnx_reader_relabel::sums_and_bounds",
     ),
     "MaxPool": Facts(
-        "two dimensions; kernel_shape, strides, dilations, pads, auto_pad; ceil_mode, the last window begins inside",
-        "one or three dimensions; Indices that are read (use the first output only); a window beyond the map (export "
-        "without ceil_mode)",
+        "two dimensions; kernel_shape, strides, dilations, pads, auto_pad, ceil_mode",
+        "one or three dimensions; Indices that are read (use the first output only)",
         "sw/onnx_reader::ceil_mode_becomes_pads",
     ),
     "AveragePool": Facts(
@@ -129,6 +128,11 @@ FACTS: dict[str, Facts] = {
     "Cast": Facts(
         "to float32 and double; to any type behind the host's operators",
         "to other types (export the float32 model)",
+        "sw/onnx_reader_relabel::cast_and_expand_are_nothing",
+    ),
+    "CastLike": Facts(
+        "a constant, or a tensor like one of float32 or double",
+        "like a constant of another type (export the float32 model)",
         "sw/onnx_reader_relabel::cast_and_expand_are_nothing",
     ),
     "Expand": Facts(

@@ -253,7 +253,7 @@ CONVERTERS: dict[str, Callable[[Context], None]] = {
     "Sum": add, "Sub": arithmetic, "Mul": arithmetic, "Div": arithmetic, "Neg": arithmetic, "Relu": relu,
     "Clip": clip, "Max": bound, "Min": bound, "MaxPool": pool, "AveragePool": pool, "GlobalAveragePool": pool,
     "GlobalMaxPool": pool, "ReduceMean": reduce, "ReduceMax": reduce, "Identity": identity,
-    "Dropout": identity, "Cast": cast, "Expand": expand, "Flatten": flatten, "Reshape": reshape,
+    "Dropout": identity, "Cast": cast, "CastLike": cast, "Expand": expand, "Flatten": flatten, "Reshape": reshape,
     "Squeeze": squeeze, "Unsqueeze": unsqueeze, "Transpose": transpose, "Slice": slice_, "Split": split, "Pad": pad,
     "Concat": concat, "Softmax": host, "LogSoftmax": host, "ArgMax": host, "Sigmoid": host,
     "QuantizeLinear": quantize, "DequantizeLinear": dequantize,
@@ -264,8 +264,8 @@ HOST = frozenset({"Softmax", "LogSoftmax", "ArgMax", "Sigmoid"})
 """Operators behind the network that the host computes."""
 
 FOLDED = frozenset(
-    {"BatchNormalization", "Identity", "Dropout", "Cast", "Expand", "Flatten", "Reshape", "Squeeze", "Unsqueeze",
-     "Transpose", "QuantizeLinear", "DequantizeLinear"}
+    {"BatchNormalization", "Identity", "Dropout", "Cast", "CastLike", "Expand", "Flatten", "Reshape", "Squeeze",
+     "Unsqueeze", "Transpose", "QuantizeLinear", "DequantizeLinear"}
 )  # fmt: skip
 """Operators that are no work at run time."""
 

@@ -2,7 +2,7 @@
 
 Flatten, Reshape, Squeeze, Unsqueeze     axes join, part at their seams, or are of one value
 Transpose                                axes change places
-Identity, Dropout, Cast, Expand          nothing
+Identity, Dropout, Cast, CastLike, Expand    nothing
 """
 
 from __future__ import annotations
@@ -78,8 +78,10 @@ def identity(ctx: Context) -> None:
 
 
 def cast(ctx: Context) -> None:
-    """Cast to a float of at least 32 bits: nothing; of a result of the host, to any type."""
+    """Cast, CastLike to a float of at least 32 bits: nothing; of a result of the host, to any type."""
     source, to = ctx.ref(host=True), ctx.attributes.get("to", 1)
+    if ctx.node.op_type == "CastLike" and ctx.is_constant(1):
+        to = onnx.helper.np_dtype_to_tensor_dtype(ctx.constant(1).dtype)
     if not source.host and to not in (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE):
         word = onnx.TensorProto.DataType.Name(to).lower()
         raise Unsupported(f"it casts to {word}", "export the float32 model")

@@ -1,7 +1,7 @@
 """Windows of ONNX convolutions and pools: strides, dilations, pads in all their spellings.
 
 ``output = (size + before + after - dilation*(kernel-1) - 1) // stride + 1`` along each axis, rounded up
-with ``ceil_mode``, whose overhang becomes explicit pads.
+with ``ceil_mode``, whose overhang becomes explicit pads; a last window that would begin behind the map is left out.
 """
 
 from __future__ import annotations
@@ -60,10 +60,7 @@ def window(ctx: Context, shape: tuple[int, int, int], kernel: tuple[int, int]) -
         if ctx.attributes.get("ceil_mode", 0):
             reach = dilation[axis] * (kernel[axis] - 1) + 1
             count = -(-(shape[axis] + before + after - reach) // stride[axis]) + 1
-            if (count - 1) * stride[axis] >= shape[axis] + before:
-                raise Unsupported(
-                    "ceil_mode adds a window that begins outside of the map", "export without ceil_mode"
-                )
+            count -= (count - 1) * stride[axis] >= shape[axis] + before  # such a window begins outside
             pads[axis + 2] = max(after, (count - 1) * stride[axis] + reach - shape[axis] - before)
         output.append(count)
     return Window(

@@ -56,6 +56,12 @@ SEVERAL = {
     "tests/hw/test_queues.py": {"hw.small_fifo", "hw.block_fifo", "hw.stream_buffer"},
     "tests/sw/test_exporters.py": {"sw.onnx_reader", "sw.float_reference"},  # files of real exporters
     "tests/sw/test_networks.py": {"sw.cli", "sw.demo.data"},  # whole networks on data sets
+    "tests/sw/test_node_tests.py": {
+        "sw.onnx_reader",
+        "quant.quantizer",
+        "sw.integer_reference",
+    },  # ONNX's own tests
+    "tests/sim/test_node_tests.py": {"sw.compiler", "sim.iss", "sim.rtl"},
     "tests/sim/test_networks.py": {"sim.rtl", "hw.engine", "sw.compiler", "sw.cycle_model.machine"},  # in RTL
     "tests/sim/test_cycle_model.py": {"sw.cycle_model.machine", "sim.rtl"},
     "tests/sim/test_depthwise.py": {"hw.taps", "hw.row_ring", "sim.iss_fir", "sw.depthwise"},

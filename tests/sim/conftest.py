@@ -12,7 +12,9 @@ from systolith.hw.verilog import to_verilog
 from systolith.quant.formats import QFormat
 from systolith.sw.program import OutputInfo, Program, TensorInfo
 
-sys.path.insert(0, str(Path(__file__).parent))  # engine_bench, for the tests and for cocotb's Python
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # engine_bench, for the tests and for cocotb's Python
+sys.path.append(str(HERE.parent / "sw"))  # node_runs, ONNX's own node tests
 
 
 def stub_engine() -> ModuleType:

@@ -1,6 +1,7 @@
 """A tiny trained network on disk, quantized: what the front door's tests share."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from systolith.sw.cli import main
 from systolith.sw.cycle_model.machine import simulate
 from systolith.sw.program import Program
 from systolith.sw.random_model import ModelBuilder
+
+sys.path.append(str(Path(__file__).parent))  # node_runs, ONNX's own node tests
 
 CONFIG = api.EngineConfig(rows=4, cols=4)
 PREPROCESSING = api.Preprocessing(255.0, (0.5,), (0.25,))

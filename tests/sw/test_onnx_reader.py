@@ -109,12 +109,21 @@ def test_ceil_mode_becomes_pads() -> None:
     assert graph.layers[1].pads == (0, 0, 1, 1)
 
 
+@pytest.mark.parametrize("kernel, stride", [((1, 1), (2, 2)), ((1, 2), (3, 3)), ((2, 1), (3, 5))])
+def test_ceil_mode_adds_no_window_behind_the_map(kernel: tuple[int, int], stride: tuple[int, int]) -> None:
+    """As ONNX Runtime and ONNX's own tests have it."""
+    build = ModelBuilder((2, 8, 6))
+    pool = build.node("MaxPool", build.conv("input", 2), kernel_shape=kernel, strides=stride, ceil_mode=1)
+    build.shapes[pool] = (2, -(-8 // stride[0]), -(-6 // stride[1]))
+    same_as_onnxruntime(build.model(pool))
+
+
 def test_average_pool_with_pads_counted() -> None:
     build = ModelBuilder((2, 8, 8))
     same_as_onnxruntime(build.model(build.pool("AveragePool", "input", (3, 3), (1, 1), (1, 1, 1, 1))))
 
 
-@pytest.mark.parametrize("opset", [8, 11, 13, 17, 21])
+@pytest.mark.parametrize("opset", [8, 11, 13, 17, 21, 26])
 def test_clip_and_dropout_across_opsets(opset: int) -> None:
     build = ModelBuilder((2, 5, 5), opset=opset)
     conv = build.conv("input", 3)

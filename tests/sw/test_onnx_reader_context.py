@@ -126,7 +126,7 @@ def test_inputs() -> None:
         read(model)
     model = inputs("N", 3, 8, 8)
     model.opset_import[0].version = 7
-    with pytest.raises(ModelError, match="opset must be 8 to 21, not 7"):
+    with pytest.raises(ModelError, match="opset must be 8 to 26, not 7"):
         read(model)
     model = inputs("N", 3, 8, 8)
     model.graph.node[0].op_type = "Identity"

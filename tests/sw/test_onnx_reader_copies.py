@@ -102,6 +102,26 @@ def shortcut(build: ModelBuilder, source: str) -> str:
     return around
 
 
+def test_maps_of_one_channel_without_an_axis_for_it() -> None:
+    """[N, H, W]: rows and columns are sliced and padded as those of [N, 1, H, W]."""
+    build = ModelBuilder((1, 6, 5))
+    build.shapes["input"] = (6, 5)
+    part = build.node(
+        "Slice", "input", ints(build, 1, 0), ints(build, END, 4), ints(build, 1, 2), ints(build, 2, 1)
+    )
+    build.shapes[part] = (3, 4)
+    around = build.node("Pad", part, ints(build, 0, 1, 0, 0, 0, 2))
+    build.shapes[around] = (4, 6)
+    graph = copied(build.model(around))
+    assert [layer.kind for layer in graph.layers] == ["conv", "conv"] and graph.input_axes == ("H", "W")
+    thin = ModelBuilder((1, 1, 5))
+    thin.shapes["input"] = (1, 5)
+    wider = thin.node("Pad", "input", ints(thin, 0, 1, 0, 0, 0, 0))
+    thin.shapes[wider] = (2, 5)
+    (bad,) = [item for item in check(thin.model(wider)) if not item.supported]
+    assert bad.why == "it pads axis 1, of one value" and bad.cure
+
+
 def test_the_parameter_free_shortcut_is_one_convolution() -> None:
     build = ModelBuilder((4, 8, 8))
     first = build.same("Relu", build.conv("input", 4))

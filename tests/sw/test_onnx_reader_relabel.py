@@ -114,12 +114,17 @@ def test_cast_and_expand_are_nothing() -> None:
     cast = build.same("Cast", build.conv("input", 2), to=TensorProto.FLOAT)
     size = build.node("Shape", cast)
     assert len(same(build, build.same("Expand", cast, size), (2, 4, 4)).layers) == 1
+    build = ModelBuilder((3, 4, 4), opset=17)
+    like = build.same("CastLike", build.conv("input", 2), build.constant(np.ones(1, np.float32)))
+    limit = build.node("CastLike", build.constant(np.array(1, np.int64)), like)
+    assert same(build, build.same("Min", like, limit), (2, 4, 4)).layers[0].hi == 1.0
 
 
 @pytest.mark.parametrize(
     "op, why, attributes",
     [
         ("Cast", "it casts to int32", {"to": TensorProto.INT32}),
+        ("Cast", "it casts to float16", {"to": TensorProto.FLOAT16}),
         ("Transpose", "it permutes [1, 0, 2, 3]", {"perm": [1, 0, 2, 3]}),
         ("ReduceMean", "it reduces the channels (axes [1])", {"axes": [1]}),
         ("ReduceMean", "it reduces the batch too", {}),
