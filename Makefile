@@ -80,7 +80,7 @@ lint: $(STAMP)
 	MYPYPATH=.types $(BIN)/mypy $(TYPED)
 
 fmax: $(SYNTH)
-	$(BIN)/python -m systolith.sw.synthesis --rows 4 --cols 4 --min-mhz 150
+	$(BIN)/systolith synth --device ecp5-85f --rows 4 --cols 4 --scratchpad 32K --acc-depth 1024 --freq 150
 
 clean:
 	rm -rf $(VENV) demo-out build dist systolith.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,7 +9,8 @@ from typing import Any
 
 from . import api
 from .cli_bits import bits_file, budgets, precisions, wgt_bits
-from .cli_options import engine_config, mem_latency, named, preprocessing
+from .cli_options import ENGINE, engine_config, mem_latency, named, preprocessing
+from .cli_synth import megahertz, synth_config
 
 __all__ = ["COMMANDS", "Outcome"]
 
@@ -172,6 +173,25 @@ def _verilog(arguments: Namespace, progress: api.Progress) -> Outcome:
     return Outcome(document=result.to_json(), lines=[result.to_text()])
 
 
+def _synth(arguments: Namespace, progress: api.Progress) -> Outcome:
+    freq = megahertz(arguments.freq)
+    mem_latency(arguments)
+    try:
+        config = synth_config(arguments, tuple(name for name, _, _ in ENGINE))
+    except ValueError as error:
+        raise named(error) from None
+    result = api.synth(
+        config, arguments.device, arguments.output, freq=freq, seeds=arguments.seeds, speed=arguments.speed,
+        jobs=arguments.jobs, progress=progress,
+    )  # fmt: skip
+    return Outcome(
+        document=result.to_json(),
+        lines=[result.to_text()],
+        status=OK if result.ok else FAILED,
+        error="" if result.ok else result.verdict(),
+    )
+
+
 def _verify(arguments: Namespace, progress: api.Progress) -> Outcome:
     result = api.verify(
         arguments.directory, arguments.images, count=arguments.count, config=engine_config(arguments),
@@ -209,6 +229,7 @@ COMMANDS: dict[str, Callable[[Namespace, api.Progress], Outcome]] = {
     "profile": _profile,
     "disasm": _disasm,
     "verilog": _verilog,
+    "synth": _synth,
     "verify": _verify,
     "demo": _demo,
 }

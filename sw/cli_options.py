@@ -15,6 +15,7 @@ from ..quant.options import CORRECTIONS, DATA_FREE_CORRECT, DEFAULT_CORRECT
 from ..quant.search import DEFAULT_METHOD, METHODS
 from .cli_bits import BUDGET, add_bits, add_static
 from .cli_profile import add_profile
+from .cli_synth import add_synth
 from .cli_texts import IMAGES, TEXTS
 from .images import Preprocessing
 
@@ -267,6 +268,10 @@ def parser() -> ArgumentParser:
         "--testbench", action="store_true", help="also write a self-checking bench, see above"
     )
     _engine_options(verilog)
+
+    synth = command("synth")
+    _engine_options(synth)
+    add_synth(synth, count_of, tuple(name for name, _, _ in ENGINE))
 
     verify = command("verify")
     verify.add_argument("directory", metavar="DIR", help="a quantized model")

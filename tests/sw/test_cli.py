@@ -33,6 +33,7 @@ def files(folder: Path) -> set[str]:
         "compile",
         "disasm",
         "verilog",
+        "synth",
         "verify",
         "demo",
     ],
@@ -43,7 +44,7 @@ def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert ended.value.code == 0
     text = capsys.readouterr().out
     assert "usage: systolith" in text
-    if command in ("compile", "verilog", "verify"):
+    if command in ("compile", "verilog", "synth", "verify"):
         for option, _, _ in ENGINE:
             assert f"--{option.replace('_', '-')}" in text
         assert "--mem-latency" in text

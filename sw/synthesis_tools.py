@@ -1,0 +1,66 @@
+"""The programs that ``systolith synth`` runs: found beside Python or on the PATH, run in a folder, cached by content.
+
+Programs from PyPI run in a sandbox and see nothing outside of the folder they are started in: all names are relative
+to it. A failure is one sentence, with the tool's own error and the file of its log.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from ..sim.build import cache_folder
+from ..sim.toolchain import ToolchainError
+
+__all__ = ["SynthesisError", "find", "run", "synthesis_folder", "version"]
+
+_ERROR = re.compile(r"^(?:\d+\.\d+\s+)?(?:ERROR|Error|error): *(.*)", re.MULTILINE)
+
+
+class SynthesisError(ToolchainError):
+    """A tool is missing or failed, or the design does not fit: one sentence that names it and the cure or its log."""
+
+
+def find(program: str, package: str) -> Path:
+    """A program of the wheel ``package``: in Python's own folder, else on the PATH. Raises SynthesisError."""
+    beside = Path(sys.executable).parent / program
+    if beside.exists():
+        return beside
+    if found := shutil.which(program):
+        return Path(found)
+    raise SynthesisError(
+        f"{program} is not installed: pip install {package} (pip install systolith[synth] installs all of them)"
+    )
+
+
+def version(program: Path, package: str) -> str:
+    """Text that changes with the tool."""
+    if program.parent == Path(sys.executable).parent:
+        try:
+            return f"{package} {metadata.version(package)}"
+        except metadata.PackageNotFoundError:
+            pass
+    stat = program.resolve().stat()
+    return f"{program.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+
+
+def synthesis_folder() -> Path:
+    """Where results are kept, a folder for each netlist."""
+    return cache_folder() / "synthesis"
+
+
+def run(command: Sequence[str], folder: Path, log: str) -> None:
+    """Run a program in its folder, its output in ``log``. Raises SynthesisError with the tool's own reason."""
+    with (folder / log).open("w") as output:
+        done = subprocess.run(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, check=False)
+    if done.returncode == 0:
+        return
+    name = Path(command[0]).name
+    said = _ERROR.findall((folder / log).read_text(errors="replace"))
+    reason = said[-1].strip().rstrip(".") if said else f"it ended with status {done.returncode}"
+    raise SynthesisError(f"{name} failed: {reason} (see {folder / log})")
