@@ -11,8 +11,9 @@ Gaussian's density and distribution
     E[x**2] = lo**2 Phi(a) + hi**2 (1 - Phi(z)) + (mean**2 + dev**2) (Phi(z) - Phi(a))
               + dev (mean + lo) phi(a) - dev (mean + hi) phi(z)
 
-Averages keep the mean (the variance falls with the window); a maximum's is taken as its input's. The border,
-where windows reach zeros, is not told apart.
+Averages keep the mean (the variance falls with the window); a maximum's is taken as its input's; a table's moments
+are those of f over the Gaussian, by Gauss-Hermite quadrature; factors of a product are taken as independent. The
+border, where windows reach zeros, is not told apart.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ import math
 import numpy as np
 
 from .arithmetic import FloatArray
+from .functions import Function
 from .protocol import Network, RealLayer
 
 __all__ = ["clipped_moments", "expected_inputs"]
 
+_POINTS = 32
 Moments = tuple[FloatArray, FloatArray]
 """(mean, variance), each [C]."""
 
@@ -54,9 +57,24 @@ def _through(layer: RealLayer, inputs: list[Moments]) -> Moments:
             )
         else:
             mean, variance = _sums(layer, layer.weight, mean, variance)
+    elif layer.function is not None:
+        mean, variance = _of_function(layer.function, mean, variance)
+    elif layer.kind == "product":
+        (gate, spread) = inputs.pop()
+        square = (variance + mean**2) * (spread + gate**2)
+        mean = mean * gate
+        variance = square - mean**2
     for other, spread in inputs[1:]:
         mean, variance = mean + other, variance + spread
     return clipped_moments(mean, variance, layer.lo, layer.hi)
+
+
+def _of_function(function: Function, mean: FloatArray, variance: FloatArray) -> Moments:
+    points, weights = np.polynomial.hermite_e.hermegauss(_POINTS)
+    values = np.nan_to_num(function(mean + np.sqrt(np.maximum(variance, 0.0)) * points[:, None]))
+    weights = weights / weights.sum()
+    first = weights @ values
+    return first, np.maximum(weights @ np.square(values) - np.square(first), 0.0)
 
 
 def _sums(layer: RealLayer, weight: FloatArray, mean: FloatArray, variance: FloatArray) -> Moments:

@@ -1,6 +1,7 @@
 """An integer network from formats that are already chosen: no images, no search.
 
-``layer = prepare(real, formats of its inputs)``, ``shift = fl_acc - fl_out``, lo and hi the activation's bounds
+``layer = prepare(real, formats of its inputs)``, ``shift = fl_acc - fl_out``, lo and hi the activation's bounds;
+a table is rounded from f
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from .formats import QFormat
 from .layers import Prepared, code_bounds, prepare
 from .network import COPIES, Layer, QuantizedNetwork, Tensor
 from .protocol import Network, RealLayer
+from .tables import rounded_table
 
 __all__ = ["assemble", "finished"]
 
@@ -25,6 +27,9 @@ def finished(real: RealLayer, ready: Prepared, fmt: QFormat) -> Layer:
         zero = np.zeros(len(ready.fl_acc), np.int64)
         return replace(ready.layer, shift=zero, lo=fmt.min, hi=fmt.max)
     lo, hi = code_bounds(real.lo, real.hi, fmt)
+    if ready.values is not None:
+        table = rounded_table(ready.values, fmt.fl, lo, hi)
+        return replace(ready.layer, table=table, lo=fmt.min, hi=fmt.max)
     return replace(ready.layer, shift=ready.fl_acc - fmt.fl, lo=lo, hi=hi)
 
 

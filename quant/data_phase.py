@@ -23,13 +23,14 @@ from .formats import QFormat
 from .layers import Prepared, TooFine, prepare
 from .measure import Batch, Batches, choose_format, inherited, measure
 from .network import COPIES, Layer, QuantizedNetwork, Tensor
+from .overflow import layer_bound
 from .protocol import Network, RealLayer
 from .real_layer import Rewritten
 from .refine import Maps, Refinement
 from .report import LayerReport
 from .search import Method
 from .store import ActivationStore
-from .ties import choose_shared, ties
+from .ties import Ties, choose_shared, never_negative, ties
 
 __all__ = ["DataPhase", "Row", "run_data_phase"]
 
@@ -40,6 +41,8 @@ class Row:
 
     name: str
     layer: Layer
+    function: str
+    """table only: what it computes, in words."""
     act_fl: int
     out: QFormat
     saturated: float
@@ -61,7 +64,7 @@ class Row:
             name=self.name, kind=self.layer.kind, act_fl=self.act_fl,
             wgt_fl=None if fl is None else (int(fl.min()), int(fl.max())),
             wgt_width=None if fl is None else self.layer.wgt_width,
-            out_fl=self.out.fl, out_width=self.out.width, out_signed=self.out.signed,
+            function=self.function, out_fl=self.out.fl, out_width=self.out.width, out_signed=self.out.signed,
             shift=(int(shift.min()), int(shift.max())), acc_bits=acc_bits, acc_width=acc_width,
             saturated=self.saturated, sqnr_db=self.sqnr_db,
             decision=decision(self.out.fl, self.saturated, self.seen),
@@ -87,8 +90,9 @@ class _State:
     formats: dict[str, QFormat]
     magnitude: dict[str, int]
     fixed: Mapping[str, int]
-    root: Mapping[str, str]
-    """of each tensor the one whose fl is chosen (``ties``)."""
+    tied: Ties
+    positive: Mapping[str, bool]
+    """of each tensor: can no value be below 0?"""
     given: Mapping[str, QFormat]
     shared: Mapping[str, tuple[QFormat, Evidence]]
     """by root, where it has been chosen for several tensors at once."""
@@ -128,11 +132,10 @@ def run_data_phase(
     corrected: list[RealLayer] = []
     with ActivationStore() as store, ThreadPoolExecutor(threads or _cores()) as pool:
 
-        def remember(name: str, fmt: QFormat, get: Callable[[int], Batch], layer: Layer | None) -> None:
+        def remember(
+            name: str, fmt: QFormat, get: Callable[[int], Batch], shift: IntArray, lo: int, hi: int
+        ) -> None:
             def visit(b: int) -> None:
-                shift, lo, hi = (
-                    (zero - fmt.fl, fmt.min, fmt.max) if layer is None else (layer.shift, layer.lo, layer.hi)
-                )
                 store["code:" + name, b] = requantize_exact(get(b)[1], shift, lo, hi).astype(_code_type(fmt))
 
             list(pool.map(visit, range(batches)))
@@ -154,8 +157,11 @@ def run_data_phase(
                 name, source, zero, input_format, -math.inf, math.inf, method, caps.get(name), fixed.get(name)
             )
         input_sqnr, input_cut, input_seen = measure(source, zero - fmt.fl, fmt, -math.inf, math.inf, seen)
-        state = _State({name: fmt}, {name: max(-fmt.min, fmt.max)}, fixed, tied.root, given or {}, shared)
-        remember(name, fmt, input_batch, None)
+        positive = never_negative(network, input_format.signed)
+        state = _State(
+            {name: fmt}, {name: max(-fmt.min, fmt.max)}, fixed, tied, positive, given or {}, shared
+        )
+        remember(name, fmt, input_batch, zero - fmt.fl, fmt.min, fmt.max)
         for b in range(batches):
             store["float:" + name, b] = input_batch(b)[0]
         for i, real_layer in enumerate(network.layers):
@@ -195,7 +201,7 @@ def run_data_phase(
                     per_channel=per_channel,
                 )
             except TooFine as error:
-                raise TooFine(error.layer, state.root[error.tensor], error.fl) from None
+                raise TooFine(error.layer, tied.root[error.tensor], error.fl) from None
 
             def run_batch(b: int, real_layer: RealLayer = real_layer, ready: Prepared = ready) -> None:
                 real = network.forward(real_layer, [store["float:" + n, b] for n in real_layer.inputs])
@@ -210,15 +216,23 @@ def run_data_phase(
             pairs = Batches(pool, batches, output_batch)
             fmt, layer, seen = _finish(real_layer, ready, pairs, state, method, caps, act_width(out))
             lo, hi = (-math.inf, math.inf) if layer.kind in COPIES else (real_layer.lo, real_layer.hi)
-            sqnr, saturated, seen = measure(pairs, layer.shift, fmt, lo, hi, seen, scales.get(out))
-            remember(out, fmt, output_batch, layer)
+            shift = layer.shift if layer.table is None else ready.fl_acc - fmt.fl
+            sqnr, saturated, seen = measure(pairs, shift, fmt, lo, hi, seen, scales.get(out))
+
+            def look_up(b: int, layer: Layer = layer, source: str = real_layer.inputs[0]) -> Batch:
+                codes = store["code:" + source, b]
+                return codes, network.accumulate(layer, [codes], max(layer_bound(layer, state.magnitude)))
+
+            get = output_batch if layer.table is None else look_up
+            remember(out, fmt, get, layer.shift, layer.lo, layer.hi)
             store.forget("acc")
             layers.append(layer)
             corrected.append(made)
             act_fl = state.formats[real_layer.inputs[0]].fl
             rows.append(
                 Row(
-                    name=layer.name, layer=layer, act_fl=act_fl, out=fmt, saturated=saturated, sqnr_db=sqnr,
+                    name=layer.name, layer=layer, function=str(real_layer.function or ""), act_fl=act_fl,
+                    out=fmt, saturated=saturated, sqnr_db=sqnr,
                     seen=seen, wgt_seen=_weights(real_layer, layer, refine is not None and refine.rounding),
                 )
             )  # fmt: skip
@@ -262,7 +276,7 @@ def _finish(
 ) -> tuple[QFormat, Layer, Evidence]:
     """Freeze the output's format of a layer: its tensor enters ``state``, its shift and bounds the layer."""
     out = real.output
-    shared = state.shared.get(state.root[out])
+    shared = state.shared.get(state.tied.root[out])
     if real.kind in COPIES:
         fmt = state.formats[real.inputs[0]]
         seen = inherited(out, pairs, fmt)
@@ -272,9 +286,8 @@ def _finish(
         if shared is not None:
             fmt, seen = state.given.get(out, shared[0]), replace(shared[1], name=out)
         else:
-            kind = state.given.get(out) or QFormat(
-                width, 0, not _never_negative(real, ready.layer, state.formats)
-            )
+            signed = out in state.tied.signed or not _never_negative(real, ready.layer, state)
+            kind = state.given.get(out) or QFormat(width, 0, signed)
             fixed = state.fixed.get(out)
             fmt, seen = choose_format(
                 out, pairs, ready.fl_acc, kind, real.lo, real.hi, method, caps.get(out), fixed
@@ -285,11 +298,13 @@ def _finish(
     return fmt, layer, seen
 
 
-def _never_negative(real: RealLayer, layer: Layer, formats: Mapping[str, QFormat]) -> bool:
-    """Is no output below 0 possible: by its bounds, or as no term of its sums is negative?"""
+def _never_negative(real: RealLayer, layer: Layer, state: _State) -> bool:
+    """Is no output below 0 possible: by its bounds, by its function, or as no term of its sums is negative?"""
+    if real.kind in ("table", "product"):
+        return state.positive[real.output]
     terms = [values for values in (layer.wgt, layer.bias) if values is not None]
     positive = all(int(values.min()) >= 0 for values in terms)
-    return real.lo >= 0.0 or (positive and not any(formats[name].signed for name in real.inputs))
+    return real.lo >= 0.0 or (positive and not any(state.formats[name].signed for name in real.inputs))
 
 
 def _cores() -> int:

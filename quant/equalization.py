@@ -5,7 +5,8 @@
 as long as the activation functions in between are ReLU or nothing: f(s x) = s f(x) for s > 0 (Nagel et al.,
 ICCV 2019, section 4.1); first(k) is the first input channel of output channel k's group. Channels that meet in
 an addition, pass through a pool, a concat or a shortcut that only copies them share one factor; channels of the
-network's input and of its outputs have factor 1.
+network's input and of its outputs have factor 1. So have those around a table, unless its function f is of
+that kind too (LeakyRelu, PRelu), and a product's second operand; its first operand shares that of the product.
 
 Bounds move along, hi' = s * hi: channels that reach them share one factor s. Where it is known which do not
 (``clipped``: on calibration images), the others of a ReLU6 are as free as behind a ReLU.
@@ -14,7 +15,7 @@ Bounds move along, hi' = s * hi: channels that reach them share one factor s. Wh
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,16 +57,26 @@ def channel_groups(network: Network, clipped: Clipped | None = None) -> dict[str
         for c in range(network.shapes[a][2]):
             join(first[a] + c, first[b] + start + c)
 
-    for name in (network.input, *network.outputs):
-        for c in range(network.shapes[name][2]):
-            join(first[name] + c, total)
+    def fix(names: Sequence[str]) -> None:
+        for name in names:
+            for c in range(network.shapes[name][2]):
+                join(first[name] + c, total)
+
+    fix((network.input, *network.outputs))
     for layer in network.layers:
         if _bounded(layer):
             reach = np.flatnonzero(_reaching(layer, network.shapes[layer.output][2], clipped))
             for c in reach[1:]:
                 join(first[layer.output] + int(reach[0]), first[layer.output] + int(c))
         start = 0
-        for other in layer.inputs if layer.kind != "conv" else layer.inputs[1:]:
+        through = layer.inputs if layer.kind != "conv" else layer.inputs[1:]
+        if layer.kind == "product":
+            through, still = through[:1], through[1:]
+            fix(still)
+        elif layer.function is not None and not layer.function.homogeneous:
+            fix((*through, layer.output))
+            through = ()
+        for other in through:
             join_all(other, layer.output, start)
             if layer.kind == "concat":
                 start += network.shapes[other][2]

@@ -3,7 +3,9 @@
 ``conv``     wgt = quantize(W, fl_w), fl_acc = fl_act + fl_w, bias = round(b * 2**fl_acc), fl_res <= fl_acc
 ``avgpool``  wgt = one code of 1 / window at its own fl: 1 where the window is a power of two
 ``add``      fl_acc = max(fl_0, fl_1), both operands shifted there
-``maxpool``, ``concat``   codes as they are
+``maxpool``, ``concat``, ``upsample``   codes as they are
+``product``  fl_acc = fl_0 + fl_1
+``table``    the fine table (``tables``) at its fl
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from .network import COPIES, Layer
 from .overflow import AccumulatorOverflow, layer_bound
 from .protocol import RealLayer
 from .ranges import FL_LIMIT
+from .tables import fine_table, table_values
 
 __all__ = ["Prepared", "TooFine", "average_weight", "code_bounds", "prepare"]
 
@@ -39,6 +42,8 @@ class Prepared:
     layer: Layer
     fl_acc: IntArray
     bound: int
+    values: FloatArray | None = None
+    """table only: f of every code of the input; the layer's table is fine (``tables``)."""
 
 
 def code_bounds(lo: float, hi: float, fmt: QFormat) -> tuple[int, int]:
@@ -86,6 +91,10 @@ def prepare(
         return _conv(real, real.weight, formats, magnitude, wgt_fl, wgt_width, acc_width, per_channel)
     if real.kind == "add":
         return _add(real, formats, magnitude, channels, acc_width)
+    if real.kind == "table":
+        return _table(real, formats, magnitude, channels)
+    if real.kind == "product":
+        return _product(real, formats, magnitude, channels, acc_width)
     if real.kind in COPIES:
         fl = np.full(channels, formats[real.inputs[0]].fl, np.int64)
         return Prepared(layer=_layer(real), fl_acc=fl, bound=max(magnitude[name] for name in real.inputs))
@@ -101,11 +110,12 @@ def _layer(
     bias: IntArray | None = None,
     res_shift: IntArray | None = None,
     in_shift: int = 0,
+    table: IntArray | None = None,
 ) -> Layer:
     return Layer(
         name=real.name, kind=real.kind, inputs=real.inputs, output=real.output, kernel=real.kernel,
         stride=real.stride, dilation=real.dilation, pads=real.pads, groups=real.groups, macs=real.macs, wgt=wgt,
-        wgt_width=wgt_width, wgt_fl=wgt_fl, bias=bias, res_shift=res_shift, in_shift=in_shift,
+        wgt_width=wgt_width, wgt_fl=wgt_fl, bias=bias, res_shift=res_shift, in_shift=in_shift, table=table,
     )  # fmt: skip
 
 
@@ -188,6 +198,32 @@ def _add(
             _check(real.name, bound, acc_width)
         raise TooFine(real.name, real.inputs[fl.index(fl_acc)], fl_acc - 1)
     return Prepared(layer=layer, fl_acc=np.full(channels, fl_acc, np.int64), bound=bound)
+
+
+def _table(
+    real: RealLayer, formats: Mapping[str, QFormat], magnitude: Mapping[str, int], channels: int
+) -> Prepared:
+    if real.function is None:
+        raise ValueError(f"layer {real.name!r} of kind table needs a function, not None")
+    values = table_values(real.function, formats[real.inputs[0]])
+    fine, fl = fine_table(values)
+    layer = _layer(real, table=fine)
+    bound = max(layer_bound(layer, magnitude))
+    return Prepared(layer=layer, fl_acc=np.full(channels, fl, np.int64), bound=bound, values=values)
+
+
+def _product(
+    real: RealLayer,
+    formats: Mapping[str, QFormat],
+    magnitude: Mapping[str, int],
+    channels: int,
+    acc_width: int,
+) -> Prepared:
+    layer = _layer(real)
+    bound = max(layer_bound(layer, magnitude))
+    _check(real.name, bound, acc_width)
+    fl = sum(formats[name].fl for name in real.inputs)
+    return Prepared(layer=layer, fl_acc=np.full(channels, fl, np.int64), bound=bound)
 
 
 def _check(name: str, bound: int, acc_width: int) -> None:

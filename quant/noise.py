@@ -23,6 +23,7 @@ import numpy as np
 
 from .arithmetic import FloatArray
 from .equalization import input_channels
+from .functions import Function
 from .network import COPIES
 from .observation import Activations
 from .protocol import Network, RealLayer
@@ -59,6 +60,16 @@ def gains(network: Network, seen: Activations) -> dict[str, FloatArray]:
                 start += channels
             continue
         rest = layer.inputs
+        if layer.kind == "product":
+            first, gate = (np.asarray(seen.samples[name], np.float64) for name in layer.inputs)
+            gain[layer.inputs[0]] += out * np.square(gate).mean(axis=0)
+            gain[layer.inputs[1]] += out * np.square(first).mean(axis=0)
+            continue
+        if layer.function is not None:
+            gain[layer.inputs[0]] += out * np.square(_slopes(layer.function, seen, layer.inputs[0])).mean(
+                axis=0
+            )
+            continue
         if layer.kind == "conv" and layer.weight is not None:
             squares = np.square(np.asarray(layer.weight, np.float64)).sum(axis=(2, 3))
             np.add.at(gain[layer.inputs[0]], input_channels(layer), squares * out[:, None])
@@ -67,6 +78,13 @@ def gains(network: Network, seen: Activations) -> dict[str, FloatArray]:
         for name in rest:
             gain[name] += out * share
     return gain
+
+
+def _slopes(function: Function, seen: Activations, name: str) -> FloatArray:
+    """f'(x) [M, C] at the samples of its input."""
+    values = np.asarray(seen.samples[name], np.float64)
+    step = max(float(seen.peak[name].max(initial=0.0)), _TINY) * _NOISE
+    return np.nan_to_num((function(values + step) - function(values - step)) / (2.0 * step))
 
 
 def likely_peak(seen: Activations, name: str) -> FloatArray:

@@ -28,6 +28,7 @@ from .output_search import Formats, search_by_output
 from .protocol import Network
 from .refine import Refinement
 from .search import method_named, search_channels, search_weights
+from .ties import narrow
 
 __all__ = ["Pipeline"]
 
@@ -48,6 +49,7 @@ class Pipeline:
         self._batch = options.batch or max(1, min(16, _BATCH_VALUES // largest))
         self._scales: Mapping[str, FloatArray] = {}
         self._bits: dict[str, IntArray] = {}
+        self._narrow = narrow(network)
         self._network = self._equalized(network)
         if "absorb" in options.correct:
             self._network = absorb(self._network)
@@ -157,7 +159,7 @@ class Pipeline:
         return self._options.wgt_widths.get(name, self._options.wgt_width)
 
     def _act_width(self, name: str) -> int:
-        return self._options.act_widths.get(name, self._options.act_width)
+        return min(self._options.act_widths.get(name, self._options.act_width), self._narrow.get(name, 16))
 
     def _phase(self, wgt_fl: Mapping[str, IntArray], refine: Refinement | None) -> DataPhase:
         chosen, name = self._options, self._network.input

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from .arithmetic import FloatArray
+from .functions import Function
 from .network import Kind, Layer
 
 __all__ = ["Network", "RealLayer"]
@@ -56,6 +57,11 @@ class RealLayer(Protocol):
     @property
     def pre_std(self) -> FloatArray | None:
         """[K] their standard deviation; None where unknown."""
+        ...
+
+    @property
+    def function(self) -> Function | None:
+        """table only: what it computes, before lo and hi."""
         ...
 
 

@@ -21,7 +21,8 @@ from .overflow import prove
 from .pipeline import Pipeline
 from .protocol import Network
 from .ranges import check_finite
-from .report import QuantizationReport
+from .report import LayerReport, QuantizationReport
+from .ties import narrow
 
 __all__ = ["Options", "Quantization", "quantize"]
 
@@ -61,6 +62,13 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
             raise ValueError(
                 f"act_widths must name tensors with a format of their own ({', '.join(tensors)}), not {name!r}"
             )
+    narrowed = narrow(network)
+    for name, width in narrowed.items():
+        if chosen.act_widths.get(name, 0) > width:
+            raise ValueError(
+                f"act_widths[{name!r}] must be at most {width} bits, not {chosen.act_widths[name]}: "
+                "a table or a product with another map reads it"
+            )
     check_finite(network.input, images, "calibrate with images that hold numbers only")
     for layer in network.layers:
         for values, what in ((layer.weight, "weight"), (layer.bias, "bias")):
@@ -72,6 +80,7 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
         result = pipeline.run()
     bits = pipeline.channel_bits
     needed = prove(result.network, chosen.acc_width)
+    wide = chosen.act_width
     report = QuantizationReport(
         network=network.name,
         method=chosen.method,
@@ -85,7 +94,9 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
         input_sqnr_db=result.input_sqnr_db,
         layers=tuple(
             replace(
-                row.report(needed[row.name], chosen.acc_width),
+                _with_width(
+                    row.report(needed[row.name], chosen.acc_width), row.layer.output in narrowed, wide
+                ),
                 wgt_mean_bits=float(bits[row.name].mean()) if row.name in bits else None,
             )
             for row in result.rows
@@ -97,3 +108,11 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
         evidence=(result.input_seen, *(seen for row in result.rows for seen in row.evidence)),
     )
     return Quantization(network=result.network, report=report, real=pipeline.network)
+
+
+def _with_width(row: LayerReport, narrowed: bool, asked: int) -> LayerReport:
+    """The row; where a table or a product takes fewer bits than were asked for, its decision says so."""
+    if not narrowed or row.out_width >= asked:
+        return row
+    why = f"{row.out_width} bits, not {asked}: a table or a product reads it"
+    return replace(row, decision=f"{row.decision}; {why}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .arithmetic import FloatArray
+from .functions import Function
 from .network import Kind, Layer
 from .protocol import Network, RealLayer
 
@@ -37,6 +38,7 @@ class PlainLayer:
     macs: int = 0
     pre_mean: FloatArray | None = None
     pre_std: FloatArray | None = None
+    function: Function | None = None
 
 
 def changed(layer: RealLayer, **changes: Any) -> PlainLayer:

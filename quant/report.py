@@ -40,6 +40,8 @@ class LayerReport:
     """why the output has its fl, in words (``decisions``)."""
     wgt_decision: str = ""
     """the same of the weights."""
+    function: str = ""
+    """table only: what it computes, in words."""
     wgt_mean_bits: float | None = None
     """bits of a weight code, the mean over the channels, where these have bits of their own (``channel_bits``)."""
 

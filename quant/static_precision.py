@@ -26,7 +26,7 @@ from .assembly import assemble
 from .blas_threads import batch_size, one_blas_thread, workers
 from .formats import QFormat
 from .layers import TooFine
-from .network import QuantizedNetwork
+from .network import COPIES, QuantizedNetwork
 from .overflow import AccumulatorOverflow, code_magnitudes, layer_bound
 from .protocol import Network
 from .ranges import FL_LIMIT, check_finite, overflow_free_fl
@@ -140,16 +140,20 @@ def build_static(
 def signs(network: Network, input_signed: bool) -> dict[str, bool]:
     """Whether each tensor's codes are signed: unsigned where it can never be negative.
 
-    A max pool passes its operand's sign on, a concatenation's operands share one.
+    A max pool passes its operand's sign on, a concatenation's operands share one; a product's second operand has one.
     """
     signed = {network.input: input_signed}
     for layer in network.layers:
         operands = [signed[name] for name in layer.inputs]
+        if layer.function is not None:
+            operands = [not layer.function.never_negative]
         signed[layer.output] = layer.lo < 0.0 and (layer.kind == "conv" or any(operands))
+    weights = {layer.inputs[1] for layer in network.layers if layer.kind == "product"}
+    signed.update(dict.fromkeys(weights, True))
     while True:  # a sign travels backwards through pools and concatenations
         before = dict(signed)
         for layer in network.layers:
-            if layer.kind in ("maxpool", "concat"):
+            if layer.kind in COPIES:
                 group = (*layer.inputs, layer.output)
                 signed.update(dict.fromkeys(group, any(signed[name] for name in group)))
         if signed == before:

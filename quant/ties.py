@@ -7,12 +7,14 @@ tensors fall into classes, each named by its first tensor, its root. A class tha
 
 over the float network's values, before the data phase: a tensor may be read long before the last one of its
 class is made, and every reader must see the format they all agreed on.
+
+What a table reads has 8 bits at most; so has a product's second operand, which is signed too: a weight.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +27,9 @@ from .network import COPIES
 from .protocol import Network
 from .search import Method
 from .store import ActivationStore
+from .tables import TABLE_WIDTH
 
-__all__ = ["Ties", "choose_shared", "never_negative", "ties"]
+__all__ = ["Ties", "choose_shared", "narrow", "never_negative", "ties"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,8 @@ class Ties:
     """of every tensor; its own name where it shares with nobody."""
     shared: Mapping[str, tuple[str, ...]]
     """for the roots of classes that more than one layer (or the input) writes: these tensors, in order."""
+    signed: frozenset[str] = frozenset()
+    """tensors whose codes are signed, whatever their values: a product's second operands, and what they share with."""
 
 
 def ties(network: Network) -> Ties:
@@ -59,7 +64,23 @@ def ties(network: Network) -> Ties:
     for name in order:
         if name not in copied:
             members.setdefault(whole[name], []).append(name)
-    return Ties(root=whole, shared={name: tuple(group) for name, group in members.items() if len(group) > 1})
+    return Ties(
+        root=whole,
+        shared={name: tuple(group) for name, group in members.items() if len(group) > 1},
+        signed=_sharing(whole, {layer.inputs[1] for layer in network.layers if layer.kind == "product"}),
+    )
+
+
+def _sharing(root: Mapping[str, str], names: Collection[str]) -> frozenset[str]:
+    roots = {root[name] for name in names}
+    return frozenset(name for name in root if root[name] in roots)
+
+
+def narrow(network: Network) -> Mapping[str, int]:
+    """The bits that a tensor's codes may have at most, of those tensors that are bound to fewer than 16."""
+    read = {layer.inputs[0] for layer in network.layers if layer.kind == "table"}
+    read |= {layer.inputs[1] for layer in network.layers if layer.kind == "product"}
+    return dict.fromkeys(_sharing(ties(network).root, read), TABLE_WIDTH) if read else {}
 
 
 def never_negative(network: Network, signed_input: bool) -> dict[str, bool]:
@@ -68,6 +89,8 @@ def never_negative(network: Network, signed_input: bool) -> dict[str, bool]:
     for layer in network.layers:
         terms = [values for values in (layer.weight, layer.bias) if values is not None]
         sums = all(positive[name] for name in layer.inputs) and all(bool(np.all(v >= 0.0)) for v in terms)
+        if layer.function is not None:
+            sums = layer.function.never_negative
         positive[layer.output] = sums or layer.lo >= 0.0
     return positive
 
@@ -119,7 +142,7 @@ def choose_shared(
                 return real, real
 
             width = min(act_width(name) for name in group)
-            kind = QFormat(width, 0, not all(positive[name] for name in group))
+            kind = QFormat(width, 0, root in tied.signed or not all(positive[name] for name in group))
             if network.input in group:
                 kind = QFormat(min(width, input_format.width), 0, kind.signed)
             values = batches.of(len(group) * batches.count, value)

@@ -1,8 +1,8 @@
 """The real network between the ONNX file and the quantizer: fused layers over N H W C tensors.
 
 Inside the reader a node may also be ``affine`` (out = in * scale + offset, per channel) or ``clip``
-(out = min(max(in, lo), hi)); the passes fuse these away, so a finished ``Graph`` holds only the kinds of
-``quant.network.Layer``.
+(out = min(max(in, lo), hi)), ``maximum`` or ``minimum`` of two maps; the passes fuse these away, so a finished
+``Graph`` holds only the kinds of ``quant.network.Layer``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..quant.formats import QFormat
+from ..quant.functions import Function
 from ..quant.network import IntArray, Kind, Layer
 from ..quant.protocol import RealLayer as RealLayerProtocol
 from . import integer_reference
@@ -24,7 +25,9 @@ from .windows import conv_sum, window_max, window_sum
 __all__ = ["Graph", "HostOp", "Node", "NodeKind", "RealLayer"]
 
 Array = npt.NDArray[Any]
-NodeKind = Literal["conv", "maxpool", "avgpool", "add", "concat", "affine", "clip"]
+NodeKind = Literal[
+    "conv", "maxpool", "avgpool", "add", "concat", "table", "product", "affine", "clip", "maximum", "minimum",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,8 @@ class Node:
     bias: Array | None = None
     scale: Array | None = None
     offset: Array | None = None
+    function: Function | None = None
+    """table only: what it computes, before lo and hi."""
     lo: float = -math.inf
     hi: float = math.inf
     macs: int = 0
@@ -83,6 +88,8 @@ class RealLayer:
     """[K] mean of the sums, before residual and bounds, over the training images: BatchNormalization's beta."""
     pre_std: Array | None = None
     """[K] their standard deviation: |gamma|. None where the file has no BatchNormalization."""
+    function: Function | None = None
+    """table only: what it computes, before lo and hi."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +158,10 @@ def _forward(layer: RealLayerProtocol, inputs: Sequence[Array]) -> Array:
         out = act + inputs[1]
     elif layer.kind == "concat":
         out = np.concatenate(inputs, axis=3)
+    elif layer.kind == "product":
+        out = act * inputs[1]
+    elif layer.function is not None:
+        out = layer.function(act)
     else:
         if layer.weight is None:
             raise ValueError(f"layer {layer.name!r} needs weights, not None")

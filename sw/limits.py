@@ -14,13 +14,14 @@ import numpy as np
 
 from ..hw.config import EngineConfig
 from ..quant.formats import QFormat
-from ..quant.network import COPIES, IntArray, Layer, QuantizedNetwork, Tensor
+from ..quant.network import IntArray, Layer, QuantizedNetwork, Tensor
 from ..quant.protocol import RealLayer
 from .operations import operations
 
 __all__ = ["refused"]
 
 Shape = tuple[int, int, int]
+_SUMS = ("conv", "avgpool", "add")
 
 
 def refused(
@@ -50,11 +51,14 @@ def _alone(real: RealLayer, shapes: Mapping[str, Shape]) -> QuantizedNetwork:
         wgt = np.zeros(real.weight.shape, np.int64)
     elif real.kind == "avgpool":
         wgt = np.ones((1, 1, 1, 1), np.int64)
-    inputs = real.inputs[:1] if real.kind not in ("add", "concat") else real.inputs
+    table: IntArray | None = None
+    if real.function is not None:
+        table = np.zeros((real.function.channels, 1 << codes.width), np.int64)
+    inputs = real.inputs if real.kind in ("add", "concat", "product") else real.inputs[:1]
     layer = Layer(
         name=real.name, kind=real.kind, inputs=inputs, output=real.output, kernel=real.kernel, stride=real.stride,
         dilation=real.dilation, pads=real.pads, groups=real.groups, wgt=wgt,
-        res_shift=None if real.kind in COPIES else np.zeros(1, np.int64), lo=codes.min, hi=codes.max,
+        res_shift=np.zeros(1, np.int64) if real.kind in _SUMS else None, table=table, lo=codes.min, hi=codes.max,
     )  # fmt: skip
     tensors = {n: Tensor(name=n, shape=shapes[n], format=codes) for n in (*inputs, real.output)}
     return QuantizedNetwork(

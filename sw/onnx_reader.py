@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +19,18 @@ from ..quant.network import COPIES
 from .graph import Graph, Node, RealLayer
 from .onnx_reader_constants import fold_constant
 from .onnx_reader_context import MAP, Context, Finding, ModelError, Ref, Unsupported, UnsupportedModel
+from .onnx_reader_functions import final_names
 from .onnx_reader_input import candidates, find_input
-from .onnx_reader_ops import CONVERTERS, CURES, FOLDED, HOST
+from .onnx_reader_leftovers import leftovers, leftovers_of_part, with_leftovers
+from .onnx_reader_ops import CONVERTERS, CURES, FOLDED
 from .onnx_reader_qlinear import expanded, origin
 from .passes import fuse, unique_names
 
 __all__ = ["Examined", "Finding", "ModelError", "UnsupportedModel", "check", "examine", "load_model", "read"]
 
 _OPSETS = (8, 26)
+_PASSING = ("affine", "clip", "maximum", "minimum")
+"""Kinds of nodes that a finished graph does not hold."""
 
 
 def load_model(path: str | Path) -> onnx.ModelProto:
@@ -81,12 +85,12 @@ def check(model: str | Path | onnx.ModelProto) -> list[Finding]:
 def examine(model: str | Path | onnx.ModelProto) -> Examined:
     """All that ``systolith check`` tells; raises ModelError as ``check`` does."""
     walk = _read(_loaded(model))
-    graph = None if walk.refused else _fused(walk, "model")
+    graph = _graph(walk, "model")
     rounded = tuple(dict.fromkeys(walk.context.uneven))
     if graph is not None:
         layers, shapes = graph.layers, graph.shapes
     else:
-        nodes = [node for node in walk.context.nodes if node.kind not in ("affine", "clip")]
+        nodes = [node for node in walk.context.nodes if node.kind not in _PASSING]
         layers = tuple(_layer(node) for node in nodes)
         shapes = {ref.tensor: ref.shape for ref in walk.context.refs.values()}
     return Examined(findings=tuple(walk.findings), graph=graph, layers=layers, shapes=shapes, rounded=rounded)
@@ -97,7 +101,7 @@ def read(model: str | Path | onnx.ModelProto) -> Graph:
     proto = _loaded(model)
     name = Path(model).stem if isinstance(model, (str, Path)) else (proto.graph.name or "model")
     walk = _read(proto)
-    graph = None if walk.refused else _fused(walk, name)
+    graph = _graph(walk, name)
     if graph is None:
         raise UnsupportedModel(f"model {name!r}", walk.findings)
     return graph
@@ -120,6 +124,17 @@ class _Walk:
         return sum(not item.supported for item in self.findings)
 
 
+def _graph(walk: _Walk, name: str) -> Graph | None:
+    """The graph, None where a node cannot run; then all of those have their findings."""
+    if not walk.refused:
+        return _fused(walk, name)
+    context = walk.context
+    shapes = {ref.tensor: ref.shape for ref in context.refs.values()}
+    lost = leftovers_of_part(context.nodes, context.input, shapes)
+    walk.findings = with_leftovers(walk.findings, lost)
+    return None
+
+
 def _fused(walk: _Walk, name: str) -> Graph | None:
     """The graph; None where a node turns out not to run, which its finding then says."""
     source, context = walk.source, walk.context
@@ -131,15 +146,8 @@ def _fused(walk: _Walk, name: str) -> Graph | None:
             raise ModelError(f"output {ref.tensor!r} has its channels parted: reshape them back to one axis")
     outputs = tuple(dict.fromkeys(ref.tensor for ref in refs))
     nodes = fuse(context.nodes, outputs)
-    lost = {node.name: node for node in nodes if node.kind == "affine"}
-    if lost:
-        why = "its constant differs within a channel, and no layer behind can take it in"
-        walk.findings = [
-            replace(item, supported=False, why=why, cure="use one value a channel")
-            if item.name in lost
-            else item
-            for item in walk.findings
-        ]
+    if lost := leftovers(nodes, _shapes(nodes, source)):
+        walk.findings = with_leftovers(walk.findings, lost)
         return None
     nodes = unique_names(nodes)
     made = [context.refs[name] for name in outputs]
@@ -164,11 +172,16 @@ def _loaded(model: str | Path | onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _read(model: onnx.ModelProto) -> _Walk:
-    """The walk over a file; one that is quantized by powers of two with its formats."""
+    """The walk over a file; one that is quantized by powers of two with its formats, unless they part a table."""
     model = expanded(model)
     if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
         walk = _walk(model, formats=True)
         if not walk.refused and not walk.context.uneven:
+            if _fused(walk, "model") is not None:
+                return walk
+            lost = [item.name for item in walk.findings if not item.supported]
+            walk = _walk(model, formats=False)
+            walk.context.uneven += lost
             return walk
     return _walk(model, formats=False)
 
@@ -199,6 +212,7 @@ def _walk_with(model: onnx.ModelProto, context: Context, source: Ref, axes: tupl
     graph = model.graph
     context.refs[source.tensor] = source
     context.input = source.tensor
+    context.final = final_names(graph)
     context.consumed = {name for node in graph.node for name in node.input} | {v.name for v in graph.output}
     findings = []
     inferred: dict[str, tuple[int, ...]] | None = None
@@ -229,7 +243,7 @@ def _walk_with(model: onnx.ModelProto, context: Context, source: Ref, axes: tupl
                 supported=not why,
                 why=why,
                 cure=cure,
-                where="unknown" if not known else "host" if node.op_type in HOST
+                where="unknown" if not known else "host" if ref and ref.host == node.op_type
                 else "folded" if node.op_type in FOLDED else "engine",
                 output_shape=("N", *ref.file_shape) if ref else None,
                 macs=macs,
@@ -308,10 +322,12 @@ def _shapes(nodes: list[Node], source: Ref) -> dict[str, tuple[int, int, int]]:
 
 
 def _layer(node: Node) -> RealLayer:
-    if node.kind == "affine" or node.kind == "clip":
+    kind = node.kind
+    if kind == "affine" or kind == "clip" or kind == "maximum" or kind == "minimum":
         raise AssertionError(f"node {node.name!r} of kind {node.kind} was not lowered")
     return RealLayer(
-        name=node.name, kind=node.kind, inputs=node.inputs, output=node.output, kernel=node.kernel,
+        name=node.name, kind=kind, inputs=node.inputs, output=node.output, kernel=node.kernel,
         stride=node.stride, dilation=node.dilation, pads=node.pads, groups=node.groups, weight=node.weight,
         bias=node.bias, lo=node.lo, hi=node.hi, macs=node.macs, pre_mean=node.pre_mean, pre_std=node.pre_std,
+        function=node.function,
     )  # fmt: skip

@@ -169,6 +169,8 @@ class Context:
     host: list[HostOp] = field(default_factory=list)
     consumed: set[str] = field(default_factory=set)
     """every name some node or the graph's outputs read."""
+    final: frozenset[str] = frozenset()
+    """names that nothing but outputs and the host read (``onnx_reader_functions.final_names``)."""
     node: onnx.NodeProto = field(default_factory=onnx.NodeProto)
     attributes: dict[str, Any] = field(default_factory=dict)
     params: int = 0

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..quant.functions import defaults
+from .onnx_reader_functions import FUNCTIONS
+
 __all__ = ["FACTS", "Facts"]
 
 
@@ -27,6 +30,16 @@ _ONE_SCALE = "one scale and zero point a tensor, int8, uint8, int16, uint16; a s
 _CONSTANT = "a constant of one number, or one a channel; one an element where a dense layer follows"
 _BROADCAST = (
     "tensors of different shapes (add tensors of one shape); a constant that differs within one elsewhere"
+)
+_FUNCTION = "sw/onnx_reader_functions::operators"
+_TWO_MAPS = "two tensors of different shapes; two maps that are no functions of one (compare with one number)"
+_MAPS = (
+    "a map by a map of one pixel, [N, C, 1, 1] (squeeze and excitation); two functions of one map, an activation "
+    "function (x * Sigmoid(x), x * Clip(x + 3, 0, 6) / 6, ...)"
+)
+_NO_MAPS = (
+    "two maps that are no functions of one (multiply by a map of one pixel a channel); tensors of other shapes "
+    "(use tensors of one shape, or [N, C, 1, 1] as the second one)"
 )
 _QLINEAR = "sw/onnx_reader_qlinear::operators_like_onnxruntime"
 
@@ -67,13 +80,11 @@ FACTS: dict[str, Facts] = {
         _BROADCAST,
         "sw/onnx_reader::arithmetic_with_constants",
     ),
-    "Mul": Facts(
-        _CONSTANT, "two tensors (use constants per channel)", "sw/onnx_reader::arithmetic_with_constants"
-    ),
+    "Mul": Facts(f"{_CONSTANT}; {_MAPS}", _NO_MAPS, "sw/onnx_reader_functions::squeeze_and_excitation"),
     "Div": Facts(
-        _CONSTANT,
-        "a tensor as divisor (use constants per channel); a constant 0",
-        "sw/onnx_reader::arithmetic_with_constants",
+        f"{_CONSTANT}, on either side; {_MAPS}",
+        f"a constant 0; {_NO_MAPS}",
+        "sw/onnx_reader_functions::spellings",
     ),
     "Neg": Facts("all", "", "sw/onnx_reader_relabel::sums_and_bounds"),
     "Relu": Facts("all", "", "sw/onnx_reader::relu_behind_maxpool_moves_before_it"),
@@ -83,13 +94,13 @@ FACTS: dict[str, Facts] = {
         "sw/onnx_reader::clip_and_dropout_across_opsets",
     ),
     "Max": Facts(
-        "a tensor and numbers",
-        "two tensors; a number a channel (compare a tensor with one number, as Clip does)",
+        "a tensor and numbers; two functions of one map, an activation function (LeakyRelu as Max(x, x / 5))",
+        f"a number a channel (compare a tensor with one number, as Clip does); {_TWO_MAPS}",
         "sw/onnx_reader_relabel::sums_and_bounds",
     ),
     "Min": Facts(
-        "a tensor and numbers",
-        "two tensors; a number a channel (compare a tensor with one number, as Clip does)",
+        "a tensor and numbers; two functions of one map, an activation function (LeakyRelu as Max(x, x / 5))",
+        f"a number a channel (compare a tensor with one number, as Clip does); {_TWO_MAPS}",
         "sw/onnx_reader_relabel::sums_and_bounds",
     ),
     "MaxPool": Facts(
@@ -196,11 +207,22 @@ FACTS: dict[str, Facts] = {
         "with layers behind it (cut the model before ArgMax)",
         "sw/onnx_reader::host_operations",
     ),
-    "Sigmoid": Facts(
-        "at the end of the network",
-        "with layers behind it (use Relu or Clip)",
-        "sw/onnx_reader::host_operations",
+    "Sigmoid": Facts("all", "", "sw/onnx_reader_functions::sigmoid_at_the_end_stays_with_the_host"),
+    "HardSigmoid": Facts("alpha, beta", "", "sw/onnx_reader_functions::hard_sigmoid_takes_no_layer"),
+    "PRelu": Facts(
+        "one slope, or one a channel",
+        "a slope that differs within a channel, or is computed at run time",
+        "sw/onnx_reader_functions::spellings",
     ),
+    "Pow": Facts(
+        "a constant exponent, one or one a channel",
+        "an exponent that differs within a channel, or is computed at run time",
+        "sw/onnx_reader_functions::spellings",
+    ),
+    **{
+        name: Facts(", ".join(defaults(name)) or "approximate" * (name == "Gelu") or "all", "", _FUNCTION)
+        for name in FUNCTIONS
+    },
     "QuantizeLinear": Facts(
         _ONE_SCALE,
         "several scales for an activation; float8, blocks (quantize to int8 or uint8)",

@@ -13,9 +13,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .graph import HostOp, Node, NodeKind
+from .graph import Node, NodeKind
 from .onnx_reader_context import Context, Ref, Unsupported
 from .onnx_reader_copies import concat, pad, slice_, split
+from .onnx_reader_functions import (
+    FUNCTIONS,
+    affine,
+    binary,
+    function,
+    hard_sigmoid,
+    host,
+    host_or_function,
+    per_channel,
+    power,
+    prelu,
+    quotient,
+)
 from .onnx_reader_linear import conv, gemm, matmul
 from .onnx_reader_quantized import dequantize, quantize
 from .onnx_reader_relabel import cast, expand, flatten, identity, reshape, squeeze, transpose, unsqueeze
@@ -24,45 +37,6 @@ from .onnx_reader_windows import pool_window
 __all__ = ["CONVERTERS", "CURES", "FOLDED", "HOST"]
 
 Array = npt.NDArray[Any]
-
-
-def _per_channel(values: Array, source: Ref) -> Array:
-    """A constant broadcast against ``source``: [C], or [C, H, W] where it differs within a channel."""
-    shape = (1, *source.file_shape)
-    try:
-        full = np.broadcast_to(values, shape)[0]
-    except ValueError:
-        raise Unsupported(
-            f"its constant {list(values.shape)} does not broadcast to one image {list(shape)}",
-            "use one value a channel",
-        ) from None
-    full = source.to_map(full)
-    each = full[:, 0, 0]
-    same = np.array_equal(full, np.broadcast_to(each[:, None, None], full.shape))
-    return np.array(each if same else full, np.float64)
-
-
-def _affine(
-    ctx: Context, source: Ref, scale: Array, offset: Array, seen: tuple[Array, Array] | None = None
-) -> None:
-    """``out = in * scale + offset``, each [C], or [C, H, W] where a layer behind takes it in (``passes``).
-
-    ``seen``: mean and deviation of the output, where the file knows them.
-    """
-    if scale.ndim != offset.ndim:
-        scale, offset = (v if v.ndim == 3 else v[:, None, None] for v in (scale, offset))
-        scale, offset = (np.array(v) for v in np.broadcast_arrays(scale, offset))
-    node = Node(
-        name=ctx.name,
-        kind="affine",
-        inputs=(source.tensor,),
-        output=ctx.node.output[0],
-        scale=scale,
-        offset=offset,
-        pre_mean=None if seen is None else seen[0],
-        pre_std=None if seen is None else seen[1],
-    )
-    ctx.emit(node, source.shape, source)
 
 
 def batch_normalization(ctx: Context) -> None:
@@ -80,8 +54,8 @@ def batch_normalization(ctx: Context) -> None:
         raise Unsupported(f"its {len(gamma)} channels are not axis 1 of its input", "export the model again")
     scale = gamma / deviation
     shape = (-1, *(1,) * (len(source.axes) - 1))
-    each = [_per_channel(v.reshape(shape), source) for v in (scale, beta - mean * scale, beta, np.abs(gamma))]
-    _affine(ctx, source, each[0], each[1], (each[2], each[3]) if each[2].ndim == each[3].ndim == 1 else None)
+    each = [per_channel(v.reshape(shape), source) for v in (scale, beta - mean * scale, beta, np.abs(gamma))]
+    affine(ctx, source, each[0], each[1], (each[2], each[3]) if each[2].ndim == each[3].ndim == 1 else None)
 
 
 def _constant_side(ctx: Context) -> int | None:
@@ -111,20 +85,20 @@ def add(ctx: Context) -> None:
         ctx.nodes.append(Node(name=ctx.name, kind="add", inputs=(last.tensor, other.tensor), output=name))
         last = replace(last, tensor=name)
     if constants:
-        total = _per_channel(constants[0], last)
+        total = per_channel(constants[0], last)
         for values in constants[1:]:
-            total = total + _per_channel(values, last)
-        _affine(ctx, last, np.ones(last.shape[2]), total)
+            total = total + per_channel(values, last)
+        affine(ctx, last, np.ones(last.shape[2]), total)
     else:
         ctx.put(last)
 
 
 def arithmetic(ctx: Context) -> None:
-    """Sub, Mul, Div with a constant per channel, Neg: affine; Sub of two tensors: an addition."""
+    """Sub, Mul, Div with a constant per channel, Neg: affine; Sub of two tensors: an addition; Mul, Div: a product."""
     op, side = ctx.node.op_type, _constant_side(ctx)
     if op == "Neg":
         source = ctx.ref()
-        _affine(ctx, source, -np.ones(source.shape[2]), np.zeros(source.shape[2]))
+        affine(ctx, source, -np.ones(source.shape[2]), np.zeros(source.shape[2]))
         return
     if op == "Sub" and side is None:
         (first, second), _ = _operands(ctx)
@@ -136,24 +110,23 @@ def arithmetic(ctx: Context) -> None:
         ctx.nodes.append(negative)
         ctx.emit(node, first.shape, first)
         return
+    if op == "Div" and side != 1:
+        quotient(ctx)
+        return
     if side is None:
-        _ = ctx.ref(0), ctx.ref(1)  # results of the host have their own reason
-        raise Unsupported(
-            f"it {'multiplies' if op == 'Mul' else 'divides'} two tensors", "use constants per channel"
-        )
-    if op == "Div" and side == 0:
-        raise Unsupported("it divides a constant by a tensor", "use constants per channel")
+        binary(ctx, ctx.ref(0), ctx.ref(1))
+        return
     source = ctx.ref(1 - side)
-    values = _per_channel(ctx.weight(side), source)
+    values = per_channel(ctx.weight(side), source)
     one, zero = np.ones_like(values), np.zeros_like(values)
     if op == "Sub":
-        _affine(ctx, source, *((one, -values) if side == 1 else (-one, values)))
+        affine(ctx, source, *((one, -values) if side == 1 else (-one, values)))
     elif op == "Mul":
-        _affine(ctx, source, values, zero)
+        affine(ctx, source, values, zero)
     elif np.any(values == 0):
         raise Unsupported("it divides by zero", "export the model again")
     else:
-        _affine(ctx, source, 1.0 / values, zero)
+        affine(ctx, source, 1.0 / values, zero)
 
 
 def _clip(ctx: Context, lo: float, hi: float, source: Ref | None = None) -> None:
@@ -182,8 +155,11 @@ def clip(ctx: Context) -> None:
 
 
 def bound(ctx: Context) -> None:
-    """Max, Min with a constant that is one number: a bound of the layer before it."""
+    """Max, Min with a constant that is one number: a bound of the layer before it. Of two tensors: a table."""
     refs, constants = _operands(ctx)
+    if len(refs) == 2 and not constants:
+        binary(ctx, *refs)
+        return
     if len(refs) != 1 or any(values.size != 1 for values in constants):
         raise Unsupported(
             f"it compares {len(refs)} tensors", "compare a tensor with one number, as Clip does"
@@ -241,13 +217,6 @@ def reduce(ctx: Context) -> None:
     ctx.emit(node, shape, replace(source, axes=left, shape=shape))
 
 
-def host(ctx: Context) -> None:
-    """Softmax, ArgMax, ... behind the network: recorded for the host."""
-    source = ctx.ref(host=True)
-    ctx.host.append(HostOp(op=ctx.node.op_type, input=source.tensor, output=ctx.node.output[0]))
-    ctx.alias(source, host=ctx.node.op_type)
-
-
 CONVERTERS: dict[str, Callable[[Context], None]] = {
     "Conv": conv, "Gemm": gemm, "MatMul": matmul, "BatchNormalization": batch_normalization, "Add": add,
     "Sum": add, "Sub": arithmetic, "Mul": arithmetic, "Div": arithmetic, "Neg": arithmetic, "Relu": relu,
@@ -255,13 +224,15 @@ CONVERTERS: dict[str, Callable[[Context], None]] = {
     "GlobalMaxPool": pool, "ReduceMean": reduce, "ReduceMax": reduce, "Identity": identity,
     "Dropout": identity, "Cast": cast, "CastLike": cast, "Expand": expand, "Flatten": flatten, "Reshape": reshape,
     "Squeeze": squeeze, "Unsqueeze": unsqueeze, "Transpose": transpose, "Slice": slice_, "Split": split, "Pad": pad,
-    "Concat": concat, "Softmax": host, "LogSoftmax": host, "ArgMax": host, "Sigmoid": host,
+    "Concat": concat, "Softmax": host, "LogSoftmax": host, "ArgMax": host,
+    "Sigmoid": host_or_function, "HardSigmoid": hard_sigmoid, "PRelu": prelu, "Pow": power,
+    **dict.fromkeys(FUNCTIONS, function),
     "QuantizeLinear": quantize, "DequantizeLinear": dequantize,
 }  # fmt: skip
 """Every operator that can run, by its ONNX name."""
 
-HOST = frozenset({"Softmax", "LogSoftmax", "ArgMax", "Sigmoid"})
-"""Operators behind the network that the host computes."""
+HOST = frozenset({"Softmax", "LogSoftmax", "ArgMax"})
+"""Operators behind the network that the host computes, as it does a Sigmoid there."""
 
 FOLDED = frozenset(
     {"BatchNormalization", "Identity", "Dropout", "Cast", "CastLike", "Expand", "Flatten", "Reshape", "Squeeze",
@@ -270,9 +241,6 @@ FOLDED = frozenset(
 """Operators that are no work at run time."""
 
 CURES: dict[str, str] = {
-    "LeakyRelu": "use Relu or Clip", "PRelu": "use Relu or Clip", "HardSigmoid": "use Relu or Clip",
-    "HardSwish": "use Relu or Clip", "Tanh": "use Relu or Clip", "Elu": "use Relu or Clip",
-    "Erf": "use Relu or Clip (this is part of a GELU)", "Gelu": "use Relu or Clip",
     "LRN": "use BatchNormalization", "InstanceNormalization": "use BatchNormalization",
     "LayerNormalization": "use BatchNormalization", "GroupNormalization": "use BatchNormalization",
     "Resize": "use strides and pools", "Upsample": "use strides and pools",

@@ -8,6 +8,7 @@
 ``copy -> copy``              one convolution: Slice and Pad of a shortcut
 ``pad -> conv``               the conv's own pads; also a maxpool's, behind values that are never negative
 ``conv, x -> add``            a conv with x as its residual operand
+``f(x), g(x) -> op``          one table of x (``passes_tables``): SiLU, HardSwish, GELU in whatever spelling
 ``affine`` left over          a 1x1 conv with a diagonal kernel; ``clip`` left over: a 1x1 average pool
 
 A pass fuses only through tensors that nobody else reads and that are no outputs of the network, nor codes of a
@@ -23,6 +24,7 @@ import numpy as np
 
 from ..quant.network import COPIES
 from .graph import Array, Node
+from .passes_tables import TABLES, TABLES_LATE, live
 
 __all__ = ["fuse", "unique_names"]
 
@@ -32,7 +34,7 @@ Pass = Callable[[list[Node], frozenset[str]], "list[Node] | None"]
 def fuse(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:
     """The nodes with every pass applied until nothing changes, in topological order, dead ones removed."""
     kept = frozenset(outputs)
-    current = _live(list(nodes), kept)
+    current = live(list(nodes), kept)
     first = (
         _fold_affine,
         _fold_affine_forward,
@@ -40,9 +42,10 @@ def fuse(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:
         _fuse_pads,
         _fuse_clip,
         _push_clip,
+        *TABLES,
         _fuse_residual,
     )
-    for passes in (first, (_lower, _fuse_residual)):
+    for passes in (first, (*first, *TABLES_LATE), (_lower, _fuse_residual)):
         current = _until_stable(current, kept, passes)
     return current
 
@@ -66,16 +69,6 @@ def _until_stable(nodes: list[Node], kept: frozenset[str], passes: Sequence[Pass
             while (result := step(nodes, kept)) is not None:
                 nodes, changed = result, True
     return nodes
-
-
-def _live(nodes: list[Node], kept: frozenset[str]) -> list[Node]:
-    needed = set(kept)
-    result = []
-    for node in reversed(nodes):
-        if node.output in needed:
-            needed.update(node.inputs)
-            result.append(node)
-    return result[::-1]
 
 
 def _producers(nodes: list[Node]) -> dict[str, int]:
@@ -114,8 +107,14 @@ def _fold_affine(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
             continue
         j = made_by[node.inputs[0]]
         before = nodes[j]
-        if _bounded(before) or not _private(nodes, kept, before.output):
+        if not _private(nodes, kept, before.output):
             continue
+        bounds = node.lo, node.hi
+        if _bounded(before):
+            moved = _moved_bounds(before, node)
+            if moved is None:
+                continue
+            bounds = moved
         if node.scale.ndim > 1 and (
             before.kind != "affine" or before.scale is None or before.scale.ndim != node.scale.ndim
         ):
@@ -125,19 +124,14 @@ def _fold_affine(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
             weight: Array = before.weight * node.scale[:, None, None, None]
             merged = replace(
                 before, weight=weight, bias=bias * node.scale + node.offset, output=node.output,
-                lo=node.lo, hi=node.hi, wgt_fl=None, format=node.format,
+                lo=bounds[0], hi=bounds[1], wgt_fl=None, format=node.format,
             )  # fmt: skip
         elif before.kind == "affine" and before.scale is not None and before.offset is not None:
             scale, offset = before.scale * node.scale, before.offset * node.scale + node.offset
             merged = replace(
-                before,
-                scale=scale,
-                offset=offset,
-                output=node.output,
-                lo=node.lo,
-                hi=node.hi,
+                before, scale=scale, offset=offset, output=node.output, lo=bounds[0], hi=bounds[1],
                 format=node.format,
-            )
+            )  # fmt: skip
         else:
             continue
         return _merged(nodes, j, i, _with_statistics(merged, node))
@@ -166,8 +160,20 @@ def _fold_affine_forward(nodes: list[Node], kept: frozenset[str]) -> list[Node] 
         )
         inputs = (before.inputs[0], *node.inputs[1:])
         merged = replace(node, inputs=inputs, weight=weight, bias=bias, wgt_fl=None)
-        return _live([merged if n == i else old for n, old in enumerate(nodes)], kept)
+        return live([merged if n == i else old for n, old in enumerate(nodes)], kept)
     return None
+
+
+def _moved_bounds(before: Node, affine: Node) -> tuple[float, float] | None:
+    """The bounds of ``before`` behind an affine that is the same for every channel, inside of its own."""
+    if affine.scale is None or affine.offset is None:
+        return None
+    scale, offset = affine.scale.flat[0], affine.offset.flat[0]
+    if scale == 0 or np.any(affine.scale != scale) or np.any(affine.offset != offset):
+        return None
+    ends = sorted(float(bound * scale + offset) for bound in (before.lo, before.hi))
+    low, high = (min(max(end, affine.lo), affine.hi) for end in ends)
+    return low, high
 
 
 def _with_statistics(merged: Node, affine: Node) -> Node:
@@ -285,7 +291,7 @@ def _fuse_pads(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
             top, left, bottom, right = (a + b for a, b in zip(before.pads, node.pads, strict=True))
             inputs = (before.inputs[0], *node.inputs[1:])
             merged = replace(node, inputs=inputs, pads=(top, left, bottom, right))
-            return _live([merged if n == i else old for n, old in enumerate(nodes)], kept)
+            return live([merged if n == i else old for n, old in enumerate(nodes)], kept)
     return None
 
 

@@ -5,7 +5,8 @@
 The exactness rule (design, section 1): a layer is a plain float32 Conv only where the sum of absolute terms
 (real weight codes, bias and residual included) stays below 2**24; beyond, it is split into float32 Convs that
 each stay below, summed in double, requantized by Mul, Round, Clip, Cast in double. Widths that ONNX 13 lacks
-become a Clip around a wider type (int8, uint8, int32). Run it with graph optimizations off.
+become a Clip around a wider type (int8, uint8, int32). A table is a Gather by the code. Run it with graph
+optimizations off.
 """
 
 from __future__ import annotations
@@ -172,7 +173,14 @@ class _Builder:
             )  # fmt: skip
             self._to_codes(value, tensor, layer.lo, layer.hi, double=False)
             return
+        if layer.table is not None:
+            self._gather(layer, layer.table, tensor)
+            return
         double = max(layer_bound(layer, self._magnitude)) >= self._exact_below
+        if layer.kind == "product":
+            factors = [self._as(self.real(name), double) for name in layer.inputs]
+            self._to_codes(self.add("Mul", factors), tensor, layer.lo, layer.hi, double=double)
+            return
         if layer.kind == "add":
             value = self._as(self.real(layer.inputs[0]), double)
         elif double:
@@ -182,6 +190,17 @@ class _Builder:
         if len(layer.inputs) > 1:
             value = self.add("Add", [value, self._as(self.real(layer.inputs[1]), double)])
         self._to_codes(value, tensor, layer.lo, layer.hi, double=double)
+
+    def _gather(self, layer: Layer, table: Array, tensor: Tensor) -> None:
+        """``table[c][code mod 2**n]``: a Gather from all tables, one behind the other."""
+        size = table.shape[1]
+        index = self.add("Cast", [codes_name(layer.inputs[0])], to=TensorProto.INT64)
+        index = self.add("Mod", [index, self.scalar(size, "int64")])
+        if len(table) > 1:
+            first = self.constant(np.arange(len(table), dtype=np.int64).reshape(1, -1, 1, 1) * size)
+            index = self.add("Add", [index, first])
+        values = self.constant(table.reshape(-1).astype(_code_dtype(tensor.format)), f"{layer.name}:table")
+        self.add("Gather", [values, index], codes_name(tensor.name))
 
     def _as(self, value: str, double: bool) -> str:
         return self.add("Cast", [value], to=TensorProto.DOUBLE) if double else value

@@ -60,8 +60,7 @@ def layer_card(
         ("codes", _format(fmt)),
         ("SQNR (change)", warned(decibels(row.sqnr_db), is_fall(drop)) + change),
         ("saturated", warned(f"{row.saturated:.3f} %", row.saturated > SATURATION)),
-        ("accumulator", _accumulator(row)),
-        ("shift", f"{span(row.shift)} bits"),
+        *_sum_facts(layer, row),
         *_weight_facts(layer),
         *_scale_facts(network.tensors[layer.output]),
     ]
@@ -72,8 +71,22 @@ def layer_card(
     return page.card(anchor, layer.name, _kind(layer), sentences, page.facts(details), charts)
 
 
+def _sum_facts(layer: Layer, row: LayerReport) -> list[tuple[str, str]]:
+    if layer.table is None:
+        return [("accumulator", _accumulator(row)), ("shift", f"{span(row.shift)} bits")]
+    count, size = layer.table.shape
+    entries = f"{size} entries of {row.out_width} bits" + (
+        f" for each of {count} channels" if count > 1 else ""
+    )
+    return [("f(x)", text(row.function)), ("table", entries)]
+
+
 def _kind(layer: Layer) -> str:
-    words = layer.kind if layer.kind in ("add", "concat") else f"{layer.kind} {_times(layer.kernel)}"
+    words = (
+        layer.kind
+        if layer.kind in ("add", "concat", "table", "product")
+        else f"{layer.kind} {_times(layer.kernel)}"
+    )
     if layer.stride != (1, 1):
         words += f", stride {_times(layer.stride) if len(set(layer.stride)) > 1 else layer.stride[0]}"
     if layer.groups > 1:

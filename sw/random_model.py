@@ -2,7 +2,8 @@
 
 A ``ModelBuilder`` writes one node a call and keeps each tensor's map; ``random_model`` draws networks of
 convolutions (strides, dilations, uneven pads), BatchNorm, Relu and Clip, residual additions, pools and a
-dense head out of it; with ``branches`` also grouped convolutions and Concat.
+dense head out of it; with ``branches`` also grouped convolutions and Concat; with ``functions`` activation functions
+in the spellings of exporters, and squeeze and excitation.
 """
 
 from __future__ import annotations
@@ -57,10 +58,10 @@ class ModelBuilder:
         )
         return output
 
-    def same(self, op: str, *inputs: str, **attributes: Any) -> str:
-        """A node whose output has the map of its first input."""
+    def same(self, op: str, *inputs: str, like: str = "", **attributes: Any) -> str:
+        """A node whose output has the map of its first input, or of ``like``."""
         output = self.node(op, *inputs, **attributes)
-        self.shapes[output] = self.shapes[inputs[0]]
+        self.shapes[output] = self.shapes[like or inputs[0]]
         return output
 
     def conv(
@@ -171,6 +172,7 @@ def random_model(
     max_size: int = 11,
     dilations: bool = True,
     branches: bool = False,
+    functions: bool = False,
 ) -> onnx.ModelProto:
     """A network of 1 to ``max_layers`` blocks over maps of at most ``max_size``; the seed decides everything."""
     rng = np.random.default_rng(seed)
@@ -182,6 +184,8 @@ def random_model(
             current = _grouped(build, rng, current) if rng.integers(2) else _branches(build, rng, current)
         else:
             current = _block(build, rng, current, max_channels, dilations)
+        if functions:
+            current = _function(build, rng, current) if rng.integers(3) else _gated(build, rng, current)
     head = rng.integers(4)
     if head == 0:
         current = build.pool("GlobalAveragePool", current)
@@ -203,6 +207,44 @@ def _activation(build: ModelBuilder, rng: np.random.Generator, current: str) -> 
         low, high = (build.constant(np.array(v, np.float32)) for v in (lo, hi))
         return build.same("Clip", current, low, high)
     return current
+
+
+def _number(build: ModelBuilder, value: float) -> str:
+    return build.constant(np.array(value, np.float32))
+
+
+def _function(build: ModelBuilder, rng: np.random.Generator, current: str) -> str:
+    """An activation function that takes a table, one operator or several."""
+    choice = rng.integers(8)
+    if choice == 0:
+        return build.same("Mul", current, build.same("Sigmoid", current))
+    if choice == 1:
+        shifted = build.same("Add", current, _number(build, 3.0))
+        bounded = build.same("Clip", shifted, _number(build, 0.0), _number(build, 6.0))
+        return build.same("Div", build.same("Mul", current, bounded), _number(build, 6.0))
+    if choice == 2:
+        return build.same("PRelu", current, build.weight(build.shapes[current][0], 1, 1, scale=0.3))
+    if choice == 3:
+        inner = build.same("Erf", build.same("Div", current, _number(build, float(np.sqrt(2.0)))))
+        product = build.same("Mul", current, build.same("Add", inner, _number(build, 1.0)))
+        return build.same("Mul", product, _number(build, 0.5))
+    if choice == 4:
+        return build.same("Mul", current, build.same("Tanh", build.same("Softplus", current)))
+    if choice == 5:
+        return build.same("Max", current, build.same("Mul", current, _number(build, 0.1)))
+    op = ("LeakyRelu", "Elu", "Tanh", "Selu", "Softsign", "Abs", "Sigmoid")[int(rng.integers(7))]
+    return build.same(op, current)
+
+
+def _gated(build: ModelBuilder, rng: np.random.Generator, current: str) -> str:
+    """Squeeze and excitation (Hu et al., CVPR 2018)."""
+    channels, edge = build.shapes[current][0], (0, 0, 0, 0)
+    squeezed = build.conv(
+        build.pool("GlobalAveragePool", current), int(rng.integers(1, 4)), (1, 1), pads=edge
+    )
+    excited = build.conv(build.same("Relu", squeezed), channels, (1, 1), pads=edge)
+    gate = build.same("HardSigmoid" if rng.integers(2) else "Sigmoid", excited)
+    return build.same("Mul", *((gate, current) if rng.integers(2) else (current, gate)), like=current)
 
 
 def _grouped(build: ModelBuilder, rng: np.random.Generator, current: str) -> str:

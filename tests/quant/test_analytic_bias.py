@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from systolith.quant.analytic_bias import clipped_moments, expected_inputs
+from systolith.quant.functions import X, apply, constant
 from systolith.quant.quantizer import Options, quantize
 from systolith.sw.graph import Graph, RealLayer
 
@@ -56,6 +57,27 @@ def test_expectations_are_the_means_of_many_images() -> None:
         live[layer.output] = graph.forward(layer, [live[n] for n in layer.inputs])
         assert expected[layer.output] == pytest.approx(live[layer.output].mean(axis=(0, 1, 2)), abs=0.02)
     assert expected["z"] == pytest.approx(np.concatenate([expected["y"], expected["p"]]))
+
+
+def test_tables_and_products_of_independent_values() -> None:
+    shapes = {"x": (8, 8, 4), "t": (8, 8, 4), "q": (8, 8, 4), "m": (1, 1, 4), "p": (8, 8, 4)}
+    slope = apply("PRelu", X, constant([0.1, -0.5, 2.0, 0.3]))
+    layers = (
+        RealLayer(
+            name="t", kind="table", inputs=("x",), output="t", function=apply("Mul", X, apply("Sigmoid"))
+        ),
+        RealLayer(name="q", kind="table", inputs=("x",), output="q", function=slope),
+        RealLayer(name="m", kind="avgpool", inputs=("q",), output="m", kernel=(8, 8)),
+        RealLayer(name="p", kind="product", inputs=("q", "m"), output="p"),
+    )
+    graph = Graph(name="n", input="x", outputs=("p",), shapes=shapes, layers=layers)
+    mean = np.array([1.0, 0.0, -1.0, 3.0])
+    live = {"x": np.random.default_rng(1).normal(size=(4000, 8, 8, 4)) * 2.0 + mean}
+    expected = expected_inputs(graph, mean, np.full(4, 4.0))
+    for layer in layers:
+        live[layer.output] = graph.forward(layer, [live[name] for name in layer.inputs])
+        found = live[layer.output].mean(axis=(0, 1, 2))
+        assert expected[layer.output] == pytest.approx(found, abs=0.03, rel=0.03), layer.name
 
 
 def test_batch_normalization_knows_better() -> None:

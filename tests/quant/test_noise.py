@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from systolith.quant.functions import X, apply
 from systolith.quant.noise import gains, likely_peak, measured, noises
 from systolith.quant.observation import Activations, observe
 from systolith.quant.ties import ties
@@ -74,6 +75,33 @@ def test_measured_gains_leave_the_error_that_there_is() -> None:
         expected = float(np.dot(gain[name] * np.maximum(seen.active[name], 0.01), size**2))
         assert error(graph, name, size) / expected == pytest.approx(1.0, abs=0.5), name
     assert np.array_equal(gain["p"], gains(graph, seen)["p"])  # a copy makes no noise of its own
+
+
+def test_gains_through_tables_and_products() -> None:
+    """x -> a -> SiLU t; t * g -> p -> y: the variance that arrives is the recursion's."""
+    rng = np.random.default_rng(2)
+    first, last = (rng.normal(size=shape) * 0.5 for shape in ((4, 4, 1, 1), (3, 4, 1, 1)))
+    silu = apply("Mul", X, apply("Sigmoid"))
+    layers = (
+        RealLayer(name="a", kind="conv", inputs=("x",), output="a", weight=first),
+        RealLayer(name="t", kind="table", inputs=("a",), output="t", function=silu),
+        RealLayer(name="g", kind="avgpool", inputs=("x",), output="g", kernel=(5, 5)),
+        RealLayer(name="p", kind="product", inputs=("t", "g"), output="p"),
+        RealLayer(name="y", kind="conv", inputs=("p",), output="y", weight=last),
+    )
+    maps = dict.fromkeys(("x", "a", "t", "p"), (5, 5, 4))
+    graph = Graph(
+        name="n", input="x", outputs=("y",), shapes=maps | {"g": (1, 1, 4), "y": (5, 5, 3)}, layers=layers
+    )
+    real = (rng.normal(size=(64, 5, 5, 4)) + 1.0).astype(np.float32)
+    gain = gains(graph, observe(graph, real))
+    clean = outputs(graph, {"x": real.astype(np.float64)})
+    for i, name in enumerate(("a", "t", "g", "p")):
+        for c in range(4):
+            noise = rng.normal(size=clean[name].shape) * 0.01 * (np.arange(4) == c)
+            noisy = outputs(graph, clean | {name: clean[name] + noise}, i + 1)["y"]
+            found = np.mean((noisy - clean["y"]) ** 2, axis=(0, 1, 2)).sum() * 1e4
+            assert found == pytest.approx(gain[name][c], rel=0.4), (name, c)
 
 
 @pytest.mark.parametrize("per_channel", [False, True])

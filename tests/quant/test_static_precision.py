@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from systolith.quant.assembly import assemble
 from systolith.quant.formats import QFormat
+from systolith.quant.functions import apply
 from systolith.quant.layers import TooFine
 from systolith.quant.overflow import AccumulatorOverflow
 from systolith.quant.quantizer import Options, quantize
@@ -110,6 +111,12 @@ def test_signs() -> None:
     assert signs(graph, False) == {"x": False, "a": False, "p": False, "b": False, "k": False}
     graph = replace(graph, layers=(graph.layers[0], pool, replace(relu, lo=-1.0), concat))
     assert signs(graph, False) == {"x": False, "a": True, "p": True, "b": True, "k": True}
+    tanh = RealLayer(name="t", kind="table", inputs=("a",), output="t", function=apply("Tanh"))
+    gate = RealLayer(name="s", kind="table", inputs=("b",), output="s", function=apply("Sigmoid"))
+    product = RealLayer(name="q", kind="product", inputs=("p", "s"), output="q")
+    graph = replace(graph, layers=(graph.layers[0], pool, relu, tanh, gate, product))
+    found = signs(graph, False)
+    assert found == {"x": False, "a": False, "p": False, "b": False, "t": True, "s": True, "q": False}
     unsigned = search_static(network(), np.abs(IMAGES), act_width=8, wgt_width=8, input_range=(0.0, 9.0))
     assert not unsigned.network.tensors["x"].format.signed
 

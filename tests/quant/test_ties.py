@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from systolith.quant.functions import apply
 from systolith.quant.quantizer import Options, quantize
-from systolith.quant.ties import never_negative, ties
+from systolith.quant.ties import narrow, never_negative, ties
 from systolith.sw import float_reference, integer_reference
 from systolith.sw.graph import Graph, RealLayer
 
@@ -112,3 +113,53 @@ def test_a_residual_caps_all_of_them() -> None:
     last = found.layers[-1]
     assert last.res_shift is not None and int(last.res_shift.min()) >= 0
     assert len({found.tensors[name].format for name in ("a", "b", "c", "p", "j", "k")}) == 1
+
+
+def gated(f: str = "Sigmoid") -> Graph:
+    """x -> a -> table t; c = concat of t, b; mean m of b, relu; a * m (of a's two channels)."""
+    layers = (
+        conv("a", "x", lo=-np.inf),
+        RealLayer(name="t", kind="table", inputs=("a",), output="t", function=apply(f)),
+        conv("b", "x"),
+        RealLayer(name="m", kind="maxpool", inputs=("b",), output="m", kernel=(5, 5)),
+        RealLayer(name="p", kind="product", inputs=("t", "m"), output="p"),
+        RealLayer(name="y", kind="concat", inputs=("p", "t"), output="y"),
+    )
+    shapes = dict.fromkeys(("x", "a", "t", "b", "p"), (5, 5, 2)) | {"m": (1, 1, 2), "y": (5, 5, 4)}
+    return Graph(name="n", input="x", outputs=("y",), shapes=shapes, layers=layers)
+
+
+def test_what_tables_and_products_read_is_narrow() -> None:
+    assert narrow(gated()) == {"a": 8, "b": 8, "m": 8}  # b passes its codes to m
+    assert narrow(network(1.0, 1.0, 1.0)) == {}
+    assert ties(gated()).signed == {"b", "m"}
+    formats = {
+        name: t.format
+        for name, t in quantize(gated(), images(), Options(act_width=16)).network.tensors.items()
+    }
+    assert {name: fmt.width for name, fmt in formats.items()} == {
+        "x": 16, "a": 8, "t": 16, "b": 8, "m": 8, "p": 16, "y": 16,
+    }  # fmt: skip
+    assert formats["b"].signed and formats["m"].signed and formats["a"].signed
+
+
+def test_signs_of_tables_and_products() -> None:
+    assert never_negative(gated(), True) == {
+        "x": False, "a": False, "t": True, "b": True, "m": True, "p": True, "y": True,
+    }  # fmt: skip
+    assert not never_negative(gated("Tanh"), True)["p"]
+    formats = quantize(gated(), images()).network.tensors
+    assert not formats["y"].format.signed and not formats["t"].format.signed
+    assert quantize(gated("Tanh"), images()).network.tensors["y"].format.signed
+
+
+def test_the_report_says_that_a_table_takes_fewer_bits() -> None:
+    rows = {row.name: row for row in quantize(gated(), images(), Options(act_width=16)).report.layers}
+    said = "8 bits, not 16: a table or a product reads it"
+    assert rows["a"].decision.endswith(said) and rows["b"].decision.endswith(said)
+    assert said not in rows["t"].decision and rows["t"].function == "Sigmoid(x)"
+    assert not any(said in row.decision for row in quantize(gated(), images()).report.layers)
+    with pytest.raises(
+        ValueError, match=r"act_widths\['a'\] must be at most 8 bits, not 16: a table or a product"
+    ):
+        quantize(gated(), images(), Options(act_widths={"a": 16}))

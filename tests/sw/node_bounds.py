@@ -7,6 +7,7 @@
     avgpool    E = sum wgt E_in + sum |R_in| |wgt - 1/window| + h(fl_out)
     add        E = E_0 + E_1 + h(fl_out)
     product    E = |R_0| E_1 + |R_1| E_0 + E_0 E_1 + h(fl_out)
+    table      E = max |f(R_in + e) - f(R_in)| over |e| <= E_in, on a grid of 65 e, + h(fl_out)
     maxpool    E = max E_in                           concat, upsample: those of the values moved
     bounds     min(max(., lo), hi) widens no error; the codes of lo and hi are within h(fl_out) of them
 
@@ -111,6 +112,17 @@ def _product(real: RealLayer, layer: Layer, inputs: list[Pair], network: Quantiz
     return first * other + second * one + one * other + 9 * _FLOAT32 * first * second
 
 
+def _table(real: RealLayer, layer: Layer, inputs: list[Pair], network: QuantizedNetwork) -> Array:
+    assert real.function is not None
+    value, error = inputs[0]
+    exact, moved = (
+        real.function(value),
+        [real.function(value + error * e) for e in np.linspace(-1.0, 1.0, 65)],
+    )
+    reach = np.max([np.abs(other - exact) for other in moved], axis=0)
+    return reach + 9 * _FLOAT32 * (np.abs(exact) + np.abs(value))
+
+
 def _largest(real: RealLayer, layer: Layer, inputs: list[Pair], network: QuantizedNetwork) -> Array:
     return window_max(inputs[0][1], real.kernel, real.stride, real.dilation, real.pads)
 
@@ -124,7 +136,7 @@ def _repeated(real: RealLayer, layer: Layer, inputs: list[Pair], network: Quanti
 
 
 RULES: Mapping[str, Callable[[RealLayer, Layer, list[Pair], QuantizedNetwork], Array]] = {
-    "conv": _conv, "avgpool": _average, "add": _add, "product": _product, "maxpool": _largest, "concat": _joined,
-    "upsample": _repeated,
+    "conv": _conv, "avgpool": _average, "add": _add, "product": _product, "table": _table, "maxpool": _largest,
+    "concat": _joined, "upsample": _repeated,
 }  # fmt: skip
 """By kind of layer: E before the rounding to the output's format."""

@@ -24,6 +24,7 @@ import numpy as np
 import onnx
 from node_families import NodeTest
 from onnx import TensorProto, helper, numpy_helper
+from systolith.sw.onnx_reader_functions import FUNCTIONS
 
 Array = np.ndarray
 
@@ -31,13 +32,13 @@ NEWEST = 26
 """Opset of tests whose own one is later: the operators here are the same at both."""
 
 _ELEMENTWISE = {
-    "Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Swish", "Add", "Sum", "Sub",
-    "Mul", "Div", "Neg", "Max", "Min",
+    "Relu", "Clip", "PRelu", "Sigmoid", "HardSigmoid", "Add", "Sum", "Sub", "Mul", "Div", "Neg", "Max", "Min", "Pow",
+    *FUNCTIONS,
 }  # fmt: skip
 _ANY_SHAPE = {"Identity", "Dropout", "QuantizeLinear", "DequantizeLinear"}
 """Elementwise too, where all operands but the first are single numbers."""
 
-_FUNCTIONS = {"relu", "clip", "leakyrelu", "prelu", "hardsigmoid", "hardswish", "swish"}
+_FUNCTIONS = {"relu", "clip", "prelu", "hardsigmoid", *(name.lower() for name in FUNCTIONS)}
 """Families whose functions are elementwise."""
 
 _SEVERAL = {"Add", "Sum", "Sub", "Mul", "Div", "Max", "Min", "Concat"}

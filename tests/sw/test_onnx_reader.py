@@ -268,19 +268,19 @@ def test_check_reports_every_node() -> None:
     grouped = build.node(
         "Conv", conv, build.weight(6, 1, 3, 3), group=6, kernel_shape=[3, 3], pads=[1, 1, 1, 1]
     )
-    leaky = build.node("LeakyRelu", grouped)
-    joined = build.node("Concat", leaky, conv, axis=1)
+    odd = build.node("LRN", grouped, size=3)
+    joined = build.node("Concat", odd, conv, axis=1)
     build.shapes[joined] = (12, 8, 8)
     last = build.conv(joined, 2)
     model = build.model(last)
     findings = check(model)
     assert [(f.op, f.supported) for f in findings] == [
-        ("Conv", True), ("Conv", True), ("LeakyRelu", False), ("Concat", True), ("Conv", True),
+        ("Conv", True), ("Conv", True), ("LRN", False), ("Concat", True), ("Conv", True),
     ]  # fmt: skip
     assert findings[0].macs == 64 * 6 * 4 * 9 and findings[0].params == 6 * 4 * 9 + 6
     assert [f.output_shape for f in findings][-1] == ("N", 2, 8, 8)
     assert all(f.cure for f in findings if not f.supported)
-    with pytest.raises(UnsupportedModel, match=r"cannot run: node LeakyRelu_3 \(LeakyRelu\)") as caught:
+    with pytest.raises(UnsupportedModel, match=r"cannot run: node LRN_3 \(LRN\)") as caught:
         read(model)
     for finding in caught.value.findings:
         assert f"{finding.name} ({finding.op})" in str(caught.value)

@@ -43,7 +43,7 @@ def test_refusals() -> None:
         "it broadcasts [4, 6, 6] with [4, 1, 1]",
     )
     b = ModelBuilder((4, 6, 6))
-    unsupported(b, b.same("Mul", "input", "input"), "it multiplies two tensors")
+    unsupported(b, b.same("Mul", b.conv("input", 4), b.conv("input", 4)), "it multiplies two maps")
     b = ModelBuilder((4, 6, 6))
     spatial = b.same("Add", b.same("Relu", "input"), b.weight(1, 4, 6, 6))
     unsupported(

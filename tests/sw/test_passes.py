@@ -55,10 +55,22 @@ def test_outputs_and_shared_tensors_stay() -> None:
 
 
 def test_nothing_folds_behind_an_activation() -> None:
-    nodes = [conv("c", "x", "1"), clip("1", "2", 0.0, math.inf), affine("2", "3", -1.0, 0.0)]
-    result = fuse(nodes, ["3"])
+    uneven = replace(affine("2", "3", 1.0, 0.0), scale=np.array([-1.0, 2.0]))
+    result = fuse([conv("c", "x", "1"), clip("1", "2", 0.0, math.inf), uneven], ["3"])
     assert [node.kind for node in result] == ["conv", "conv"]
-    assert result[1].weight is not None and np.array_equal(result[1].weight[:, :, 0, 0], -np.eye(2))
+    assert result[1].weight is not None and np.array_equal(result[1].weight[:, :, 0, 0], np.diag([-1.0, 2.0]))
+
+
+def test_bounds_move_behind_one_scale_for_all_channels() -> None:
+    nodes = [
+        conv("c", "x", "1"),
+        clip("1", "2", 0.0, 6.0),
+        affine("2", "3", -0.5, 1.0),
+        clip("3", "4", -1.5, 9.0),
+    ]
+    (node,) = fuse(nodes, ["4"])
+    assert (node.lo, node.hi) == (-1.5, 1.0)
+    assert node.weight is not None and np.array_equal(node.weight, conv("c", "x", "1").weight * -0.5)
 
 
 def test_the_residual_goes_to_the_convolution_with_most_products() -> None:

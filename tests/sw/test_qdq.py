@@ -1,11 +1,14 @@
 """The exported QDQ model in ONNX Runtime gives our integers, whatever the widths."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from systolith.quant.assembly import assemble
 from systolith.quant.formats import QFormat
 from systolith.quant.network import Layer, QuantizedNetwork, Tensor
 from systolith.quant.quantizer import Options, quantize
@@ -13,25 +16,55 @@ from systolith.sw import integer_reference, oracle
 from systolith.sw.onnx_reader import read
 from systolith.sw.qdq import codes_name, export_qdq
 from systolith.sw.qdq_split import split_weights
-from systolith.sw.random_model import random_model
+from systolith.sw.random_model import ModelBuilder, random_model
 
 
 @settings(max_examples=40, deadline=None)
 @given(
     st.integers(0, 10**6),
+    st.booleans(),
     st.sampled_from([2, 3, 4, 5, 6, 7, 8, 16]),
     st.sampled_from([2, 3, 4, 5, 6, 7, 8, 16]),
     st.booleans(),
     st.sampled_from(["non-overflow", "qiu-l1", "qiu-l2"]),
 )
-def test_random_networks(seed: int, act_width: int, wgt_width: int, per_channel: bool, method: str) -> None:
-    graph = read(random_model(seed, branches=bool(seed % 2)))
+def test_random_networks(
+    seed: int, functions: bool, act_width: int, wgt_width: int, per_channel: bool, method: str
+) -> None:
+    graph = read(random_model(seed, branches=bool(seed % 2), functions=functions))
     real = np.random.default_rng(seed).normal(size=(3, *graph.shapes[graph.input])).astype(np.float32)
     options = Options(
         act_width=act_width, wgt_width=wgt_width, per_channel=per_channel, method=method, acc_width=48
     )
     result = oracle.compare(quantize(graph, real, options).network, real * 1.5, "all")
     assert result.mismatches == 0, str(result.first)
+
+
+@pytest.mark.parametrize(
+    "op", ["Sigmoid", "Tanh", "HardSwish", "LeakyRelu", "Elu", "Softplus", "Selu", "Abs", "Erf"]
+)
+@pytest.mark.parametrize("width, fl, signed", [(8, 4, True), (8, 6, False), (5, 2, True)])
+def test_tables_are_half_a_step_from_onnxruntime(op: str, width: int, fl: int, signed: bool) -> None:
+    """Its own operator in float32 on every code: no table entry farther off than rounding the output must be."""
+    build = ModelBuilder((1, 1, 1 << width), opset=15)
+    model = build.model(
+        build.same(op, "input"), build.conv("input", 1)
+    )  # a Sigmoid at the end were the host's
+    graph = read(model if op != "Sigmoid" else build.model(build.same("Abs", build.same(op, "input"))))
+    act, out = QFormat(width, fl, signed), QFormat(8, 5, True)
+    layers = tuple(layer for layer in graph.layers if layer.kind == "table")
+    graph = replace(graph, layers=layers, outputs=(layers[0].output,))
+    network = assemble(graph, {"input": act, layers[0].output: out}, {}, lambda name: 8, 32, False)
+    codes = np.arange(act.min, act.max + 1).reshape(1, 1, -1, 1)
+    real = (codes * act.step).astype(np.float32)
+    got = integer_reference.run(network, codes)[layers[0].output] * out.step
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    expected = session.run([build.nodes[0].output[0]], {"input": real.transpose(0, 3, 1, 2)})[0].transpose(
+        0, 2, 3, 1
+    )
+    inside = np.clip(expected.astype(np.float64), out.min * out.step, out.max * out.step)
+    assert np.abs(got - inside).max() <= out.step / 2 + 1e-6
+    assert oracle.compare(network, real, "all").mismatches == 0
 
 
 def layer_network(layer: Layer, act: QFormat, out: QFormat, size: int, channels: int) -> QuantizedNetwork:
@@ -89,6 +122,28 @@ def test_split_weights_stay_below_the_limit() -> None:
     assert list(split_weights(np.zeros((2, 2, 1, 1), int), 8, 255, 100)) == []
     with pytest.raises(ValueError, match="reaches the limit"):
         list(split_weights(wgt, 8, 255, 100))
+
+
+@pytest.mark.parametrize("act_width, exact_below", [(8, 1 << 24), (16, 1 << 24), (8, 1000)])
+def test_products_are_exact(act_width: int, exact_below: int) -> None:
+    """Every code of the second operand, at the corners of the first one's; in double beyond float32's integers."""
+    act, gate, out = QFormat(act_width, 3), QFormat(8, 11 - act_width), QFormat(act_width, 9 - act_width)
+    layer = Layer(
+        name="p", kind="product", inputs=("x", "g"), output="y", shift=np.full(256, 5), lo=out.min, hi=out.max
+    )
+    pick = Layer(
+        name="g", kind="conv", inputs=("x",), output="g", wgt=np.eye(256, dtype=int)[:, :, None, None],
+        wgt_fl=np.zeros(256, np.int64), shift=np.full(256, act_width - 8), lo=gate.min, hi=gate.max,
+    )  # fmt: skip
+    tensors = {
+        n: Tensor(name=n, shape=(1, 1, 256), format=f) for n, f in (("x", act), ("g", gate), ("y", out))
+    }
+    network = QuantizedNetwork(name="n", input="x", outputs=("y",), tensors=tensors, layers=(pick, layer))
+    codes = np.stack([np.arange(-128, 128) << act_width - 8, np.arange(act.max - 255, act.max + 1)])
+    real = (codes * act.step).astype(np.float32).reshape(2, 1, 1, 256)
+    model = export_qdq(network, "all", exact_below=exact_below)
+    assert any(node.op_type == "Mul" for node in model.graph.node)
+    assert oracle.compare(network, real, "all", model=model).mismatches == 0
 
 
 def test_all_weights_zero_beyond_float32() -> None:

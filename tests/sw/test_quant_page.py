@@ -78,6 +78,22 @@ def test_every_layer_is_there_and_says_what_the_report_says(options: dict[str, A
     assert len(table) == len(made.network.layers) + 1
 
 
+def test_a_table_shows_its_function() -> None:
+    build = ModelBuilder((2, 6, 6), seed=3, opset=14)
+    hidden = build.conv("input", 3)
+    slopes = build.same("PRelu", build.conv(build.same("HardSwish", hidden), 3), build.weight(3, 1, 1))
+    gate = build.same(
+        "HardSigmoid", build.conv(build.pool("GlobalAveragePool", slopes), 3, (1, 1), pads=(0, 0, 0, 0))
+    )
+    graph = read(build.model(build.conv(build.same("Mul", slopes, gate), 2)))
+    made = quantize(graph, np.random.default_rng(0).normal(size=(8, 6, 6, 2)).astype(np.float32), Options())
+    root = parse(quantization_page(made.network, made.report, PRE))
+    words = {node.findtext("header/h3"): all_text(node) for node in root.iter("article")}
+    assert "HardSwish(x)" in words["HardSwish_2"] and "256 entries of 8 bits" in words["HardSwish_2"]
+    assert "by channel" in words["PRelu_4"] and "for each of 3 channels" in words["PRelu_4"]
+    assert "to spare" not in words["PRelu_4"] and "to spare" in words["Mul_8"]
+
+
 def test_the_chosen_fl_is_the_marked_one() -> None:
     made = result()
     root = parse(quantization_page(made.network, made.report, PRE))

@@ -21,6 +21,11 @@ PRE = Preprocessing(255.0, (0.1, 0.2), (0.5, 0.6))
 def example(seed: int = 0) -> tuple[onnx.ModelProto, Graph, Quantization]:
     build = ModelBuilder((2, 6, 6), seed=seed)
     hidden = build.same("Relu", build.batch_norm(build.conv("input", 3)))
+    hidden = build.same("PRelu", build.conv(build.same("Tanh", hidden), 3), build.weight(3, 1, 1))
+    pooled = build.pool("GlobalAveragePool", hidden)
+    hidden = build.same(
+        "Mul", hidden, build.same("Sigmoid", build.conv(pooled, 3, (1, 1), pads=(0, 0, 0, 0)))
+    )
     both = build.same("Relu", build.same("Add", build.conv(hidden, 3), hidden))
     model = build.model(
         build.dense(build.pool("AveragePool", build.pool("MaxPool", both), (3, 3), (1, 1)), 4)
