@@ -25,6 +25,7 @@ import numpy as np
 from .arithmetic import FloatArray
 from .functions import Function
 from .protocol import Network, RealLayer
+from .real_layer import window_pixels
 
 __all__ = ["clipped_moments", "expected_inputs"]
 
@@ -48,7 +49,7 @@ def _through(layer: RealLayer, inputs: list[Moments]) -> Moments:
     if layer.kind == "concat":
         return np.concatenate([m for m, _ in inputs]), np.concatenate([v for _, v in inputs])
     if layer.kind == "avgpool":
-        variance = variance / (layer.kernel[0] * layer.kernel[1])
+        variance = variance / window_pixels(layer)
     elif layer.kind == "conv" and layer.weight is not None:
         if layer.pre_mean is not None and layer.pre_std is not None:
             mean, variance = (

@@ -1,7 +1,8 @@
 """One real layer becomes one integer layer, all but its output's format.
 
 ``conv``     wgt = quantize(W, fl_w), fl_acc = fl_act + fl_w, bias = round(b * 2**fl_acc), fl_res <= fl_acc
-``avgpool``  wgt = one code of 1 / window at its own fl: 1 where the window is a power of two
+``avgpool``  wgt = one code of 1 / window at its own fl: 1 where the window is a power of two; one for each output
+             where windows divide by different counts, at the largest of their fl
 ``add``      fl_acc = max(fl_0, fl_1), both operands shifted there
 ``maxpool``, ``concat``, ``upsample``   codes as they are
 ``product``  fl_acc = fl_0 + fl_1
@@ -24,7 +25,7 @@ from .protocol import RealLayer
 from .ranges import FL_LIMIT
 from .tables import fine_table, table_values
 
-__all__ = ["Prepared", "TooFine", "average_weight", "code_bounds", "prepare"]
+__all__ = ["Prepared", "TooFine", "average_weight", "average_weights", "code_bounds", "prepare"]
 
 
 class TooFine(Exception):
@@ -67,6 +68,15 @@ def average_weight(window: int, width: int) -> tuple[int, int]:
         if code >= 1 and candidate < error:
             best, error = (code, fl), candidate
     return best
+
+
+def average_weights(counts: IntArray, width: int) -> tuple[IntArray, int]:
+    """(codes, fl) nearest to 1 / counts, in their shape: each a code of ``width`` bits times a power of two."""
+    each = {int(count): average_weight(int(count), width) for count in np.unique(counts)}
+    fl = max(own for _, own in each.values())
+    lifted = {count: code << fl - own for count, (code, own) in each.items()}
+    codes: IntArray = np.vectorize(lifted.__getitem__, otypes=[np.int64])(counts)
+    return codes, fl
 
 
 def prepare(
@@ -114,8 +124,9 @@ def _layer(
 ) -> Layer:
     return Layer(
         name=real.name, kind=real.kind, inputs=real.inputs, output=real.output, kernel=real.kernel,
-        stride=real.stride, dilation=real.dilation, pads=real.pads, groups=real.groups, macs=real.macs, wgt=wgt,
-        wgt_width=wgt_width, wgt_fl=wgt_fl, bias=bias, res_shift=res_shift, in_shift=in_shift, table=table,
+        stride=real.stride, dilation=real.dilation, pads=real.pads, groups=real.groups, factor=real.factor,
+        macs=real.macs, wgt=wgt, wgt_width=wgt_width, wgt_fl=wgt_fl, bias=bias, res_shift=res_shift, in_shift=in_shift,
+        table=table,
     )  # fmt: skip
 
 
@@ -171,8 +182,9 @@ def _average(
     acc_width: int,
 ) -> Prepared:
     for bits in range(wgt_width, 1, -1):  # a code of fewer bits where the sum would leave the accumulator
-        code, fl_w = average_weight(real.kernel[0] * real.kernel[1], bits)
-        wgt = np.full((1, 1, 1, 1), code, np.int64)
+        counts = np.array([[real.kernel[0] * real.kernel[1]]]) if real.counts is None else real.counts
+        codes, fl_w = average_weights(counts, bits)
+        wgt = codes[None, None]
         layer = _layer(real, wgt=wgt, wgt_width=wgt_width, wgt_fl=np.array([fl_w], np.int64))
         bound = max(layer_bound(layer, magnitude))
         if bound <= 2 ** (acc_width - 1) - 1:

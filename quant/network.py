@@ -51,7 +51,8 @@ class Layer:
                  channels from (k // (K/G)) * (C/G) on (depthwise: G = C).
                  A fully connected layer is a conv whose kernel covers the map.
     ``avgpool``  the same with acc[c] = sum over the window of act[.., c] * wgt, ``wgt`` one code of shape (1,1,1,1), or
-                 (1,1,OH,OW): one for each output pixel, as windows at the border divide by fewer pixels.
+                 (1,1,OH,OW): one for each output pixel, as windows at the border divide by fewer pixels; each is a
+                 code of ``wgt_width`` bits times a power of two.
     ``maxpool``  out = max over the window of the codes inside the map; ``shift`` is 0, lo and hi the format's.
     ``concat``   out = the inputs' codes, one after the other along the channels; all share one format;
                  ``shift``, lo and hi as with maxpool.

@@ -27,6 +27,7 @@ from .functions import Function
 from .network import COPIES
 from .observation import Activations
 from .protocol import Network, RealLayer
+from .real_layer import window_pixels
 from .ties import Ties
 
 __all__ = ["ActivationNoise", "WeightNoise", "gains", "measured", "noises"]
@@ -74,7 +75,7 @@ def gains(network: Network, seen: Activations) -> dict[str, FloatArray]:
             squares = np.square(np.asarray(layer.weight, np.float64)).sum(axis=(2, 3))
             np.add.at(gain[layer.inputs[0]], input_channels(layer), squares * out[:, None])
             rest = layer.inputs[1:]
-        share = 1.0 / (layer.kernel[0] * layer.kernel[1]) if layer.kind == "avgpool" else 1.0
+        share = 1.0 / window_pixels(layer) if layer.kind == "avgpool" else 1.0
         for name in rest:
             gain[name] += out * share
     return gain

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from .arithmetic import FloatArray
+from .arithmetic import FloatArray, IntArray
 from .functions import Function
 from .network import Kind, Layer
 
@@ -39,6 +39,13 @@ class RealLayer(Protocol):
     def pads(self) -> tuple[int, int, int, int]: ...
     @property
     def groups(self) -> int: ...
+    @property
+    def factor(self) -> tuple[int, int]: ...
+    @property
+    def counts(self) -> IntArray | None:
+        """avgpool: [OH, OW] what each window's sum is divided by; None: the pixels of the kernel."""
+        ...
+
     @property
     def weight(self) -> FloatArray | None: ...
     @property

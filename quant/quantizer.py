@@ -55,7 +55,7 @@ def quantize(network: Network, images: FloatArray, options: Options | None = Non
     for name in chosen.wgt_widths:
         if name not in layers:
             raise ValueError(f"wgt_widths must name layers with weights ({', '.join(layers)}), not {name!r}")
-    pooled = {layer.output for layer in network.layers if layer.kind == "maxpool"}
+    pooled = {layer.output for layer in network.layers if layer.kind in ("maxpool", "upsample")}
     tensors = [name for name in network.shapes if name not in pooled]
     for name in chosen.act_widths:
         if name not in tensors:

@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .arithmetic import FloatArray
+import numpy as np
+
+from .arithmetic import FloatArray, IntArray
 from .functions import Function
 from .network import Kind, Layer
 from .protocol import Network, RealLayer
 
-__all__ = ["PlainLayer", "Rewritten", "changed"]
+__all__ = ["PlainLayer", "Rewritten", "changed", "window_pixels"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,8 @@ class PlainLayer:
     dilation: tuple[int, int] = (1, 1)
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
     groups: int = 1
+    factor: tuple[int, int] = (1, 1)
+    counts: IntArray | None = None
     weight: FloatArray | None = None
     bias: FloatArray | None = None
     lo: float = -math.inf
@@ -45,6 +49,13 @@ def changed(layer: RealLayer, **changes: Any) -> PlainLayer:
     """A copy of the layer with some fields replaced."""
     names = PlainLayer.__dataclass_fields__
     return PlainLayer(**{**{name: getattr(layer, name) for name in names}, **changes})
+
+
+def window_pixels(layer: RealLayer) -> float:
+    """How many values an average pool's outputs are means of, on average; pads count where it counts them."""
+    if layer.counts is None:
+        return float(layer.kernel[0] * layer.kernel[1])
+    return float(1.0 / np.mean(1.0 / layer.counts))
 
 
 class Rewritten:

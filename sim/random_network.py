@@ -7,17 +7,20 @@ negative ones too; signed and unsigned tensors of 2..8 bits side by side; with `
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
 from ..quant.formats import QFormat
 from ..quant.network import IntArray, Layer, QuantizedNetwork, Tensor
+from .random_geometry import Geometry, Shape, blind, inside
 
-__all__ = ["BRANCHES", "random_codes", "random_network"]
+__all__ = ["BRANCHES", "MAPS", "random_codes", "random_network"]
 
 BRANCHES = ("conv", "grouped", "grouped", "branch", "branch", "maxpool", "avgpool", "add")
 """Kinds of layers, groups and concats among them."""
+
+MAPS = ("conv", "upsample", "upsample", "border", "border", "branch", "maxpool", "add")
+"""Kinds of layers, maps that grow and averages at the border among them."""
 
 
 def random_codes(network: QuantizedNetwork, seed: int, images: int = 1) -> IntArray:
@@ -42,30 +45,11 @@ def random_network(
     """A chain of ``layers`` layers with residuals to earlier tensors where shapes allow.
 
     ``act_width`` and ``wgt_width`` are the widest formats, ``channels`` and ``size`` bound the maps; the
-    layers' kinds are drawn from ``kinds``; "mean" is an average pool over the whole map. ``image``: the input has at
-    most 4 channels, and the first layer is a convolution with a kernel of up to 7x7.
+    layers' kinds are drawn from ``kinds``; "mean" is an average pool over the whole map, "border" one with a code for
+    each count of pixels inside the map. ``image``: the input has at most 4 channels, and the first layer is a
+    convolution with a kernel of up to 7x7.
     """
     return _Generator(seed, act_width, wgt_width, channels, size).network(layers, kinds, image)
-
-
-Shape = tuple[int, int, int]
-
-
-class _Geometry(NamedTuple):
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    pads: tuple[int, int, int, int]
-
-
-def _blind(geometry: _Geometry, shape: Shape, output: tuple[int, int]) -> bool:
-    """Some window lies outside of the map altogether."""
-    for axis in (0, 1):
-        taps = np.arange(geometry.kernel[axis]) * geometry.dilation[axis] - geometry.pads[axis]
-        rows = np.arange(output[axis])[:, None] * geometry.stride[axis] + taps
-        if not ((rows >= 0) & (rows < shape[axis])).any(axis=1).all():
-            return True
-    return False
 
 
 class _Generator:
@@ -128,12 +112,12 @@ class _Generator:
             if length + low + high >= reach:
                 return kernel, stride, dilation, low, high, (length + low + high - reach) // stride + 1
 
-    def _geometry(self, shape: Shape, largest: int = 3) -> tuple[_Geometry, tuple[int, int]]:
+    def _geometry(self, shape: Shape, largest: int = 3) -> tuple[Geometry, tuple[int, int]]:
         """And the output map's size."""
         y, x = self._window(shape[0], largest), self._window(shape[1], largest)
         if shape[0] * shape[1] <= 16 and self.rng.random() < 0.3:  # fully connected, global pool
             y, x = (shape[0], 1, 1, 0, 0, 1), (shape[1], 1, 1, 0, 0, 1)
-        return _Geometry((y[0], x[0]), (y[1], x[1]), (y[2], x[2]), (y[3], x[3], y[4], x[4])), (y[5], x[5])
+        return Geometry((y[0], x[0]), (y[1], x[1]), (y[2], x[2]), (y[3], x[3], y[4], x[4])), (y[5], x[5])
 
     def _residual(self, shape: tuple[int, int, int]) -> Tensor | None:
         fitting = [tensor for tensor in self.tensors.values() if tensor.shape == shape]
@@ -157,7 +141,7 @@ class _Generator:
         if beside is not None:
             kernel = 1 + 2 * self.number(0, 1)
             geometry, (height, width) = (
-                _Geometry((kernel, kernel), (1, 1), (1, 1), (kernel // 2,) * 4),
+                Geometry((kernel, kernel), (1, 1), (1, 1), (kernel // 2,) * 4),
                 act.shape[:2],
             )
         channels = self.number(1, self.channels)
@@ -252,10 +236,10 @@ class _Generator:
 
     def _maxpool(self, name: str, act: Tensor) -> Layer:
         geometry, (height, width) = self._geometry(act.shape)
-        while _blind(geometry, act.shape, (height, width)):  # a maximum of nothing is not defined
+        while blind(geometry, act.shape, (height, width)):  # a maximum of nothing is not defined
             geometry, (height, width) = self._geometry(act.shape)
         if self.rng.random() < 0.5 and min(act.shape[:2]) >= 2:  # what can be fused
-            geometry = _Geometry((2, 2), (2, 2), (1, 1), (0, 0, 0, 0))
+            geometry = Geometry((2, 2), (2, 2), (1, 1), (0, 0, 0, 0))
             height, width = act.shape[0] // 2, act.shape[1] // 2
         output = self.tensor((height, width, act.shape[2]), act.format)
         return Layer(
@@ -272,14 +256,14 @@ class _Generator:
         )
 
     def _mean(self, name: str, act: Tensor) -> Layer:
-        whole = _Geometry(act.shape[:2], (self.number(1, 3), 1), (1, 1), (0, 0, 0, 0))
+        whole = Geometry(act.shape[:2], (self.number(1, 3), 1), (1, 1), (0, 0, 0, 0))
         layer = self._average(name, act, whole, (1, 1))
         return replace(layer, shift=layer.shift[:1])
 
     def _avgpool(self, name: str, act: Tensor) -> Layer:
         return self._average(name, act, *self._geometry(act.shape))
 
-    def _average(self, name: str, act: Tensor, geometry: _Geometry, output: tuple[int, int]) -> Layer:
+    def _average(self, name: str, act: Tensor, geometry: Geometry, output: tuple[int, int]) -> Layer:
         height, width = output
         fmt = self.format()
         code = self.number(1, (1 << min(self.wgt_width, 8) - 1) - 1)
@@ -300,6 +284,25 @@ class _Generator:
             lo=low,
             hi=high,
         )
+
+    def _border(self, name: str, act: Tensor) -> Layer:
+        """An average with a code of its own for each count of pixels inside the map; windows may see none."""
+        geometry, (height, width) = self._geometry(act.shape)
+        layer = self._average(name, act, geometry, (height, width))
+        counts = inside(geometry, act.shape, (height, width))
+        codes = self.rng.integers(1, 1 << min(self.wgt_width, 8) - 1, counts.max() + 1)
+        codes <<= self.rng.integers(0, 4, len(codes))
+        return replace(layer, wgt=codes[counts][None, None].astype(np.int64))
+
+    def _upsample(self, name: str, act: Tensor) -> Layer:
+        most = [max(1, min(3, 2 * self.size // size)) for size in act.shape[:2]]
+        factor = self.number(1, most[0]), self.number(1, most[1])
+        shape = (act.shape[0] * factor[0], act.shape[1] * factor[1], act.shape[2])
+        output = self.tensor(shape, act.format)
+        return Layer(
+            name=name, kind="upsample", inputs=(act.name,), output=output.name, factor=factor,
+            lo=act.format.min, hi=act.format.max,
+        )  # fmt: skip
 
     def _add(self, name: str, act: Tensor) -> Layer:
         other, fmt = self._residual(act.shape) or act, self.format()

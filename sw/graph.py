@@ -26,7 +26,8 @@ __all__ = ["Graph", "HostOp", "Node", "NodeKind", "RealLayer"]
 
 Array = npt.NDArray[Any]
 NodeKind = Literal[
-    "conv", "maxpool", "avgpool", "add", "concat", "table", "product", "affine", "clip", "maximum", "minimum",
+    "conv", "maxpool", "avgpool", "add", "concat", "upsample", "table", "product", "affine",
+    "clip", "maximum", "minimum",
 ]  # fmt: skip
 
 
@@ -47,6 +48,9 @@ class Node:
     dilation: tuple[int, int] = (1, 1)
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
     groups: int = 1
+    factor: tuple[int, int] = (1, 1)
+    counts: IntArray | None = None
+    """avgpool: [OH, OW] what each window's sum is divided by; None: the pixels of the kernel."""
     weight: Array | None = None
     bias: Array | None = None
     scale: Array | None = None
@@ -79,6 +83,9 @@ class RealLayer:
     dilation: tuple[int, int] = (1, 1)
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
     groups: int = 1
+    factor: tuple[int, int] = (1, 1)
+    counts: IntArray | None = None
+    """avgpool: [OH, OW] what each window's sum is divided by; None: the pixels of the kernel."""
     weight: Array | None = None
     bias: Array | None = None
     lo: float = -math.inf
@@ -153,7 +160,10 @@ def _forward(layer: RealLayerProtocol, inputs: Sequence[Array]) -> Array:
         out = window_max(act, layer.kernel, layer.stride, layer.dilation, layer.pads)
     elif layer.kind == "avgpool":
         out = window_sum(act, layer.kernel, layer.stride, layer.dilation, layer.pads)
-        out /= act.dtype.type(layer.kernel[0] * layer.kernel[1])
+        divisor = np.array([[layer.kernel[0] * layer.kernel[1]]]) if layer.counts is None else layer.counts
+        out /= divisor[:, :, None].astype(act.dtype)
+    elif layer.kind == "upsample":
+        out = act.repeat(layer.factor[0], axis=1).repeat(layer.factor[1], axis=2)
     elif layer.kind == "add":
         out = act + inputs[1]
     elif layer.kind == "concat":

@@ -51,13 +51,15 @@ def _alone(real: RealLayer, shapes: Mapping[str, Shape]) -> QuantizedNetwork:
         wgt = np.zeros(real.weight.shape, np.int64)
     elif real.kind == "avgpool":
         wgt = np.ones((1, 1, 1, 1), np.int64)
+        if real.counts is not None:
+            wgt = real.counts[None, None].astype(np.int64) % 64
     table: IntArray | None = None
     if real.function is not None:
         table = np.zeros((real.function.channels, 1 << codes.width), np.int64)
     inputs = real.inputs if real.kind in ("add", "concat", "product") else real.inputs[:1]
     layer = Layer(
         name=real.name, kind=real.kind, inputs=inputs, output=real.output, kernel=real.kernel, stride=real.stride,
-        dilation=real.dilation, pads=real.pads, groups=real.groups, wgt=wgt,
+        dilation=real.dilation, pads=real.pads, groups=real.groups, factor=real.factor, wgt=wgt,
         res_shift=np.zeros(1, np.int64) if real.kind in _SUMS else None, table=table, lo=codes.min, hi=codes.max,
     )  # fmt: skip
     tensors = {n: Tensor(name=n, shape=shapes[n], format=codes) for n in (*inputs, real.output)}

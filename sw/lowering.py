@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from ..hw.config import EngineConfig
 from ..hw.isa import COMPUTE, POOL_MAX, steps
 from ..quant.network import IntArray
 from .operations import Operation
+from .parts import code, parts, walk
 from .patches import Span, View, act_patch, residual_patch
 from .program import ComputeInfo
 from .step import Step
@@ -44,14 +44,19 @@ class Lowering:
         height, width, channels = op.output.shape
         self._work = height * width * channels
         self._done = self._macs = 0
-        self._segments: dict[int, Segment] = {}
+        self._segments: dict[tuple[int, int, int], Segment] = {}
         self._kept: tuple[Strip, int] | None = None  # whose rows above the first one will have been read
 
-    def compute(self, strip: Strip, block: int, operands: Operands, more: bool = False) -> Step:
-        """The COMPUTE of one block of a strip; to be called once for each, in order.
+    def computes(self, strip: Strip, block: int, operands: Operands, more: bool = False) -> Iterator[Step]:
+        """The COMPUTEs of one block of a strip, mostly one; to be called once for each, in order.
 
-        ``more``: that of the next block follows it, before any other depthwise one.
+        ``more``: that of the next block follows, before any other depthwise one.
         """
+        for part in parts(self.op, strip):
+            yield self._compute(part, block, operands, more)
+
+    def _compute(self, strip: Strip, block: int, operands: Operands, more: bool) -> Step:
+        """The COMPUTE of one part."""
         op, config = self.op, self.config
         channel = block * config.cols
         self._done += strip.outputs * min(config.cols, op.output.shape[2] - channel)
@@ -80,7 +85,7 @@ class Lowering:
             values=values,
             reads=reads,
             writes=written,
-            segment=self._segment(block),
+            segment=self._segment(block, *code(op, strip)),
             info=info,
         )
 
@@ -101,7 +106,7 @@ class Lowering:
             patch = residual_patch(op, strip)
             yield from operands.residual.spans(own, patch.y0, patch.y0 + patch.rows - 1)
 
-    def _segment(self, block: int) -> Segment:
+    def _segment(self, block: int, diagonal: int, lift: int) -> Segment:
         """The weights and parameters of a block, the same object for each strip."""
         op, config = self.op, self.config
 
@@ -109,37 +114,27 @@ class Lowering:
             part = values[block * config.cols : (block + 1) * config.cols]
             return np.pad(part, (0, config.cols - len(part)))
 
-        if block not in self._segments:
-            self._segments[block] = Segment(
+        key = block, diagonal, lift
+        if key not in self._segments:
+            self._segments[key] = Segment(
                 width=self.tiles.width,
-                tiles=self.tiles.block(block),
+                tiles=self.tiles.block(block, diagonal),
                 bias=column(op.bias),
-                shift=column(op.shift),
+                shift=column(np.clip(op.shift - lift, -config.max_left_shift, config.acc_width)),
                 res_shift=column(op.res_shift),
             )
-        return self._segments[block]
-
-    @cached_property
-    def _across(self) -> tuple[int, int, int, int]:
-        """Pixels of the convolution when wx, wy, ox, oy advances."""
-        return (self.op.window_dilation[1], 0, self.op.window_stride[1], 0)
-
-    @cached_property
-    def _down(self) -> tuple[int, int, int, int]:
-        """Rows of it."""
-        return (0, self.op.window_dilation[0], 0, self.op.window_stride[0])
+        return self._segments[key]
 
     def _fields(self, strip: Strip, channel: int, operands: Operands) -> dict[str, int]:
         """Every field but the waits and keep."""
         op, config = self.op, self.config
         act, out = operands.act, operands.out
         # Positions of the strip's first pixel, in pixels of the convolution and in the input map.
-        pixel_y, pixel_x = strip.y0 * op.window_stride[0], strip.x0 * op.window_stride[1]
+        counts, across, down, pixel_y, pixel_x = walk(op, strip)
         y0, x0 = pixel_y * op.stride[0] - op.origin[0], pixel_x * op.stride[1] - op.origin[1]
         number = channel // config.cols
         start, _ = self.tiles.inputs(number)
         block, target = start // config.lanes, channel // config.lanes
-        counts = (op.window[1], op.window[0], strip.x1 - strip.x0, strip.y1 - strip.y0)
         taps = steps((op.dilation[1], act.rows(op.dilation[0]) if op.kernel[0] > 1 else 0), op.kernel[::-1])
         values = {
             "kb_last": self.tiles.input_blocks(number) - 1,
@@ -172,7 +167,7 @@ class Lowering:
                 "mean_lo": op.mean.lo,
                 "mean_hi": op.mean.hi,
             }
-        columns, rows = [x * op.stride[1] for x in self._across], [y * op.stride[0] for y in self._down]
+        columns, rows = [x * op.stride[1] for x in across], [y * op.stride[0] for y in down]
         strides = {
             "x_step": columns,
             "y_step": rows,
@@ -190,9 +185,7 @@ class Lowering:
                 "res_base": residual.word(target, pixel_y, pixel_x) % config.words,
                 "res_block_step": residual.step(target) % config.words,
             }
-            strides["res_step"] = [
-                x + residual.rows(y) for x, y in zip(self._across, self._down, strict=True)
-            ]
+            strides["res_step"] = [x + residual.rows(y) for x, y in zip(across, down, strict=True)]
         for name, per_loop in strides.items():
             for loop, count, step in zip(
                 ("wx", "wy", "ox", "oy"), counts, steps(per_loop, counts), strict=True

@@ -1,7 +1,7 @@
 """From an ONNX file to the small graph: load, check every node, convert, fuse.
 
 ``check`` walks the file and reports each node without running the network; ``read`` returns the fused
-``Graph`` or raises one error that lists all nodes that cannot run. Opsets 8 to 26.
+``Graph`` or raises one error that lists all nodes that cannot run. Opsets 7 to 28.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .passes import fuse, unique_names
 
 __all__ = ["Examined", "Finding", "ModelError", "UnsupportedModel", "check", "examine", "load_model", "read"]
 
-_OPSETS = (8, 26)
+_OPSETS = (7, 28)
 _PASSING = ("affine", "clip", "maximum", "minimum")
 """Kinds of nodes that a finished graph does not hold."""
 
@@ -315,6 +315,8 @@ def _shapes(nodes: list[Node], source: Ref) -> dict[str, tuple[int, int, int]]:
             top, left, bottom, right = node.pads
             h = output_size(h, node.kernel[0], node.stride[0], node.dilation[0], top, bottom)
             w = output_size(w, node.kernel[1], node.stride[1], node.dilation[1], left, right)
+        if node.kind == "upsample":
+            h, w = h * node.factor[0], w * node.factor[1]
         if node.kind == "concat":
             c = sum(shapes[name][2] for name in node.inputs)
         shapes[node.output] = (h, w, c if node.weight is None else int(node.weight.shape[0]))
@@ -327,7 +329,7 @@ def _layer(node: Node) -> RealLayer:
         raise AssertionError(f"node {node.name!r} of kind {node.kind} was not lowered")
     return RealLayer(
         name=node.name, kind=kind, inputs=node.inputs, output=node.output, kernel=node.kernel,
-        stride=node.stride, dilation=node.dilation, pads=node.pads, groups=node.groups, weight=node.weight,
-        bias=node.bias, lo=node.lo, hi=node.hi, macs=node.macs, pre_mean=node.pre_mean, pre_std=node.pre_std,
-        function=node.function,
+        stride=node.stride, dilation=node.dilation, pads=node.pads, groups=node.groups, factor=node.factor,
+        counts=node.counts, weight=node.weight, bias=node.bias, lo=node.lo, hi=node.hi, macs=node.macs,
+        pre_mean=node.pre_mean, pre_std=node.pre_std, function=node.function,
     )  # fmt: skip

@@ -9,6 +9,7 @@ the CIFAR ResNets, every second pixel and zeros for the new channels, becomes on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,14 +17,14 @@ import numpy as np
 from .graph import Node
 from .onnx_reader_context import MAP, Array, Context, Ref, Unsupported
 
-__all__ = ["concat", "pad", "slice_", "split"]
+__all__ = ["concat", "letters_of", "pad", "slice_", "split", "take"]
 
 
 _LAST = ("H", "W", "C")
 _PLACES = {"H": 0, "W": 1, "C": 2}
 
 
-def _letters(ref: Ref) -> tuple[str, ...]:
+def letters_of(ref: Ref) -> tuple[str, ...]:
     """The file's axes, each one letter: a map, channels first or last, [N, C]; of others, none for one value."""
     for axes in (MAP, _LAST, ("C",)):
         if ref.seen(axes) and (len(axes) == 3 or ref.shape[:2] == (1, 1)):
@@ -54,7 +55,7 @@ class _Cut:
 def slice_(ctx: Context) -> None:
     """Slice of a map: every n-th row or column from a given one on, any channels."""
     source = ctx.ref()
-    letters = _letters(source)
+    letters = letters_of(source)
     rank = len(letters) + 1
     starts, ends = ctx.integers(1, "starts"), ctx.integers(2, "ends")
     if starts is None or ends is None:
@@ -82,24 +83,29 @@ def slice_(ctx: Context) -> None:
         if taken.step < 0 and place < 2:
             raise Unsupported(f"it turns axis {axis} round (step {step})", "slice forwards")
         cuts[place] = _Cut(taken, size)
-    rows, cols, channels = cuts
     if all(cut.taken == range(cut.size) for cut in cuts):
         ctx.alias(source)
         return
+    node, shape = take(ctx, source, [cut.taken for cut in cuts], ctx.node.output[0])
+    ctx.emit(node, shape, replace(source, shape=shape, axes=letters))
+
+
+def take(ctx: Context, source: Ref, taken: Sequence[range], output: str) -> tuple[Node, tuple[int, int, int]]:
+    """A copy of the rows, columns and channels ``taken``, and its shape."""
+    rows, cols, channels = (_Cut(values, size) for values, size in zip(taken, source.shape, strict=True))
     weight = np.zeros((len(channels.taken), source.shape[2], rows.kernel, cols.kernel))
     weight[np.arange(len(channels.taken)), channels.taken, rows.taken[0], cols.taken[0]] = 1.0
     node = Node(
-        name=ctx.name, kind="conv", inputs=(source.tensor,), output=ctx.node.output[0],
+        name=ctx.name, kind="conv", inputs=(source.tensor,), output=output,
         kernel=(rows.kernel, cols.kernel), stride=(rows.stride, cols.stride), weight=weight,
     )  # fmt: skip
-    shape = (len(rows.taken), len(cols.taken), len(channels.taken))
-    ctx.emit(node, shape, replace(source, shape=shape, axes=letters))
+    return node, (len(rows.taken), len(cols.taken), len(channels.taken))
 
 
 def split(ctx: Context) -> None:
     """Split of the channels: one copy an output."""
     source = ctx.ref()
-    letters = _letters(source)
+    letters = letters_of(source)
     axis = int(ctx.attributes.get("axis", 0)) % (len(letters) + 1)
     if axis == 0 or letters[axis - 1] != "C":
         raise Unsupported(f"it splits axis {axis}", "split the channels")
@@ -122,7 +128,7 @@ def split(ctx: Context) -> None:
 def pad(ctx: Context) -> None:
     """Pad with zeros: channels in front and behind, rows and columns around the map."""
     source = ctx.ref()
-    letters = _letters(source)
+    letters = letters_of(source)
     rank = len(letters) + 1
     mode = ctx.attributes.get("mode", b"constant").decode()
     if mode != "constant":
@@ -166,12 +172,12 @@ def concat(ctx: Context) -> None:
     if not refs:
         raise Unsupported("all of its inputs depend on the batch alone", "export with a static batch")
     first = next(iter(refs.values()))
-    letters = _letters(first)
+    letters = letters_of(first)
     axis = int(ctx.attributes.get("axis", 1)) % (len(letters) + 1)
     if axis == 0 or letters[axis - 1] != "C":
         raise Unsupported(f"it joins along axis {axis}", "join along the channels")
     for part in refs.values():
-        if part.axes != first.axes and _letters(part) != letters:
+        if part.axes != first.axes and letters_of(part) != letters:
             raise Unsupported("its inputs are laid out differently", "join maps with maps")
         if part.shape[:2] != first.shape[:2]:
             sizes = ", ".join("x".join(map(str, part.shape[:2])) for part in refs.values())

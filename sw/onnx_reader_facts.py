@@ -104,15 +104,29 @@ FACTS: dict[str, Facts] = {
         "sw/onnx_reader_relabel::sums_and_bounds",
     ),
     "MaxPool": Facts(
-        "two dimensions; kernel_shape, strides, dilations, pads, auto_pad, ceil_mode",
-        "one or three dimensions; Indices that are read (use the first output only)",
-        "sw/onnx_reader::ceil_mode_becomes_pads",
+        "two dimensions; kernel_shape, strides, dilations, pads, auto_pad, ceil_mode, storage_order",
+        "one or three dimensions; Indices that are read (use the first output only); a window that sees nothing of the "
+        "map (use pads smaller than the kernel)",
+        "sw/onnx_reader_windows::max_pools_with_pads_as_large_as_the_kernel",
     ),
     "AveragePool": Facts(
-        "two dimensions; any kernel_shape, strides, dilations; pads with count_include_pad 1",
-        "one or three dimensions; pads with count_include_pad 0, or ceil_mode with an overhang (use "
-        "count_include_pad=1 without ceil_mode, or no pads)",
-        "sw/onnx_reader::average_pool_with_pads_counted",
+        "two dimensions; kernel_shape, strides, dilations, pads, auto_pad, ceil_mode (its overhang never counts, as in "
+        "opset 19 and in ONNX Runtime), count_include_pad",
+        "one or three dimensions; a window that sees nothing of the map (use pads smaller than the kernel)",
+        "sw/onnx_reader_windows::averages_at_the_border",
+    ),
+    "Resize": Facts(
+        "mode nearest by whole factors, rows and columns each their own: scales or sizes, constant or computed from "
+        "shapes, axes; every coordinate_transformation_mode and nearest_mode that repeat each pixel equally often, or "
+        "take every n-th; mode linear of one pixel",
+        "mode linear, cubic (resize with mode nearest); other factors; modes that shift pixels (use asymmetric with "
+        "floor); tf_crop_and_resize (cut with Slice, then resize); channels and batch",
+        "sw/onnx_reader_resize::every_combination_of_modes",
+    ),
+    "Upsample": Facts(
+        "mode nearest by whole factors; scales as attribute (opset 7) or input (opset 9)",
+        "mode linear (resize with mode nearest); other factors",
+        "sw/onnx_reader_resize::upsamples_of_every_opset",
     ),
     "GlobalAveragePool": Facts(
         "maps of any size", "an input that is no map", "sw/onnx_reader::weights_behind_constant_nodes"

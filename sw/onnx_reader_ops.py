@@ -32,6 +32,7 @@ from .onnx_reader_functions import (
 from .onnx_reader_linear import conv, gemm, matmul
 from .onnx_reader_quantized import dequantize, quantize
 from .onnx_reader_relabel import cast, expand, flatten, identity, reshape, squeeze, transpose, unsqueeze
+from .onnx_reader_resize import resize
 from .onnx_reader_windows import pool_window
 
 __all__ = ["CONVERTERS", "CURES", "FOLDED", "HOST"]
@@ -181,10 +182,10 @@ def pool(ctx: Context) -> None:
         node = Node(name=ctx.name, kind=kind, inputs=inputs, output=output, kernel=source.shape[:2])
         ctx.emit(node, (1, 1, source.shape[2]))
         return
-    kernel, where = pool_window(ctx, source.shape)
+    kernel, where, counts = pool_window(ctx, source.shape)
     node = Node(
         name=ctx.name, kind=kind, inputs=inputs, output=output, kernel=kernel, stride=where.stride,
-        dilation=where.dilation, pads=where.pads,
+        dilation=where.dilation, pads=where.pads, counts=counts,
     )  # fmt: skip
     ctx.emit(node, (*where.output, source.shape[2]))
 
@@ -224,7 +225,7 @@ CONVERTERS: dict[str, Callable[[Context], None]] = {
     "GlobalMaxPool": pool, "ReduceMean": reduce, "ReduceMax": reduce, "Identity": identity,
     "Dropout": identity, "Cast": cast, "CastLike": cast, "Expand": expand, "Flatten": flatten, "Reshape": reshape,
     "Squeeze": squeeze, "Unsqueeze": unsqueeze, "Transpose": transpose, "Slice": slice_, "Split": split, "Pad": pad,
-    "Concat": concat, "Softmax": host, "LogSoftmax": host, "ArgMax": host,
+    "Concat": concat, "Resize": resize, "Upsample": resize, "Softmax": host, "LogSoftmax": host, "ArgMax": host,
     "Sigmoid": host_or_function, "HardSigmoid": hard_sigmoid, "PRelu": prelu, "Pow": power,
     **dict.fromkeys(FUNCTIONS, function),
     "QuantizeLinear": quantize, "DequantizeLinear": dequantize,
@@ -243,7 +244,6 @@ FOLDED = frozenset(
 CURES: dict[str, str] = {
     "LRN": "use BatchNormalization", "InstanceNormalization": "use BatchNormalization",
     "LayerNormalization": "use BatchNormalization", "GroupNormalization": "use BatchNormalization",
-    "Resize": "use strides and pools", "Upsample": "use strides and pools",
     "ConvTranspose": "use an ordinary convolution",
     "DynamicQuantizeLinear": "quantize with fixed scales, or export the float model",
     "ConvInteger": "quantize with fixed scales, or export the float model",

@@ -115,7 +115,7 @@ def _codes(ctx: Context, tensor: str) -> Quantum | None:
 def _hull(ctx: Context, tensor: str) -> tuple[float, float]:
     """Bounds that the values of a tensor keep."""
     made = next((node for node in reversed(ctx.nodes) if node.output == tensor), None)
-    if made is None or (made.kind not in ("clip", "maxpool", "avgpool", "concat")):
+    if made is None or (made.kind not in ("clip", "maxpool", "avgpool", "concat", "upsample")):
         return -np.inf, np.inf
     if made.kind == "clip":
         return made.lo, made.hi

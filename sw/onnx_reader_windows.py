@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from ..quant.network import IntArray
 from .onnx_reader_context import Context, Unsupported
-from .windows import output_size
+from .windows import Pair, output_size
 
 __all__ = ["Window", "pool_window", "window"]
 
@@ -21,6 +24,8 @@ class Window:
     stride: tuple[int, int]
     dilation: tuple[int, int]
     pads: tuple[int, int, int, int]
+    padding: tuple[int, int, int, int]
+    """Of ``pads``, what the file has: not the overhang of ceil_mode."""
     output: tuple[int, int]
 
 
@@ -49,7 +54,7 @@ def window(ctx: Context, shape: tuple[int, int, int], kernel: tuple[int, int]) -
         raise Unsupported(f"its auto_pad is {auto!r}", "export explicit pads")
     if len(pads) != 4 or min(pads) < 0:
         raise Unsupported(f"its pads are {pads}", "use four pads of 0 or more")
-    output = []
+    output, counted = [], list(pads)
     for axis in (0, 1):
         before, after = pads[axis], pads[axis + 2]
         count = output_size(shape[axis], kernel[axis], stride[axis], dilation[axis], before, after)
@@ -67,26 +72,43 @@ def window(ctx: Context, shape: tuple[int, int, int], kernel: tuple[int, int]) -
         stride=stride,
         dilation=dilation,
         pads=(pads[0], pads[1], pads[2], pads[3]),
+        padding=(counted[0], counted[1], counted[2], counted[3]),
         output=(output[0], output[1]),
     )
 
 
-def pool_window(ctx: Context, shape: tuple[int, int, int]) -> tuple[tuple[int, int], Window]:
-    """Kernel and window of a MaxPool or AveragePool.
+def pool_window(ctx: Context, shape: tuple[int, int, int]) -> tuple[tuple[int, int], Window, IntArray | None]:
+    """Kernel, window and, of an AveragePool, what each window's sum is divided by: see ``Node.counts``.
 
-    An average that divides border windows by fewer values (count_include_pad 0 with pads, or an overhang
-    from ceil_mode) is refused: one weight code serves all windows.
+    Pixels inside the map count, with count_include_pad those of the pads too; never the overhang of ceil_mode. This is
+    ONNX's definition since opset 19, and what ONNX Runtime computes in every opset.
     """
     sizes = [int(v) for v in ctx.attributes.get("kernel_shape", ())]
     if len(sizes) != 2:
         raise Unsupported(f"its kernel is {len(sizes)}-dimensional", "use two-dimensional pools")
     kernel = (sizes[0], sizes[1])
     where = window(ctx, shape, kernel)
-    if ctx.node.op_type == "AveragePool" and any(where.pads):
-        overhang = bool(ctx.attributes.get("ceil_mode", 0))
-        if overhang or not ctx.attributes.get("count_include_pad", 0):
-            raise Unsupported(
-                "its border windows average fewer values",
-                "use count_include_pad=1 without ceil_mode, or no pads",
-            )
-    return kernel, where
+    inside = _counts(shape, kernel, where, (0, 0, 0, 0))
+    if not inside.all():
+        raise Unsupported("one of its windows sees nothing of the map", "use pads smaller than the kernel")
+    if ctx.node.op_type != "AveragePool":
+        return kernel, where, None
+    counts = (
+        _counts(shape, kernel, where, where.padding) if ctx.attributes.get("count_include_pad", 0) else inside
+    )
+    if np.ptp(counts):
+        return kernel, where, counts
+    return kernel, where, None if counts[0, 0] == kernel[0] * kernel[1] else counts[:1, :1]
+
+
+def _counts(
+    shape: tuple[int, int, int], kernel: Pair, where: Window, pads: tuple[int, int, int, int]
+) -> IntArray:
+    """[OH, OW]: pixels of each window inside the map with ``pads`` around it."""
+    counts = []
+    for axis in (0, 1):
+        taps = np.arange(kernel[axis]) * where.dilation[axis] - where.pads[axis]
+        at = np.arange(where.output[axis])[:, None] * where.stride[axis] + taps
+        counts.append(((at >= -pads[axis]) & (at < shape[axis] + pads[axis + 2])).sum(axis=1))
+    product: IntArray = np.multiply.outer(*counts)
+    return product

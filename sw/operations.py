@@ -62,6 +62,12 @@ class Operation:
     """Passes of a depthwise convolution whose taps are in the rows of the array (``depthwise``); 0: it is none."""
     diagonal: int = 0
     """The code on the diagonal."""
+    codes: IntArray | None = None
+    """[OH, OW] codes on the diagonal, one for each output, where they differ: times 2**lift each."""
+    lift: IntArray | None = None
+    """[OH, OW], by which the shifts are smaller."""
+    factor: Pair = (1, 1)
+    """Outputs that a pixel becomes, one below and one beside the other: upsampling. Then windows are of one pixel."""
     bias: IntArray
     shift: IntArray
     res_shift: IntArray
@@ -73,6 +79,13 @@ class Operation:
     def window_pixels(self) -> int:
         """Accumulators one output takes."""
         return self.window[0] * self.window[1]
+
+    @property
+    def weights(self) -> IntArray:
+        """All codes in its tiles but 0."""
+        if self.wgt is not None:
+            return self.wgt
+        return np.array([self.diagonal]) if self.codes is None else self.codes
 
     @property
     def depthwise(self) -> bool:
@@ -90,11 +103,17 @@ class Operation:
 
     def rows_read(self, first: int, last: int) -> tuple[int, int]:
         """First and last row of the input map that output rows ``first``..``last`` read, inside the map."""
-        low = first * self.window_stride[0] * self.stride[0] - self.origin[0]
-        reach = (self.window[0] - 1) * self.window_dilation[0] * self.stride[0]
-        reach += (self.kernel[0] - 1) * self.dilation[0]
-        high = last * self.window_stride[0] * self.stride[0] - self.origin[0] + reach
-        return max(low, 0), min(high, self.act.shape[0] - 1)
+        return self.read(0, first, last)
+
+    def read(self, axis: int, first: int, last: int) -> Pair:
+        """First and last row (axis 0) or column (1) of the input that outputs ``first``..``last`` read, inside."""
+        if self.factor != (1, 1):
+            return first // self.factor[axis], last // self.factor[axis]
+        stride = self.window_stride[axis] * self.stride[axis]
+        reach = (self.window[axis] - 1) * self.window_dilation[axis] * self.stride[axis]
+        reach += (self.kernel[axis] - 1) * self.dilation[axis]
+        low, high = first * stride - self.origin[axis], last * stride - self.origin[axis] + reach
+        return max(low, 0), min(high, self.act.shape[axis] - 1)
 
 
 def operations(network: QuantizedNetwork, config: EngineConfig, fuse_pools: bool = True) -> list[Operation]:
@@ -144,7 +163,7 @@ def _each(values: IntArray | None, count: int) -> IntArray:
 
 
 def _operation(index: int, layer: Layer, tensors: Mapping[str, Tensor], config: EngineConfig) -> Operation:
-    if layer.kind in ("upsample", "table", "product"):
+    if layer.kind in ("table", "product"):
         raise ValueError(
             f"layer {layer.name!r} is of kind {layer.kind}, which the engine does not compute yet"
         )
@@ -164,6 +183,8 @@ def _operation(index: int, layer: Layer, tensors: Mapping[str, Tensor], config: 
     )  # fmt: skip
     if layer.kind == "add":
         return _add(op, layer, config)
+    if layer.kind == "upsample":
+        return _upsample(op, layer)
     op = replace(op, origin=layer.pads[:2])
     if layer.kind == "conv":
         if layer.wgt is None:
@@ -180,12 +201,31 @@ def _operation(index: int, layer: Layer, tensors: Mapping[str, Tensor], config: 
     op = replace(op, window=layer.kernel, window_dilation=layer.dilation, window_stride=layer.stride)
     if layer.kind == "maxpool":
         return replace(op, diagonal=1, pool=POOL_MAX, shift=_each(None, channels))
-    if layer.wgt is None or layer.wgt.size != 1:  # one for each output pixel: not yet
-        raise ValueError(f"layer {layer.name!r} of kind avgpool needs one weight code")
+    if layer.wgt is None or layer.wgt.shape not in ((1, 1, 1, 1), (1, 1, *output.shape[:2])):
+        raise ValueError(
+            f"layer {layer.name!r} of kind avgpool needs one weight code, or one for each output pixel"
+        )
     if op.bias.any():
         raise ValueError(f"layer {layer.name!r} of kind avgpool has a bias: fold it into the next layer")
-    _check_wgt(layer.name, layer.wgt, layer.wgt_width, config)
-    return replace(op, diagonal=int(layer.wgt.flat[0]), pool=POOL_SUM)
+    codes = layer.wgt[0, 0].astype(np.int64)
+    lift = np.zeros_like(codes)
+    if codes.size > 1 or codes[0, 0] >> layer.wgt_width - 1:
+        lift = np.log2(np.maximum(codes & -codes, 1)).astype(np.int64)
+    _check_wgt(layer.name, codes >> lift, layer.wgt_width, config)
+    if np.ptp(codes):
+        return replace(op, codes=codes >> lift, lift=lift, shift=_each(layer.shift, channels), pool=POOL_SUM)
+    shift = np.clip(_each(layer.shift, channels) - lift[0, 0], -config.max_left_shift, config.acc_width)
+    return replace(op, diagonal=int(codes[0, 0] >> lift[0, 0]), shift=shift, pool=POOL_SUM)
+
+
+def _upsample(op: Operation, layer: Layer) -> Operation:
+    (height, width, channels), factor = op.act.shape, layer.factor
+    if min(factor) < 1 or op.output.shape != (height * factor[0], width * factor[1], channels):
+        raise ValueError(
+            f"layer {layer.name!r} makes {op.output.shape} of {op.act.shape}, "
+            f"not each pixel {factor[0]}x{factor[1]} times"
+        )
+    return replace(op, diagonal=1, factor=factor, shift=_each(None, channels))
 
 
 def _add(op: Operation, layer: Layer, config: EngineConfig) -> Operation:
@@ -228,7 +268,9 @@ def _fusible(conv: Operation, pool: Operation, config: EngineConfig) -> bool:
 
 def _global(maker: Operation, pool: Operation, config: EngineConfig) -> bool:
     """The pool is one window, the whole map; one COMPUTE makes the map of a block of channels."""
-    if maker.pool != POOL_NONE or pool.window_pixels > config.acc_depth or np.ptp(pool.shift):
+    if maker.pool != POOL_NONE or maker.factor != (1, 1):
+        return False
+    if pool.window_pixels > config.acc_depth or np.ptp(pool.shift):
         return False
     dense = all(n == 1 or step == 1 for n, step in zip(pool.window, pool.window_dilation, strict=True))
     whole = pool.window == maker.output.shape[:2] and pool.output.shape[:2] == (1, 1)

@@ -63,7 +63,7 @@ def operators_page() -> str:
     ]
     lines = [
         "# Operators", "", _NOTE, "",
-        "What the ONNX reader takes, of opsets 8 to 26 and of the operators ONNX Runtime adds for quantized models.",
+        "What the ONNX reader takes, of opsets 7 to 28 and of the operators ONNX Runtime adds for quantized models.",
         "*Engine* is work of the array or of its output path; *folded away* is none at run time; *host* is left to the",
         "program behind the network, and `check` says so. An operator with nothing but constants in front of it, or",
         "that only computes shapes, is evaluated while the file is read, whatever it is.", "",

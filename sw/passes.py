@@ -5,6 +5,7 @@
 ``node -> clip``              the node's own lo..hi
 ``node -> maxpool -> clip``   the clip moves in front of the maxpool (both are monotone, so they commute)
 ``nodes -> concat -> clip``   the clip moves in front of the concat, to each operand
+``node -> upsample -> clip``  likewise, an affine too
 ``copy -> copy``              one convolution: Slice and Pad of a shortcut
 ``pad -> conv``               the conv's own pads; also a maxpool's, behind values that are never negative
 ``conv, x -> add``            a conv with x as its residual operand
@@ -226,10 +227,12 @@ def _same_codes(before: Node, clip: Node) -> bool:
 def _push_clip(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
     made_by = _producers(nodes)
     for node in nodes:
-        if node.kind != "clip" or node.inputs[0] not in made_by:
+        if node.kind not in ("clip", "affine") or node.inputs[0] not in made_by:
             continue
         j = made_by[node.inputs[0]]
         copy = nodes[j]
+        if node.scale is not None and (copy.kind != "upsample" or node.scale.ndim > 1):
+            continue
         if copy.kind not in COPIES or not _private(nodes, kept, copy.output):
             continue
         if not all(name in made_by and _private(nodes, kept, name) for name in copy.inputs):

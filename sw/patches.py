@@ -94,26 +94,16 @@ def flat(op: Operation) -> Operation:
     return replace(op, act=column(op.act), residual=residual, output=column(op.output))
 
 
-def _axis(op: Operation, axis: int, first: int, last: int, length: int) -> tuple[int, int]:
-    """First and last row (axis 0) or column (1) of the input that outputs ``first``..``last`` read, inside."""
-    stride = op.window_stride[axis] * op.stride[axis]
-    reach = (op.window[axis] - 1) * op.window_dilation[axis] * op.stride[axis]
-    reach += (op.kernel[axis] - 1) * op.dilation[axis]
-    low, high = first * stride - op.origin[axis], last * stride - op.origin[axis] + reach
-    return max(low, 0), min(high, length - 1)
-
-
 def act_patch(op: Operation, strip: Strip, full_rows: bool = False) -> Patch:
     """What a strip reads of ``op.act``. Where one row is read for each row of output, the rows between are left out.
 
     ``full_rows``: all columns, even for a piece of a row.
     """
-    height, width, _ = op.act.shape
-    x0, x1 = 0, width
+    x0, x1 = 0, op.act.shape[1]
     if strip.x1 - strip.x0 < op.output.shape[1] and not full_rows:
-        left, right = _axis(op, 1, strip.x0, strip.x1 - 1, width)
+        left, right = op.read(1, strip.x0, strip.x1 - 1)
         x0, x1 = (left, right + 1) if left <= right else (0, 0)
-    low, high = _axis(op, 0, strip.y0, strip.y1 - 1, height)
+    low, high = op.read(0, strip.y0, strip.y1 - 1)
     stride = op.window_stride[0] * op.stride[0]
     if op.kernel[0] > 1 or op.window[0] > 1 or stride == 1:
         return Patch(low, max(high - low + 1, 0), 1, x0, x1)

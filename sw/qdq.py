@@ -166,12 +166,11 @@ class _Builder:
         if layer.kind == "concat":
             self.add("Concat", [codes_name(name) for name in layer.inputs], codes_name(tensor.name), axis=1)
             return
+        if layer.kind == "upsample":
+            self._upsample(layer)
+            return
         if layer.kind == "maxpool":
-            value = self.add(
-                "MaxPool", [self.real(layer.inputs[0])], kernel_shape=layer.kernel, strides=layer.stride,
-                pads=layer.pads, dilations=layer.dilation,
-            )  # fmt: skip
-            self._to_codes(value, tensor, layer.lo, layer.hi, double=False)
+            self._to_codes(self._max_pool(layer), tensor, layer.lo, layer.hi, double=False)
             return
         if layer.table is not None:
             self._gather(layer, layer.table, tensor)
@@ -184,9 +183,9 @@ class _Builder:
         if layer.kind == "add":
             value = self._as(self.real(layer.inputs[0]), double)
         elif double:
-            value = self._split_conv(layer)
+            value = self._weigh(layer, self._split_conv(layer), double)
         else:
-            value = self._plain_conv(layer)
+            value = self._weigh(layer, self._plain_conv(layer), double)
         if len(layer.inputs) > 1:
             value = self.add("Add", [value, self._as(self.real(layer.inputs[1]), double)])
         self._to_codes(value, tensor, layer.lo, layer.hi, double=double)
@@ -202,6 +201,31 @@ class _Builder:
         values = self.constant(table.reshape(-1).astype(_code_dtype(tensor.format)), f"{layer.name}:table")
         self.add("Gather", [values, index], codes_name(tensor.name))
 
+    def _max_pool(self, layer: Layer) -> str:
+        value, pads = self.real(layer.inputs[0]), layer.pads
+        if any(
+            pad >= taps for pad, taps in zip(pads, layer.kernel * 2, strict=True)
+        ):  # ONNX Runtime refuses these
+            fmt, (top, left, bottom, right) = self.network.tensors[layer.inputs[0]].format, pads
+            around = self.constant(np.array([0, 0, top, left, 0, 0, bottom, right], np.int64))
+            least = self.scalar(fmt.min * fmt.step, "float32")
+            value, pads = self.add("Pad", [value, around, least]), (0, 0, 0, 0)
+        return self.add(
+            "MaxPool",
+            [value],
+            kernel_shape=layer.kernel,
+            strides=layer.stride,
+            pads=pads,
+            dilations=layer.dilation,
+        )
+
+    def _upsample(self, layer: Layer) -> None:
+        scales = self.constant(np.array([1, 1, *layer.factor], np.float32))
+        self.add(
+            "Resize", [codes_name(layer.inputs[0]), "", scales], codes_name(layer.output), mode="nearest",
+            coordinate_transformation_mode="asymmetric", nearest_mode="floor",
+        )  # fmt: skip
+
     def _as(self, value: str, double: bool) -> str:
         return self.add("Cast", [value], to=TensorProto.DOUBLE) if double else value
 
@@ -212,8 +236,24 @@ class _Builder:
         if layer.kind == "conv":
             return layer.wgt, np.broadcast_to(layer.wgt_fl, (layer.wgt.shape[0],)), layer.groups
         channels = self.network.tensors[layer.inputs[0]].shape[2]
-        codes = np.broadcast_to(layer.wgt, (channels, 1, *layer.kernel))
-        return codes, np.broadcast_to(layer.wgt_fl, (channels,)), channels
+        mapped = layer.wgt.shape[2:] != (1, 1)  # then a product follows: see ``_weigh``
+        code, fl = (
+            (np.ones((1, 1, 1, 1), np.int64), 0 * layer.wgt_fl) if mapped else (layer.wgt, layer.wgt_fl)
+        )
+        codes = np.broadcast_to(code, (channels, 1, *layer.kernel))
+        return codes, np.broadcast_to(fl, (channels,)), channels
+
+    def _weigh(self, layer: Layer, value: str, double: bool) -> str:
+        """The sums of an average pool's windows times a weight for each output, where there is more than one."""
+        if (
+            layer.kind != "avgpool"
+            or layer.wgt is None
+            or layer.wgt_fl is None
+            or layer.wgt.shape[2:] == (1, 1)
+        ):
+            return value
+        real = np.ldexp(layer.wgt.astype(np.float64 if double else np.float32), -int(layer.wgt_fl[0]))
+        return self.add("Mul", [value, self.constant(real)])
 
     def _conv(self, layer: Layer, act: str, weight: str, group: int, bias: str | None = None) -> str:
         inputs = [act, weight] if bias is None else [act, weight, bias]

@@ -82,6 +82,8 @@ def _sum_facts(layer: Layer, row: LayerReport) -> list[tuple[str, str]]:
 
 
 def _kind(layer: Layer) -> str:
+    if layer.kind == "upsample":
+        return f"upsample {_times(layer.factor)}"
     words = (
         layer.kind
         if layer.kind in ("add", "concat", "table", "product")

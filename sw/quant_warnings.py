@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ..quant.decisions import share
 from ..quant.evidence import Evidence
-from ..quant.network import QuantizedNetwork
+from ..quant.network import COPIES, QuantizedNetwork
 from ..quant.report import QuantizationReport
 
 __all__ = ["FALL", "MOST", "SATURATION", "Remark", "falls", "is_fall", "remarks", "rounding_db"]
@@ -71,7 +71,7 @@ def remarks(network: QuantizedNetwork, report: QuantizationReport) -> list[Remar
     cut = [
         Remark(row.name, f"saturates {share(row.saturated)} of its output codes")
         for row in sorted(report.layers, key=lambda row: -row.saturated)
-        if row.saturated > SATURATION and row.kind not in ("maxpool", "concat")
+        if row.saturated > SATURATION and row.kind not in COPIES
     ]
     if report.input_saturated > SATURATION:
         cut.insert(0, Remark(None, f"saturates {share(report.input_saturated)} of its codes"))

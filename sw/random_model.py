@@ -114,8 +114,9 @@ class ModelBuilder:
         stride: tuple[int, int] = (2, 2),
         pads: tuple[int, int, int, int] = (0, 0, 0, 0),
         ceil: bool = False,
+        counted: bool = True,
     ) -> str:
-        """MaxPool, AveragePool (with ``pads`` counted) or a global pool."""
+        """MaxPool, AveragePool (with ``pads`` counted or not) or a global pool."""
         c, h, w = self.shapes[source]
         if op.startswith("Global"):
             output = self.node(op, source)
@@ -124,7 +125,7 @@ class ModelBuilder:
         attributes: dict[str, Any] = {"kernel_shape": kernel, "strides": stride, "pads": pads}
         if ceil:
             attributes["ceil_mode"] = 1
-        if op == "AveragePool" and any(pads):
+        if op == "AveragePool" and any(pads) and counted:
             attributes["count_include_pad"] = 1
         output = self.node(op, source, **attributes)
         sizes = []
@@ -290,9 +291,10 @@ def _block(
         kernel = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
         stride = (int(rng.integers(1, 3)), int(rng.integers(1, 3)))
         pads = tuple(int(rng.integers(0, (kernel[i % 2] + 1) // 2)) for i in range(4))
-        # ceil_mode only where its last window begins inside of the map, as programs differ beyond
-        ceil = op == "MaxPool" and all(kernel[i] >= pads[i + 2] + stride[i] for i in (0, 1))
-        return build.pool(op, current, kernel, stride, (pads[0], pads[1], pads[2], pads[3]), ceil)
+        # ceil_mode only where its last window begins inside of the map, so that no window is left out
+        ceil = all(kernel[i] >= pads[i + 2] + stride[i] for i in (0, 1))
+        around = (pads[0], pads[1], pads[2], pads[3])
+        return build.pool(op, current, kernel, stride, around, ceil, counted=sum(kernel) % 2 == 0)
     if choice == 1:
         other = build.conv(current, build.shapes[current][0], bias=False)
         other = build.batch_norm(other) if rng.integers(2) else other

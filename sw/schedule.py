@@ -199,7 +199,7 @@ class _Operation:
             if c == 0 and self.index > 0 and self._wished(Slot(self.index, self._residual_key)):
                 current.early, group = current.early + group, []
             operands, more = self._operands(k, phase, block), block < phase.last - 1
-            group.append(self.lowering.compute(phase.strip, block, operands, more))
+            group += self.lowering.computes(phase.strip, block, operands, more)
             group += self._stores(k, phase, block)
             current.body.append(group)
             if block == phase.last - 1:

@@ -67,10 +67,13 @@ class Tiles:
     @cached_property
     def width(self) -> int:
         """Bits that every tile's codes fit."""
-        return tile_width(np.array([self._op.diagonal]) if self._op.wgt is None else self._op.wgt)
+        return tile_width(self._op.weights)
 
-    def block(self, index: int) -> IntArray:
-        """[passes * rows, cols]: the tiles of output channels index * cols .., in the order of the passes."""
+    def block(self, index: int, diagonal: int = 0) -> IntArray:
+        """[passes * rows, cols]: the tiles of output channels index * cols .., in the order of the passes.
+
+        ``diagonal``: the code there, where the tile is diagonal.
+        """
         if self.fir:
             return self.fir.tiles(index)
         op, rows, cols = self._op, self._config.rows, self._config.cols
@@ -78,7 +81,7 @@ class Tiles:
         real = min(cols, op.output.shape[2] - channel)
         padded = np.zeros((cols, count * rows, *op.kernel), np.int64)
         if op.wgt is None:
-            padded[range(real), range(real)] = op.diagonal
+            padded[range(real), range(real)] = diagonal
         else:
             outs, ins = op.wgt.shape[:2]
             first, _ = self.inputs(index)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from systolith.quant.formats import QFormat
-from systolith.quant.layers import Prepared, TooFine, average_weight, code_bounds, prepare
+from systolith.quant.layers import Prepared, TooFine, average_weight, average_weights, code_bounds, prepare
 from systolith.quant.overflow import AccumulatorOverflow
 from systolith.sw.graph import RealLayer
 
@@ -104,6 +104,23 @@ def test_average_pool_takes_a_smaller_code_where_the_sum_would_not_fit() -> None
     assert narrow.fl_acc[0] < wide.fl_acc[0]
     with pytest.raises(AccumulatorOverflow, match="layer 'a' cannot fit an accumulator of 20 bits"):
         prepare(layer, wgt_width=16, acc_width=20, per_channel=False, **common)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("width", [2, 3, 5, 8, 16])
+def test_each_window_keeps_the_code_of_its_own_count(width: int) -> None:
+    """In units of one fl: a code of ``width`` bits times a power of two."""
+    counts = np.multiply.outer([1, 2, 3, 5], [4, 6, 7])
+    codes, fl = average_weights(counts, width)
+    for count, code in zip(counts.flat, codes.flat, strict=True):
+        own, own_fl = average_weight(int(count), width)
+        assert code * 2.0**-fl == own * 2.0**-own_fl
+    layer = RealLayer(name="a", kind="avgpool", inputs=("x",), output="y", kernel=(5, 7), counts=counts)
+    ready = prepare(
+        layer, formats={"x": QFormat(8, 4)}, magnitude={"x": 128}, channels=2, wgt_fl=None, wgt_width=width,
+        acc_width=48, per_channel=False,
+    )  # fmt: skip
+    assert ready.layer.wgt is not None and np.array_equal(ready.layer.wgt, codes[None, None])
+    assert ready.fl_acc.tolist() == [4 + fl] * 2 and ready.bound == int(codes.max()) * 35 * 128
 
 
 def test_add_aligns_to_the_finer_operand() -> None:

@@ -43,7 +43,7 @@ def test_random_networks(rows: int, cols: int, port_width: int, acc_depth: int, 
     )
 
 
-@pytest.mark.parametrize("kind", ["conv", "maxpool", "avgpool", "add"])
+@pytest.mark.parametrize("kind", ["conv", "maxpool", "avgpool", "add", "border", "upsample"])
 @pytest.mark.parametrize(("rows", "cols"), ARRAYS)
 def test_single_layers(rows: int, cols: int, kind: str) -> None:
     config = EngineConfig(rows=rows, cols=cols, acc_depth=32)

@@ -13,7 +13,7 @@ from engine_bench import SMALL, Expected, Run, averaged, convolution, run, short
 from systolith.hw.config import EngineConfig
 from systolith.quant.network import QuantizedNetwork
 from systolith.quant.quantizer import Options, quantize
-from systolith.sim.random_network import BRANCHES, random_codes, random_network
+from systolith.sim.random_network import BRANCHES, MAPS, random_codes, random_network
 from systolith.sim.rtl import Stalls
 from systolith.sw import oracle
 from systolith.sw.compiler import compile_network
@@ -250,6 +250,7 @@ def test_every_model_agrees(config: EngineConfig) -> None:
         *averages(config),
         *random_networks(config, 100 * config.rows + config.cols, 4, kinds=MEANS),
         *image_networks(config, 100 * config.rows + config.cols, 6 if config.lanes > 1 else 0),
+        *random_networks(config, 100 * config.rows + config.cols, 4, kinds=MAPS),
         *quantized_networks(config, 10 * config.rows + config.cols, 3),
     ]
     check(config, networks)
@@ -261,6 +262,7 @@ def test_maps_larger_than_the_scratchpad(config: EngineConfig) -> None:
     networks = [
         *spilled_networks(config, first, 9),
         *spilled_networks(config, first, 5, kinds=BRANCHES),
+        *spilled_networks(config, first, 3, kinds=MAPS),
         *image_networks(config, first, 6),
     ]
     check(config, networks)
@@ -273,6 +275,7 @@ def test_many_maps_larger_than_the_scratchpad(config: EngineConfig) -> None:
     networks = [
         *spilled_networks(config, first, 60),
         *spilled_networks(config, first, 30, kinds=BRANCHES),
+        *spilled_networks(config, first, 30, kinds=MAPS),
         *image_networks(config, first, 30 if config.lanes > 1 else 0),
     ]
     check(config, networks)
@@ -287,6 +290,7 @@ def test_many_networks(config: EngineConfig) -> None:
         *random_networks(config, 10_000 + 100 * config.rows + config.cols, 30, kinds=BRANCHES),
         *random_networks(config, 10_000 + 100 * config.rows + config.cols, 20, kinds=MEANS),
         *image_networks(config, 10_000 + 100 * config.rows + config.cols, 30 if config.lanes > 1 else 0),
+        *random_networks(config, 10_000 + 100 * config.rows + config.cols, 30, kinds=MAPS),
         *quantized_networks(config, 1000 + 10 * config.rows + config.cols, 15),
     ]
     check(config, networks)

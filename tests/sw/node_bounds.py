@@ -95,9 +95,10 @@ def _average(real: RealLayer, layer: Layer, inputs: list[Pair], network: Quantiz
     def total(values: Array) -> Array:
         return window_sum(values, real.kernel, real.stride, real.dilation, real.pads)
 
-    window = total(np.ones_like(inputs[0][0])) if wgt.size > 1 else real.kernel[0] * real.kernel[1]
-    rounding = np.abs(wgt - 1 / np.asarray(window))
-    assert np.all(rounding <= _half(fl)), f"{layer.name} has weights beyond their format"
+    counts = np.array([[real.kernel[0] * real.kernel[1]]]) if real.counts is None else real.counts
+    rounding = np.abs(wgt - 1 / counts[:, :, None])
+    unit = (layer.wgt & -layer.wgt).reshape(wgt.shape)  # a code is one of its width times a power of two
+    assert np.all(rounding <= _half(fl) * unit), f"{layer.name} has weights beyond their format"
     lost = rounding + (real.kernel[0] * real.kernel[1] + 8) * _FLOAT32 * wgt
     return total(inputs[0][1]) * wgt + total(np.abs(inputs[0][0])) * lost
 

@@ -247,7 +247,7 @@ def test_refusals_name_layer_and_cure() -> None:
         (
             network(good, replace(average, wgt=np.ones((2, 1, 1, 1), np.int64)), shapes=shapes),
             CONFIG,
-            "layer 'avg' of kind avgpool needs one weight code",
+            "layer 'avg' of kind avgpool needs one weight code, or one for each output pixel",
         ),
         (
             network(replace(add, inputs=("in",)), shapes={"in": (2, 2, 2), "out": (2, 2, 2)}),
