@@ -10,11 +10,14 @@ from math import ceil, gcd
 
 __all__ = ["FIR_COLUMNS", "FOLD_ELEMENTS", "ISA_VERSION", "EngineConfig"]
 
-ISA_VERSION = 2
+ISA_VERSION = 3
 """Part of the hash: a program of another version of the instruction set is refused."""
 
 FOLD_ELEMENTS = 48
-"""Elements of the window from which LOAD takes folded words: 3x3 pixels of 4 channels, 2x7 of 3."""
+"""Elements of the window from which LOAD takes folded words: 3x3 pixels of 5 channels, 2x7 of 3."""
+
+FOLD_TURNS = 14
+"""The fewest lanes for words that take turns: 9 of a row, and between two words the 9 of another one."""
 
 FIR_COLUMNS = 3
 """Kernel columns that a depthwise pass takes, and the most kernel rows."""
@@ -141,6 +144,11 @@ class EngineConfig:
     def fold_elements(self) -> int:
         """Elements that LOAD can fold into the words of a pixel."""
         return FOLD_ELEMENTS if self.fold_width else min(self.lanes, FOLD_ELEMENTS)
+
+    @property
+    def fold_turns(self) -> bool:
+        """Can LOAD put the 27 elements of a 3x3 kernel over 3 channels into words that take turns?"""
+        return bool(self.fold_width) and self.lanes >= FOLD_TURNS
 
     # Depthwise convolution -------------------------------------------------------------------
 

@@ -28,8 +28,8 @@ COORD = 12
 REGIONS = ("program", "input", "output", "spill")
 """What a memory offset counts from: input and output advance by their stride register each iteration."""
 
-FOLD_CHANNELS = 4
-"""Channels a pixel may have for LOAD to fold its neighbours into its word."""
+FOLD_CHANNELS = 6
+"""Channels a pixel may have for LOAD to fold its neighbours into its word: 3 of each of two that are taken as one."""
 
 POOL_NONE, POOL_SUM, POOL_MAX, POOL_MEAN = 0, 1, 2, 3
 
@@ -116,7 +116,13 @@ for y in 0..height-1:                          # image[y][x] is 0 in the zeros b
 
 tall[x] are `rows_above` + 1 pixels one after the other, 0 for those that are not there; the window has
 EngineConfig.fold_elements elements, 0 behind them. The two rows in `line` stay for the next LOAD with fold. With
-rows_above a row has 3 to fold_width pixels.""",
+rows_above a row has 3 to fold_width pixels.
+
+With turns (EngineConfig.fold_turns) a pixel is two of 3 channels, tail is 6, rows_above 2, blocks 1, and 27 elements
+around a pixel lie in the words of two rows; n = min(lanes - 9, 9):
+
+    k[i] = 9 elements of pixels x-1, x of row y-i: from the first on, with half from the 4th      # oldest first
+    word[...] = k[0], then k[1][0..n-1], in every second row k[2][9-n..8]; 0 behind""",
     (
         Field("region", 2, "index into REGIONS"),
         Field("offset", 32, "bytes from the region's start, a multiple of the port's bytes"),
@@ -135,6 +141,9 @@ rows_above a row has 3 to fold_width pixels.""",
         Field("rows_held", 2, "of those above the first row, how many count: they came with the LOAD before"),
         Field("rows_before", 2, "rows at the start that make no words, at most 2 and fewer than all"),
         Field("rows_zero", 2, "rows of pixels of 0 below the last one, at most 2"),
+        Field("turns", 1, "1: the rows' words take turns, two hold all that a 3x3 kernel needs"),
+        Field("second", 1, "turns: 1: the first row of words has rows y and y-2, 0: y and y-1"),
+        Field("half", 1, "turns: 1: the kernel's columns begin with the second half of a pixel"),
     ),
 )  # fmt: skip
 

@@ -39,7 +39,9 @@ class LineBuffer(Component):
 
     latency = 4
 
-    about_layout = data.StructLayout({"first": 1, "keep": 1, "one": 1, "two": 1, "channels": 2})
+    about_layout = data.StructLayout(
+        {"first": 1, "keep": 1, "one": 1, "two": 1, "channels": range(FOLD_CHANNELS)}
+    )
 
     def __init__(self, *, config: EngineConfig, tag_width: int) -> None:
         self.config = config

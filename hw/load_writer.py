@@ -50,10 +50,12 @@ class LoadWriter(Component):
         self.config = config
         self.elements = config.port_width // (8 * config.lane_bytes)
         record = record_layout(LOAD, config)
-        names = ("skip", "blocks", "tail", "base", "block_step", "fold", *RowSteps.fields)
+        names = ("skip", "blocks", "tail", "base", "block_step", "fold", "turns", "half", *RowSteps.fields)
         self._job = data.StructLayout({name: record[name].shape for name in names})
         self._about = LineBuffer.about_layout if config.fold_width else data.StructLayout({"first": 1})
-        self._place = data.StructLayout({"addr": config.addr_width, "last": 1, "first": 1, "makes": 1})
+        self._place = data.StructLayout(
+            {"addr": config.addr_width, "last": 1, "first": 1, "makes": 1, "turn": 1}
+        )
         self._tag = data.StructLayout({"place": self._place, "about": self._about})
         self._gearbox = Gearbox(
             unit_width=config.act_width,
@@ -135,6 +137,7 @@ class LoadWriter(Component):
             tag.place.addr.eq(addr),
             tag.place.last.eq(steps.last & last_block),
             tag.place.makes.eq(steps.makes),
+            tag.place.turn.eq(steps.turn),
             *(part.first.eq(steps.first) for part in (tag.place, tag.about)),
         ]
         if self._line is not None:

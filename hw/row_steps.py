@@ -20,6 +20,7 @@ class RowSteps(Component):
         first = x == 0;  empty = behind the row, or below the image;  last = the last step of all
         makes = x >= before and y >= rows_before
         one, two = rows_above >= 1 and y + rows_held >= 1, rows_above >= 2 and y + rows_held >= 2
+        turn = (rows that made words above + second) % 2
 
     Without fold all fields but pixels are 0, and every pixel is a row of its own.
 
@@ -30,15 +31,16 @@ class RowSteps(Component):
     -------
     job : a LOAD's fields; used while ``start``.
     start, step : begin; go on.
-    first, empty, last, makes, one, two : of the step at hand.
+    first, empty, last, makes, one, two, turn : of the step at hand.
     """
 
-    fields = ("pixels", "row_last", "before", "zeros", "rows_above", "rows_held", "rows_before", "rows_zero")
+    fields = ("pixels", "row_last", "before", "zeros", "rows_above", "rows_held", "rows_before", "rows_zero",
+              "second")  # fmt: skip
 
     def __init__(self, *, config: EngineConfig) -> None:
         record = record_layout(LOAD, config)
         self._job = data.StructLayout({name: record[name].shape for name in self.fields})
-        outputs = ("first", "empty", "last", "makes", "one", "two")
+        outputs = ("first", "empty", "last", "makes", "one", "two", "turn")
         super().__init__(
             {"job": In(self._job), "start": In(1), "step": In(1)} | {name: Out(1) for name in outputs}
         )
@@ -109,6 +111,7 @@ class RowSteps(Component):
             m.d.sync += [
                 below.eq(below | image_end),
                 makes.eq(makes | (before_left == 1)),
+                self.turn.eq(self.turn ^ makes),
                 before_left.eq(before_left - 1),
                 above.eq(1),
                 self.one.eq(job.rows_above != 0),
@@ -125,6 +128,7 @@ class RowSteps(Component):
                 none_below.eq(new.rows_zero == 0),
                 before_left.eq(new.rows_before),
                 makes.eq(new.rows_before == 0),
+                self.turn.eq(new.second),
                 above.eq(new.rows_held != 0),
                 self.one.eq((new.rows_above != 0) & (new.rows_held != 0)),
                 self.two.eq((new.rows_above == 2) & (new.rows_held == 2)),

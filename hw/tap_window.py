@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -13,7 +13,23 @@ from .interfaces import record_layout
 from .isa import FOLD_CHANNELS, LOAD
 from .stream_buffer import StreamBuffer
 
-__all__ = ["TapWindow"]
+__all__ = ["TapWindow", "turn_lanes"]
+
+_TURNS = 4
+"""Words that take turns are numbered from here: with as many lanes as they need, a pixel has 4 blocks at most."""
+
+
+def turn_lanes(turn: int, half: int, lanes: int) -> list[int]:
+    """The window's elements in a word that takes turns, of ``hw.isa.LOAD``.
+
+    The window holds pixel x, three rows of 6 elements each, then pixel x-1 likewise.
+    """
+
+    def row(i: int) -> list[int]:
+        return [*range(18 + 6 * i, 24 + 6 * i), *range(6 * i, 6 * i + 6)][3 * half :][:9]
+
+    more = min(lanes - 9, 9)
+    return row(0) + (row(2)[9 - more :] if turn else row(1)[:more])
 
 
 class TapWindow(Component):
@@ -21,6 +37,7 @@ class TapWindow(Component):
         window = (0 if first else window << elements) | pixel
         if makes: for b in 0..blocks-1 with fold, else 0:
             o = (addr + b*block_step, elements b*lanes .. (b+1)*lanes-1 of the window)
+        with turns: the lanes of ``turn_lanes`` instead
 
     ``last`` marks an instruction's last word on either side.
 
@@ -33,8 +50,8 @@ class TapWindow(Component):
 
     Members
     -------
-    job : fold, rows_above, tail, blocks, block_step of an instruction; taken before its first pixel.
-    i : data of each pixel, or word without fold; addr, first, makes, last.
+    job : fold, rows_above, tail, blocks, block_step, turns, half of an instruction; taken before its first pixel.
+    i : data of each pixel, or word without fold; addr, first, makes, turn, last.
     o : addr, data and last of each word.
     """
 
@@ -44,10 +61,10 @@ class TapWindow(Component):
         self.config, self.elements = config, elements
         self.blocks = -(-config.fold_elements // config.lanes)
         record = record_layout(LOAD, config)
-        names = ("fold", "rows_above", "tail", "blocks", "block_step")
+        names = ("fold", "rows_above", "tail", "blocks", "block_step", "turns", "half")
         self.job_layout = data.StructLayout({name: record[name].shape for name in names})
         word = {"addr": config.addr_width, "data": config.lanes * config.act_width, "last": 1}
-        pixel = word | {"data": elements * config.act_width, "first": 1, "makes": 1}
+        pixel = word | {"data": elements * config.act_width, "first": 1, "makes": 1, "turn": 1}
         super().__init__(
             {
                 "job": In(stream.Signature(self.job_layout)),
@@ -61,7 +78,9 @@ class TapWindow(Component):
         m.submodules.buffer = buffer = StreamBuffer(shape=self.o.payload.shape())
         pixel, word, ready = self.i.payload, buffer.i.payload, buffer.i.ready
         job, active, step, end = Signal(self.job_layout), Signal(), Signal(), Signal()
-        block, left = Signal(range(max(2, self.blocks))), Signal(range(self.blocks + 2))
+        # The word at hand: a block of the window, or, from _TURNS on, one that takes turns.
+        block = Signal(range(_TURNS + 4 if self.config.fold_turns else max(2, self.blocks)))
+        left = Signal(range(self.blocks + 2))
         # Has the pixel at hand more words to come, has the job's every pixel several?
         more, several = Signal(), Signal()
         m.d.comb += [
@@ -84,7 +103,7 @@ class TapWindow(Component):
                 buffer.i.valid.eq(pixel.makes),
                 word.addr.eq(pixel.addr),
                 end.eq(pixel.last),
-                block.eq(0),
+                block.eq(Mux(job.turns, _TURNS | Cat(pixel.turn, job.half), 0)),
                 left.eq(job.blocks),
                 more.eq(pixel.makes & several),
             ]
@@ -101,6 +120,11 @@ class TapWindow(Component):
             for b in range(self.blocks):
                 with m.Case(b):
                     m.d.comb += word.data.eq(window[b * len(word.data) :][: len(word.data)])
+            for turn in range(4 if self.config.fold_turns else 0):
+                with m.Case(_TURNS + turn):
+                    lanes = turn_lanes(turn % 2, turn // 2, self.config.lanes)
+                    codes = [window.word_select(e, self.config.act_width) for e in lanes]
+                    m.d.comb += word.data.eq(Cat(codes))
         for name in ("addr", "data", "last"):
             m.d.comb += self.o.payload[name].eq(buffer.o.payload[name])
         m.d.comb += [self.o.valid.eq(buffer.o.valid), buffer.o.ready.eq(self.o.ready)]

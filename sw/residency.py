@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from ..hw.config import EngineConfig
 from ..quant.network import QuantizedNetwork, Tensor
 from .allocation import Placement, Request, place, tensor_blocks
+from .folding import port_words
 from .homes import Home, homes
 from .joining import NOTHING, Joined
 from .operations import Operation
@@ -165,8 +166,8 @@ class _Planner:
         for name in {self.network.input, *self.network.outputs} & places.keys():
             others = [self._begins(key) for key, place in places.items() if _overlap(place, places[name])]
             hidden = spans[: min(others)]  # of the next image, until the words are written again
-            if name == self.network.input:  # the next one comes when this one is read
-                hidden = spans[self.read[name] + 1 :] if len(others) == 1 else []
+            if name == self.network.input:  # the next one comes when this one is read, or while it is
+                hidden = spans[self.read[name] + 1 :] if len(others) == 1 else [spans[self.loads]]
             total += max(0.0, self.words[str(name)] * self.config.word_beats - sum(hidden))
         return total
 
@@ -252,8 +253,10 @@ class _Planner:
         return float("inf") if stream is None else self._cycles(stream)
 
     def _cycles(self, stream: Stream) -> float:
-        """Cycles of an operation that others follow, or itself."""
-        return cycles(stream, len(self.ops) == 1)
+        """Cycles of an operation that others follow, or itself; before it the image's first rows come."""
+        first = stream.phases[0]
+        begin = len(stream.act_blocks(first)) * stream.act(first).pixels if stream.modes.act_image else 0
+        return cycles(stream, len(self.ops) == 1) + begin * stream.modes.act
 
     def _refusal(self, index: int, spilled: Collection[str]) -> str:
         op, config = self.ops[index], self.config
@@ -279,7 +282,7 @@ class _Planner:
             res_ring=residual != image and residual in spilled,
             out_ring=self.joined.root(op.output.name) in spilled,
             act_image=op.act.name == image,
-            act_folded=self._folded(op),
+            act_folded=port_words(self.network.tensors[image], op.act, self.config) * self._folded(op),
         )
 
     def _folded(self, op: Operation) -> bool:

@@ -19,6 +19,9 @@ _SLACK = 1.1
 """Cycles of the port for each beat: latencies and turns between its users."""
 
 
+_ROUND = 200
+"""Cycles of a COMPUTE, a LOAD over its operand and the COMPUTE of that, pixels and words beside."""
+
 _DEPTH = 80
 """Cycles from a COMPUTE's end, rows and columns beside, to the first word on the port."""
 
@@ -33,7 +36,8 @@ def cycles(stream: Stream, again: bool = False) -> float:
     segment = 1 + rows * config.plane_words / config.planes_per_word
     total = slowest = 0.0
     # Of a folded image pixels come through the port, and words are made of them, one a cycle.
-    each_word = 1 / beats if stream.modes.act_folded else 1
+    folded = stream.modes.act_folded
+    each_word = 1 / beats if folded else 1
     acts = [
         each_word * len(stream.act_blocks(p)) * stream.act(p).pixels * stream.modes.act for p in stream.phases
     ]
@@ -43,13 +47,15 @@ def cycles(stream: Stream, again: bool = False) -> float:
         if stream.modes.res_ring:
             loaded += blocks * residual_patch(op, phase.strip).pixels * config.cols // config.lanes
         stored = blocks * phase.strip.outputs * config.cols // config.lanes * stream.modes.out_ring
-        read = blocks * segment + loaded * beats + 4 * blocks * record_words(config)
-        spent = max(float(compute), _SLACK * read, _SLACK * stored * beats)
+        read = blocks * segment + loaded * beats * (folded or 1) + 4 * blocks * record_words(config)
+        spent = max(float(compute), _SLACK * read, _SLACK * stored * beats, loaded * beats)
+        if folded:  # two slots in turn: what is loaded into one waits for the pipeline behind the other
+            spent = max(spent, (compute + loaded * beats + _ROUND) / 2)
         if stream.ahead < 2 and stream.modes.out_ring:  # a block waits for the STORE of the last but one
             each = stored * beats / blocks + _DEPTH + config.rows + config.cols
             spent = max(spent, blocks * each)
         if stream.slots == 1:
-            spent = compute + read
+            spent = compute + max(read, loaded * beats)
         total += spent
         slowest = max(slowest, loaded * beats)
     if again and stream.slots == 2 and len(acts) % 2:  # the first slot is in use until the end

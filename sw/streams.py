@@ -44,7 +44,8 @@ class Modes:
     out_ring: bool = False
     act_image: bool = False
     """act is the network's input, of which only all blocks together can be loaded."""
-    act_folded: bool = False
+    act_folded: float = 0.0
+    """port words for each word of act, where the image comes in folded words; 0 where it does not."""
 
     @property
     def any(self) -> bool:
@@ -80,7 +81,7 @@ class Stream:
 
     def act(self, phase: Phase) -> Patch:
         """What the phase reads of the input."""
-        return act_patch(self.op, phase.strip, self.modes.act_folded)
+        return act_patch(self.op, phase.strip, self.modes.act_folded > 0)
 
     def act_blocks(self, phase: Phase) -> range:
         """The blocks of the input it reads."""

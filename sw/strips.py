@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import ceil
 
 from ..hw.config import EngineConfig
+from ..hw.isa import record_words
 from .operations import Operation
 from .strip import Strip
 from .tiles import Tiles
 
 __all__ = ["Strip", "pieces", "strips"]
+
+_SHARE = 2.5
+"""Cycles of compute for each beat of a strip's weights: the image comes through the port meanwhile."""
 
 
 def strips(
@@ -30,7 +35,7 @@ def strips(
         return
     top, rows = 0, min(most // width, rows or height)
     if first:
-        small, pace = 8 * config.lanes // (width * op.window_pixels) or 1, _pace(op, config)
+        small, pace = _least(op, config), _pace(op, config)
         # A depthwise strip reads rows that make no outputs: not for a few rows at the end.
         while top + small + (small if op.fir else 1) <= height and small < rows:
             yield Strip(top, top + small, 0, width)
@@ -39,6 +44,15 @@ def strips(
     parts = -(-left // rows)
     for i in range(parts):
         yield Strip(top + left * i // parts, top + left * (i + 1) // parts, 0, width)
+
+
+def _least(op: Operation, config: EngineConfig) -> int:
+    """Rows of the first strip: 8 tiles long or so, and longer than its weights take on the memory port."""
+    tiles = Tiles(op, config)
+    row = op.output.shape[1] * op.window_pixels
+    rows = config.param_rows * config.wgt_width * tiles.blocks + tiles.passes * config.rows * tiles.width
+    beats = rows * config.plane_words / config.planes_per_word + (1 + tiles.blocks) * record_words(config)
+    return max(8 * config.lanes // row, ceil(_SHARE * beats / (tiles.passes * row)))
 
 
 def _pace(op: Operation, config: EngineConfig) -> int:

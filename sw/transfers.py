@@ -55,14 +55,14 @@ def _writes(view: View, blocks: int, at: int, count: int) -> list[Span]:
 
 
 class FoldedImage:
-    """LOADs of the network's input, ``tensor`` as it is in memory, in folded words.
+    """LOADs of the network's input, ``tensor`` as it is in memory, in folded words, ``fold.merge`` pixels as one.
 
     Patches count the folded map's rows and columns, and come in the order of the program: rows that the LOAD before has
     left in the line buffer are not loaded again.
     """
 
     def __init__(self, tensor: Tensor, fold: Fold, config: EngineConfig) -> None:
-        self._tensor, self._fold, self._config = tensor, fold, config
+        self._tensor, self._fold, self._config = fold.image(tensor), fold, config
         self._next = -1
         """the row below those of the LOAD before"""
 
@@ -85,7 +85,7 @@ class FoldedImage:
         self._next = end
         real = min(end, height) - start
         values = _pixels(self._tensor, start * width, real * width, config) | {
-            "blocks": -(-fold.stack * fold.taps * channels // config.lanes),
+            "blocks": -(-fold.elements // config.lanes),
             "tail": channels,
             "base": (view.planes[0] + at) % config.words,
             "block_step": view.step(0) % config.words,
@@ -97,6 +97,9 @@ class FoldedImage:
             "rows_held": min(fold.stack - 1, start) if held else 0,
             "rows_before": own - start,
             "rows_zero": end - start - real,
+            "turns": int(fold.turns),
+            "second": (y + fold.above) % 2 if fold.turns else 0,
+            "half": fold.half,
         }
         return Step(
             instruction=LOAD,

@@ -75,6 +75,8 @@ FAULTS = [
     Fault("rows above the image count", "row_steps.py", "self.two.eq((job.rows_above == 2) & above)", "self.two.eq(job.rows_above == 2)", "tests/hw/test_load_unit.py"),
     Fault("rows below the image from memory", "row_steps.py", "below | (row_end & image_end)", "below", "tests/hw/test_load_unit.py"),
     Fault("words of a pixel one after the other", "tap_window.py", "word.addr.eq(word.addr + job.block_step)", "word.addr.eq(word.addr + 1)", "tests/hw/test_load_unit.py"),
+    Fault("words never take turns", "row_steps.py", "self.turn.eq(self.turn ^ makes)", "self.turn.eq(self.turn)", "tests/hw/test_load_unit.py"),
+    Fault("turns forget half a pixel", "tap_window.py", "[3 * half :][:9]", "[:9]", "tests/hw/test_load_unit.py"),
     Fault("second block of a store", "store_reader.py", "block_addr.eq(block_addr + job.block_step)", "block_addr.eq(block_addr + 1)", "tests/hw/test_store_unit.py"),
     Fault("store forgets its offset", "store_unit.py", "command.payload.addr.eq(place + offset)", "command.payload.addr.eq(place)", "tests/hw/test_store_unit.py"),
     Fault("bursts of writes not aligned", "burst_writer.py", "least.eq(BURST - first)", "least.eq(BURST)", "tests/hw/test_store_unit.py"),

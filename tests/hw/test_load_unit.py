@@ -5,7 +5,7 @@ from math import ceil
 
 import pytest
 from systolith.hw.config import EngineConfig
-from systolith.hw.isa import LOAD, REGIONS, encode, record_bits
+from systolith.hw.isa import FOLD_CHANNELS, LOAD, REGIONS, encode, record_bits
 from systolith.hw.load_unit import LoadUnit
 from systolith.hw.load_writer import LoadWriter
 from systolith.hw.regions import Regions
@@ -51,7 +51,7 @@ def folded(config, rng, content, lines, **fixed):
     """A random LOAD with fold, likewise. ``lines``: the rows above, as the LOADs before have left them."""
     lanes, size, width = config.lanes, config.lane_bytes, config.act_width
     per_word = config.port_bytes // size
-    columns, tail = rng.randint(1, 9), rng.randint(1, min(4, lanes))
+    columns, tail = rng.randint(1, 9), rng.randint(1, min(FOLD_CHANNELS, lanes))
     above = rng.choice([0, 0, 1, 2, 2]) if config.fold_width else 0
     zeros = rng.choice([0, 0, 1, 2, 7])
     v = (
@@ -72,6 +72,7 @@ def folded(config, rng, content, lines, **fixed):
             rows_held=rng.randint(0, above),
             rows_zero=rng.randint(0, 2) if above else 0,
         )
+        | (_turns(config, rng, columns) if config.fold_turns and rng.random() < 0.4 else {})
         | fixed
     )
     columns, tail, above = v["row_last"] + 1, v["tail"], v["rows_above"]
@@ -104,6 +105,8 @@ def folded(config, rng, content, lines, **fixed):
                 continue
             window = [code for j in range(x + 1) for code in row[x - j]][: config.fold_elements]
             window += [0] * (v["blocks"] * lanes)
+            if v.get("turns"):
+                window = in_turns(row, x, (n // (whole - v["before"]) + v["second"]) % 2, v["half"], lanes)
             for b in range(v["blocks"]):
                 data = sum(code << i * width for i, code in enumerate(window[b * lanes : (b + 1) * lanes]))
                 addr = (v["base"] + n + b * v["block_step"]) % config.words
@@ -111,6 +114,22 @@ def folded(config, rng, content, lines, **fixed):
             n += 1
     record = int.from_bytes(encode(LOAD, config, v), "little") & (1 << record_bits(LOAD, config)) - 1
     return record, words
+
+
+def _turns(config, rng, columns):
+    """What is different where words take turns."""
+    return dict(
+        turns=1, second=rng.randint(0, 1), half=rng.randint(0, 1), tail=6, rows_above=2, blocks=1,
+        rows_held=rng.randint(0, 2), zeros=max(rng.randint(0, 2), 3 - columns), rows_zero=rng.randint(0, 2),
+    )  # fmt: skip
+
+
+def in_turns(row, x, turn, half, lanes):
+    """9 elements of the pixels x - 1 and x, oldest first, then more of the row above, or of the one above that."""
+    both = [(row[x - 1] if x else [0] * 18)[6 * i : 6 * i + 6] + row[x][6 * i : 6 * i + 6] for i in range(3)]
+    own, above, top = (elements[3 * half :][:9] for elements in both)
+    more = min(lanes - 9, 9)
+    return own + (top[9 - more :] if turn else above[:more]) + [0] * lanes
 
 
 def either(config, rng, content, lines):
@@ -169,12 +188,15 @@ def test_full_rate(bench, sizes):
     assert got[-1][1] - got[0][1] <= max(beats, words)
 
 
-@pytest.mark.parametrize("above, blocks", [(0, 1), (2, 1), (2, 2)])
-def test_folded_rate(bench, above, blocks):
-    """A pixel or a word a cycle, whichever binds, zeros among the pixels."""
+@pytest.mark.parametrize("above, blocks, tail", [(0, 1, 3), (2, 1, 3), (2, 2, 3), (0, 1, 6), (2, 1, 6)])
+def test_folded_rate(bench, above, blocks, tail):
+    """A pixel or a word a cycle, whichever binds, zeros among the pixels; pairs of pixels, too, in turns."""
     config, rng, lines = EngineConfig(rows=16, cols=16), random.Random(1), {}
     content = rng.randbytes(1 << 16)
-    sizes = dict(pixels=96, row_last=31, tail=3, before=1, zeros=1, blocks=blocks, rows_above=above)
+    turns = dict(turns=int(tail == 6 and above == 2), second=0, half=0)
+    sizes = turns | dict(
+        pixels=96, row_last=31, tail=tail, before=1, zeros=1, blocks=blocks, rows_above=above
+    )
     loads = [
         folded(config, rng, content, lines, **sizes, rows_held=0, rows_before=0, rows_zero=0)
         for _ in range(3)

@@ -268,6 +268,32 @@ def test_maps_larger_than_the_scratchpad(config: EngineConfig) -> None:
     check(config, networks)
 
 
+def pairs(config: EngineConfig) -> Iterator[QuantizedNetwork]:
+    """First layers that take two pixels or more as one, most of three channels and in turns."""
+    shapes = [
+        ((9, 10), (1, 1, 1, 1)),
+        ((6, 16), (0, 0, 1, 1)),
+        ((1, 8), (2, 3, 0, 1)),
+        ((16, 6), (3, 2, 2, 0)),
+    ]
+    for seed, (size, pads) in enumerate(shapes):
+        yield convolution(seed, config, *size, 3, 5, (3, 3), pads=pads, stride=(2, 2))
+    yield convolution(4, config, 17, 12, 3, 20, (3, 3), pads=(1, 1, 1, 1), stride=(4, 2))
+    yield convolution(5, config, 8, 8, 1, 3, (5, 5), pads=(2, 2, 2, 2), stride=(2, 4))
+    yield convolution(6, config, 7, 12, 2, 9, (3, 4), pads=(0, 1, 0, 2), stride=(1, 3))
+
+
+@pytest.mark.parametrize("words", [512, 64], ids=["whole", "strips"])
+def test_pairs_of_pixels(words: int) -> None:
+    config = engine(5, 14, acc_depth=64, words=words)
+    networks = list(pairs(config))
+    first = [plan(compile_network(network, config)).records["load"][0].values for network in networks]
+    widths = [network.tensors[network.input].shape[1] for network in networks]
+    assert sum(v["row_last"] + 1 < width for v, width in zip(first, widths, strict=True)) >= 5
+    assert sum(v["turns"] for v in first) >= 3
+    check(config, networks)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("config", [*TIGHT, *TIGHTER], ids=name)
 def test_many_maps_larger_than_the_scratchpad(config: EngineConfig) -> None:
