@@ -17,7 +17,7 @@ import numpy as np
 
 from .arithmetic import FloatArray
 
-__all__ = ["FORMULAS", "Function", "X", "apply", "clamp", "constant", "defaults"]
+__all__ = ["FORMULAS", "OPERANDS", "Function", "X", "apply", "clamp", "constant", "defaults"]
 
 _SQRT_HALF = math.sqrt(0.5)
 _TANH_GELU = math.sqrt(2.0 / math.pi)
@@ -65,6 +65,10 @@ def _shrink(x: FloatArray, bias: float = 0.0, lambd: float = 0.5) -> FloatArray:
     return np.where(x < -lambd, x + bias, np.where(x > lambd, x - bias, 0.0))
 
 
+def _where(condition: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
+    return np.where(condition != 0.0, x, y)
+
+
 FORMULAS: dict[str, Callable[..., FloatArray]] = {
     "Abs": np.abs,
     "Ceil": np.ceil,
@@ -104,8 +108,22 @@ FORMULAS: dict[str, Callable[..., FloatArray]] = {
     "Min": np.minimum,
     "Pow": np.power,
     "PRelu": lambda x, slope: np.where(x < 0.0, slope * x, x),
+    # truth is 1, anything but 0 is true
+    "Greater": np.greater,
+    "GreaterOrEqual": np.greater_equal,
+    "Less": np.less,
+    "LessOrEqual": np.less_equal,
+    "Equal": np.equal,
+    "And": np.logical_and,
+    "Or": np.logical_or,
+    "Xor": np.logical_xor,
+    "Not": np.logical_not,
+    "Where": _where,
 }
 """By ONNX name, in the type of x (float32 or float64); arguments with a default are attributes, the others operands."""
+
+OPERANDS = ("x0", "x1", "x2")
+"""Leaves of a function of several values."""
 
 
 def defaults(op: str) -> dict[str, float]:
@@ -122,7 +140,7 @@ class Function:
     """One operator and what it is applied to. Call it with values [..., C] to have f of them, in their type."""
 
     op: str
-    """``x``, ``constant`` or one of ``FORMULAS``."""
+    """``x``, ``constant``, one of ``OPERANDS`` or one of ``FORMULAS``."""
     operands: tuple[Function, ...] = ()
     attributes: Mapping[str, float] = field(default_factory=dict)
     values: FloatArray | None = None
@@ -140,15 +158,19 @@ class Function:
             return x
         if self.values is not None:
             return self.values.astype(x.dtype)
-        return FORMULAS[self.op](*(operand._value(x) for operand in self.operands), **self.attributes)
+        found = FORMULAS[self.op](*(operand._value(x) for operand in self.operands), **self.attributes)
+        return found.astype(x.dtype) if found.dtype == bool else found
 
     def of(self, inner: Function) -> Function:
         """The composition f(inner(x))."""
-        if self.op == "x":
-            return inner
+        return self.with_leaves({"x": inner})
+
+    def with_leaves(self, leaves: Mapping[str, Function]) -> Function:
+        """The same with other functions in place of its leaves, by their name."""
         if not self.operands:
-            return self
-        return Function(self.op, tuple(operand.of(inner) for operand in self.operands), self.attributes)
+            return leaves.get(self.op, self)
+        inside = tuple(operand.with_leaves(leaves) for operand in self.operands)
+        return Function(self.op, inside, self.attributes)
 
     @property
     def channels(self) -> int:

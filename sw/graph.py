@@ -1,7 +1,7 @@
 """The real network between the ONNX file and the quantizer: fused layers over N H W C tensors.
 
 Inside the reader a node may also be ``affine`` (out = in * scale + offset, per channel) or ``clip``
-(out = min(max(in, lo), hi)), ``maximum`` or ``minimum`` of two maps; the passes fuse these away, so a finished
+(out = min(max(in, lo), hi)), or ``apply``, a function of several maps; the passes fuse these away, so a finished
 ``Graph`` holds only the kinds of ``quant.network.Layer``.
 """
 
@@ -27,7 +27,7 @@ __all__ = ["Graph", "HostOp", "Node", "NodeKind", "RealLayer"]
 Array = npt.NDArray[Any]
 NodeKind = Literal[
     "conv", "maxpool", "avgpool", "add", "concat", "upsample", "table", "product", "affine",
-    "clip", "maximum", "minimum",
+    "clip", "apply",
 ]  # fmt: skip
 
 
@@ -56,7 +56,7 @@ class Node:
     scale: Array | None = None
     offset: Array | None = None
     function: Function | None = None
-    """table only: what it computes, before lo and hi."""
+    """table, apply: what it computes, before lo and hi; of apply its leaves are ``quant.functions.OPERANDS``."""
     lo: float = -math.inf
     hi: float = math.inf
     macs: int = 0

@@ -29,7 +29,7 @@ from .passes import fuse, unique_names
 __all__ = ["Examined", "Finding", "ModelError", "UnsupportedModel", "check", "examine", "load_model", "read"]
 
 _OPSETS = (7, 28)
-_PASSING = ("affine", "clip", "maximum", "minimum")
+_PASSING = ("affine", "clip", "apply")
 """Kinds of nodes that a finished graph does not hold."""
 
 
@@ -325,7 +325,7 @@ def _shapes(nodes: list[Node], source: Ref) -> dict[str, tuple[int, int, int]]:
 
 def _layer(node: Node) -> RealLayer:
     kind = node.kind
-    if kind == "affine" or kind == "clip" or kind == "maximum" or kind == "minimum":
+    if kind == "affine" or kind == "clip" or kind == "apply":
         raise AssertionError(f"node {node.name!r} of kind {node.kind} was not lowered")
     return RealLayer(
         name=node.name, kind=kind, inputs=node.inputs, output=node.output, kernel=node.kernel,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..quant.functions import defaults
-from .onnx_reader_functions import FUNCTIONS
+from .onnx_reader_functions import COMBINED, FUNCTIONS
 
 __all__ = ["FACTS", "Facts"]
 
@@ -32,7 +32,10 @@ _BROADCAST = (
     "tensors of different shapes (add tensors of one shape); a constant that differs within one elsewhere"
 )
 _FUNCTION = "sw/onnx_reader_functions::operators"
-_TWO_MAPS = "two tensors of different shapes; two maps that are no functions of one (compare with one number)"
+_TWO_MAPS = (
+    "two maps that are no functions of one (use a constant as the other operand); tensors of different shapes"
+)
+_COMBINED = "functions of one map and constants, one number or one a channel"
 _MAPS = (
     "a map by a map of one pixel, [N, C, 1, 1] (squeeze and excitation); two functions of one map, an activation "
     "function (x * Sigmoid(x), x * Clip(x + 3, 0, 6) / 6, ...)"
@@ -94,13 +97,13 @@ FACTS: dict[str, Facts] = {
         "sw/onnx_reader::clip_and_dropout_across_opsets",
     ),
     "Max": Facts(
-        "a tensor and numbers; two functions of one map, an activation function (LeakyRelu as Max(x, x / 5))",
-        f"a number a channel (compare a tensor with one number, as Clip does); {_TWO_MAPS}",
+        f"a tensor and numbers; {_COMBINED}, an activation function (LeakyRelu as Max(x, x / 5))",
+        f"a constant that differs within a channel (use one value a channel); {_TWO_MAPS}",
         "sw/onnx_reader_relabel::sums_and_bounds",
     ),
     "Min": Facts(
-        "a tensor and numbers; two functions of one map, an activation function (LeakyRelu as Max(x, x / 5))",
-        f"a number a channel (compare a tensor with one number, as Clip does); {_TWO_MAPS}",
+        f"a tensor and numbers; {_COMBINED}, an activation function (LeakyRelu as Max(x, x / 5))",
+        f"a constant that differs within a channel (use one value a channel); {_TWO_MAPS}",
         "sw/onnx_reader_relabel::sums_and_bounds",
     ),
     "MaxPool": Facts(
@@ -161,7 +164,7 @@ FACTS: dict[str, Facts] = {
         "sw/onnx_reader_relabel::cast_and_expand_are_nothing",
     ),
     "Expand": Facts(
-        "to the shape it has",
+        "to the shape it has; of one pixel to a map of its channels",
         "any other (leave it out)",
         "sw/onnx_reader_relabel::cast_and_expand_are_nothing",
     ),
@@ -225,14 +228,23 @@ FACTS: dict[str, Facts] = {
     "HardSigmoid": Facts("alpha, beta", "", "sw/onnx_reader_functions::hard_sigmoid_takes_no_layer"),
     "PRelu": Facts(
         "one slope, or one a channel",
-        "a slope that differs within a channel, or is computed at run time",
+        "a slope that differs within a channel (use one value a channel)",
         "sw/onnx_reader_functions::spellings",
     ),
     "Pow": Facts(
-        "a constant exponent, one or one a channel",
-        "an exponent that differs within a channel, or is computed at run time",
+        f"{_COMBINED}, on either side",
+        f"a constant that differs within a channel (use one value a channel); {_TWO_MAPS}",
         "sw/onnx_reader_functions::spellings",
     ),
+    **{
+        name: Facts(
+            f"{_COMBINED}, as part of an activation function",
+            f"a constant that differs within a channel (use one value a channel); {_TWO_MAPS}",
+            "sw/onnx_reader_functions::comparisons_choose",
+        )
+        for name in COMBINED
+        if name not in ("PRelu", "Pow")
+    },
     **{
         name: Facts(", ".join(defaults(name)) or "approximate" * (name == "Gelu") or "all", "", _FUNCTION)
         for name in FUNCTIONS

@@ -10,13 +10,13 @@ from dataclasses import replace
 import numpy as np
 import onnx
 
-from ..quant.functions import Function, X, apply, constant, defaults
-from .graph import HostOp, Node, NodeKind
+from ..quant.functions import OPERANDS, Function, X, apply, constant, defaults
+from .graph import HostOp, Node
 from .onnx_reader_context import Array, Context, Ref, Unsupported
 
 __all__ = [
-    "FUNCTIONS", "INVERSE", "affine", "binary", "final_names", "function", "hard_sigmoid", "host", "host_or_function",
-    "per_channel", "power", "prelu", "quotient",
+    "COMBINED", "FUNCTIONS", "INVERSE", "affine", "combine", "final_names", "function", "hard_sigmoid", "host",
+    "host_or_function", "per_channel", "product", "quotient",
 ]  # fmt: skip
 
 FUNCTIONS = (
@@ -26,13 +26,28 @@ FUNCTIONS = (
 )  # fmt: skip
 """Operators of one tensor that become a table."""
 
+COMBINED = (
+    "PRelu",
+    "Pow",
+    "Where",
+    "Greater",
+    "GreaterOrEqual",
+    "Less",
+    "LessOrEqual",
+    "Equal",
+    "And",
+    "Or",
+    "Xor",
+    "Not",
+)
+"""Operators of several tensors, constants among them, that become part of a table."""
+
 _BEHIND = frozenset(
     {"Softmax", "LogSoftmax", "ArgMax", "Sigmoid", "Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze",
      "Unsqueeze", "Transpose", "QuantizeLinear", "DequantizeLinear"}
 )  # fmt: skip
 INVERSE = ":inverse"
 """End of the names of divisors' inverses."""
-_BINARY: dict[str, NodeKind] = {"Mul": "product", "Max": "maximum", "Min": "minimum"}
 
 
 def final_names(graph: onnx.GraphProto) -> frozenset[str]:
@@ -97,24 +112,36 @@ def function(ctx: Context) -> None:
     _table(ctx, ctx.ref(), apply(op, X, **given))
 
 
-def prelu(ctx: Context) -> None:
-    """PRelu with one slope, or one a channel: a table, or one a channel."""
-    source = ctx.ref()
-    slope = per_channel(ctx.weight(1), source)
-    if slope.ndim > 1:
-        raise Unsupported("its slope differs within a channel", "use one slope a channel")
-    _table(ctx, source, apply("PRelu", X, constant(slope)))
-
-
-def power(ctx: Context) -> None:
-    """Pow by a constant, one or one a channel: a table."""
-    source = ctx.ref()
-    if not ctx.is_constant(1):
-        raise Unsupported("its exponent is computed at run time", "use a constant exponent")
-    exponent = per_channel(np.asarray(ctx.constant(1), np.float64), source)
-    if exponent.ndim > 1:
-        raise Unsupported("its exponent differs within a channel", "use one exponent a channel")
-    _table(ctx, source, apply("Pow", X, constant(exponent)))
+def combine(ctx: Context) -> None:
+    """PRelu, Pow, Where, Greater, ... of one map, of functions of it and of constants: a table."""
+    op, count = ctx.node.op_type, len(ctx.node.input)
+    refs = {i: ctx.ref(i) for i in range(count) if not ctx.is_constant(i)}
+    if not refs:
+        raise Unsupported("all of its inputs depend on the batch alone", "export with a static batch")
+    source = next(iter(refs.values()))
+    if any(ref.axes != source.axes or ref.shape != source.shape for ref in refs.values()):
+        shapes = " with ".join(str(["N", *ref.file_shape]) for ref in refs.values())
+        raise Unsupported(f"it broadcasts {shapes}", "use tensors of one shape")
+    tensors = list(dict.fromkeys(ref.tensor for ref in refs.values()))
+    operands: list[Function] = []
+    for i in range(count):
+        if i in refs:
+            operands.append(Function(OPERANDS[tensors.index(refs[i].tensor)]) if len(tensors) > 1 else X)
+            continue
+        values = ctx.weight(i) if op == "PRelu" else np.asarray(ctx.constant(i), np.float64)
+        each = per_channel(values, source)
+        if each.ndim > 1:
+            raise Unsupported("its constant differs within a channel", "use one value a channel")
+        operands.append(constant(each))
+    f = operands[0]
+    for operand in operands[1:] if op != "Where" else ():  # Max, Min of more than two
+        f = apply(op, f, operand)
+    f = apply(op, *operands) if op in ("Where", "Not") else f
+    if len(tensors) == 1:
+        _table(ctx, source, f)
+        return
+    node = Node(name=ctx.name, kind="apply", inputs=tuple(tensors), output=ctx.node.output[0], function=f)
+    ctx.emit(node, source.shape, source)
 
 
 def hard_sigmoid(ctx: Context) -> None:
@@ -144,21 +171,30 @@ def host_or_function(ctx: Context) -> None:
         _table(ctx, ctx.ref(), apply(ctx.node.op_type))
 
 
-def binary(ctx: Context, first: Ref, second: Ref) -> None:
-    """Mul, Max, Min of two tensors: of one map a table (``passes_tables``); Mul by a map of one pixel: a product."""
-    op = ctx.node.op_type
-    kind = _BINARY.get(op, "product")
+def product(ctx: Context, first: Ref, second: Ref) -> None:
+    """Mul of two tensors: of functions of one map a table (``passes_tables``); by a map of one pixel a product."""
+    first, second = _unspread(ctx, first), _unspread(ctx, second)
     if first.features < second.features:
         first, second = second, first
     alike = first.axes == second.axes and first.shape == second.shape
-    if not alike and not (kind == "product" and _one_pixel(first, second)):
+    if not alike and not _one_pixel(first, second):
         shapes = " with ".join(str(["N", *ref.file_shape]) for ref in (first, second))
-        verb = {"Mul": "multiplies", "Div": "divides"}.get(op, "compares")
+        verb = "multiplies" if ctx.node.op_type == "Mul" else "divides"
         raise Unsupported(
             f"it {verb} {shapes}", "use tensors of one shape, or [N, C, 1, 1] as the second one"
         )
-    node = Node(name=ctx.name, kind=kind, inputs=(first.tensor, second.tensor), output=ctx.node.output[0])
+    node = Node(
+        name=ctx.name, kind="product", inputs=(first.tensor, second.tensor), output=ctx.node.output[0]
+    )
     ctx.emit(node, first.shape, first)
+
+
+def _unspread(ctx: Context, ref: Ref) -> Ref:
+    """Behind an Expand of one pixel: that pixel."""
+    made = next((node for node in reversed(ctx.nodes) if node.output == ref.tensor), None)
+    if made is None or made.kind != "upsample" or made.factor != ref.shape[:2]:
+        return ref
+    return replace(ref, tensor=made.inputs[0], shape=(1, 1, ref.shape[2]))
 
 
 def _one_pixel(whole: Ref, part: Ref) -> bool:
@@ -172,7 +208,7 @@ def quotient(ctx: Context) -> None:
     below = ctx.ref(1)
     inverse = _table(ctx, below, apply("Reciprocal"), f"{ctx.node.output[0]}{INVERSE}")
     if not ctx.is_constant(0):
-        binary(ctx, ctx.ref(0), inverse)
+        product(ctx, ctx.ref(0), inverse)
         return
     values = per_channel(ctx.weight(0), below)
     affine(ctx, inverse, values, np.zeros_like(values))

@@ -1,7 +1,7 @@
 """What only shows once everything is fused: nodes of the small graph that no layer can compute.
 
 affine              its constant differs within a channel, and no layer behind takes it in
-maximum, minimum    of two maps that are no functions of one
+apply               a function of two maps that are no functions of one
 product             of two maps, of which none has one pixel
 """
 
@@ -29,9 +29,9 @@ def leftovers(nodes: Sequence[Node], shapes: Mapping[str, Shape]) -> Reasons:
         if node.kind == "affine":
             why = "its constant differs within a channel, and no layer behind can take it in"
             found[node.name] = (why, "use one value a channel")
-        elif node.kind in ("maximum", "minimum"):
-            cure = "compare a tensor with one number, as Clip does, or with a function of itself"
-            found[node.name] = ("it compares two maps", cure)
+        elif node.kind == "apply":
+            cure = "use a constant, or a function of the same map, as the other operand"
+            found[node.name] = ("its operands are two maps", cure)
         elif node.kind == "product" and shapes.get(node.inputs[1], (1, 1, 1))[:2] != (1, 1):
             cure = "multiply by a map of one pixel a channel (squeeze and excitation), or by a function of the same map"
             verb = "divides" if node.inputs[1].endswith(INVERSE) else "multiplies"

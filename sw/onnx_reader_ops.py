@@ -17,16 +17,16 @@ from .graph import Node, NodeKind
 from .onnx_reader_context import Context, Ref, Unsupported
 from .onnx_reader_copies import concat, pad, slice_, split
 from .onnx_reader_functions import (
+    COMBINED,
     FUNCTIONS,
     affine,
-    binary,
+    combine,
     function,
     hard_sigmoid,
     host,
     host_or_function,
     per_channel,
-    power,
-    prelu,
+    product,
     quotient,
 )
 from .onnx_reader_linear import conv, gemm, matmul
@@ -115,7 +115,7 @@ def arithmetic(ctx: Context) -> None:
         quotient(ctx)
         return
     if side is None:
-        binary(ctx, ctx.ref(0), ctx.ref(1))
+        product(ctx, ctx.ref(0), ctx.ref(1))
         return
     source = ctx.ref(1 - side)
     values = per_channel(ctx.weight(side), source)
@@ -157,14 +157,12 @@ def clip(ctx: Context) -> None:
 
 def bound(ctx: Context) -> None:
     """Max, Min with a constant that is one number: a bound of the layer before it. Of two tensors: a table."""
-    refs, constants = _operands(ctx)
-    if len(refs) == 2 and not constants:
-        binary(ctx, *refs)
+    if sum(not ctx.is_constant(i) for i in range(len(ctx.node.input))) > 1 or any(
+        ctx.constant(i).size > 1 for i in range(len(ctx.node.input)) if ctx.is_constant(i)
+    ):
+        combine(ctx)
         return
-    if len(refs) != 1 or any(values.size != 1 for values in constants):
-        raise Unsupported(
-            f"it compares {len(refs)} tensors", "compare a tensor with one number, as Clip does"
-        )
+    refs, constants = _operands(ctx)
     found = [float(values.reshape(-1)[0]) for values in constants]
     if ctx.node.op_type == "Max":
         _clip(ctx, max(found, default=-math.inf), math.inf, refs[0])
@@ -226,7 +224,7 @@ CONVERTERS: dict[str, Callable[[Context], None]] = {
     "Dropout": identity, "Cast": cast, "CastLike": cast, "Expand": expand, "Flatten": flatten, "Reshape": reshape,
     "Squeeze": squeeze, "Unsqueeze": unsqueeze, "Transpose": transpose, "Slice": slice_, "Split": split, "Pad": pad,
     "Concat": concat, "Resize": resize, "Upsample": resize, "Softmax": host, "LogSoftmax": host, "ArgMax": host,
-    "Sigmoid": host_or_function, "HardSigmoid": hard_sigmoid, "PRelu": prelu, "Pow": power,
+    "Sigmoid": host_or_function, "HardSigmoid": hard_sigmoid, **dict.fromkeys(COMBINED, combine),
     **dict.fromkeys(FUNCTIONS, function),
     "QuantizeLinear": quantize, "DequantizeLinear": dequantize,
 }  # fmt: skip

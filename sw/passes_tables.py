@@ -1,6 +1,6 @@
 """Passes that make tables: whatever is a function of one value becomes one look-up.
 
-``f(x), g(x) -> product``      f(x) * g(x) of x, likewise ``add``, ``maximum``, ``minimum``
+``f(x), g(x) -> product``      f(x) * g(x) of x, likewise ``add`` and ``apply``
 ``table -> affine``            scale * f(x) + offset
 ``table -> table``             g(f(x))
 ``affine, clip -> table``      f(scale * x + offset), where no layer in front takes it in
@@ -19,12 +19,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..quant.functions import Function, X, apply, clamp, constant
+from ..quant.functions import OPERANDS, Function, X, apply, clamp, constant
 from .graph import Node
 
 __all__ = ["TABLES", "TABLES_LATE", "live", "sources"]
 
-_BINARY = {"product": "Mul", "add": "Add", "maximum": "Max", "minimum": "Min"}
+_BINARY = {
+    "product": apply("Mul", *map(Function, OPERANDS[:2])),
+    "add": apply("Add", *map(Function, OPERANDS[:2])),
+}
 
 
 def _function(node: Node) -> Function | None:
@@ -76,16 +79,16 @@ def live(nodes: list[Node], kept: frozenset[str]) -> list[Node]:
 def _fuse_operands(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
     made = {node.output: node for node in nodes}
     for i, node in enumerate(nodes):
-        if node.kind not in _BINARY or len(node.inputs) != 2:
+        function = node.function if node.kind == "apply" else _BINARY.get(node.kind)
+        if function is None or len(node.inputs) < 2:
             continue
         chains = [_chain(made, name) for name in node.inputs]
-        second = dict(chains[1])
-        source, f = next(((name, f) for name, f in chains[0] if name in second), ("", X))
+        known = [dict(chain) for chain in chains]
+        source = next((name for name, _ in chains[0] if all(name in other for other in known)), "")
         if not source or (node.kind == "add" and not _worth(nodes, kept, made, source, chains)):
             continue
-        fused = replace(
-            node, kind="table", inputs=(source,), function=apply(_BINARY[node.kind], f, second[source])
-        )
+        leaves = {leaf: other[source] for leaf, other in zip(OPERANDS, known, strict=False)}
+        fused = replace(node, kind="table", inputs=(source,), function=function.with_leaves(leaves))
         return live([*nodes[:i], fused, *nodes[i + 1 :]], kept)
     return None
 

@@ -1,6 +1,7 @@
 """A network in fixed point that no image has seen: as large as a quantized one, so that it takes as many cycles.
 
-    fl of every activation: 0, lower where a residual operand would be finer than its accumulator
+    fl of every activation: 0, lower where a residual operand would be finer than its accumulator; of a table's input
+    and of a product's second operand, 8 bits
     fl of a layer's weights: the largest that does not saturate
 
 Cycles depend on shapes, on the bits of a layer's weights and on nothing else, so only what the quantizer changes of
@@ -18,6 +19,7 @@ from ...quant.formats import QFormat
 from ...quant.layers import TooFine
 from ...quant.network import IntArray, QuantizedNetwork
 from ...quant.ranges import overflow_free_fl
+from ...quant.ties import narrow
 from ..graph import Graph
 from ..images import Preprocessing
 from ..input_folding import exact_input
@@ -40,7 +42,8 @@ def nominal_network(
     preprocessing.check_channels(graph.shapes[graph.input][2])
     exact = exact_input(graph, preprocessing, act_width)
     network = graph if exact is None else exact.graph
-    formats = {name: QFormat(act_width, 0) for name in network.shapes}
+    widths = narrow(network)
+    formats = {name: QFormat(min(act_width, widths.get(name, 16)), 0) for name in network.shapes}
     wgt_fl: dict[str, IntArray] = {}
     for layer in network.layers:
         if layer.weight is not None:
@@ -52,4 +55,4 @@ def nominal_network(
             result = assemble(network, formats, wgt_fl, lambda _: wgt_width, acc_width, False)
             return result if exact is None else replace(result, stem=exact.stem)
         except TooFine as finer:
-            formats[finer.tensor] = QFormat(act_width, finer.fl)
+            formats[finer.tensor] = replace(formats[finer.tensor], fl=finer.fl)

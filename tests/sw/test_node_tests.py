@@ -12,8 +12,11 @@ from systolith.quant.formats import QFormat
 from systolith.quant.ties import narrow
 from systolith.sw.onnx_reader_ops import CONVERTERS
 
-WITHOUT = {"Cast", "CastLike", "Expand", "Pad"}
-"""Operators none of whose node tests run: NaN, other types, a batch that grows, a pad that is not zero."""
+WITHOUT = {
+    "Cast", "CastLike", "Expand", "Pad", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And",
+    "Or", "Xor", "Where",
+}  # fmt: skip
+"""Operators none of whose node tests run: NaN, other types, a batch that grows, no zero pads, truth values."""
 
 ROOT = Path(__file__).resolve().parents[2]
 

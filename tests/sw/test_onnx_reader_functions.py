@@ -216,7 +216,7 @@ def test_two_maps_are_refused_unless_of_one() -> None:
     build = ModelBuilder((3, 6, 6))
     one, two = build.conv("input", 4), build.conv("input", 4)
     text = refused(build, build.same("Max", build.same("Div", one, two), two))
-    assert "Div_3 (Div): it divides two maps" in text and "Max_4 (Max): it compares two maps" in text
+    assert "Div_3 (Div): it divides two maps" in text and "Max_4 (Max): its operands are two maps" in text
     build = ModelBuilder((3, 6, 6))
     spatial = build.same("Mul", build.conv("input", 4), build.conv("input", 1))
     assert "it multiplies ['N', 4, 6, 6] with ['N', 1, 6, 6]; use tensors of one shape" in refused(
@@ -235,19 +235,70 @@ def test_every_reason_at_once() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "op, shape, why",
-    [
-        ("PRelu", (4, 6, 6), "its slope differs within a channel; use one slope a channel"),
-        ("Pow", (4, 6, 6), "its exponent differs within a channel; use one exponent a channel"),
-    ],
-)
-def test_constants_within_a_channel(op: str, shape: tuple[int, ...], why: str) -> None:
+@pytest.mark.parametrize("op", ["PRelu", "Pow", "Max", "Greater"])
+def test_constants_within_a_channel(op: str) -> None:
     build = ModelBuilder((3, 6, 6))
-    assert why in refused(build, build.same(op, build.conv("input", 4), build.weight(*shape)))
+    text = refused(build, build.same(op, build.conv("input", 4), build.weight(4, 6, 6)))
+    assert "its constant differs within a channel; use one value a channel" in text
 
 
-def test_an_exponent_at_run_time() -> None:
+def test_constants_by_channel() -> None:
+    build = ModelBuilder((3, 6, 6))
+    made = build.same("Max", build.conv("input", 4), build.weight(4, 1, 1), number(build, -0.1))
+    (_, table) = same_as_onnxruntime(build.model(made)).layers
+    assert table.function is not None and table.function.channels == 4
+
+
+@pytest.mark.parametrize("op", ["Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"])
+def test_comparisons_choose(op: str) -> None:
+    """As exporters spell Softplus beyond a threshold, or a LeakyRelu of opset 16."""
+    build = ModelBuilder((3, 6, 6), opset=16)
+    source = build.same("Relu", build.conv("input", 4))
+    condition = build.same(op, source, number(build, 0.0))
+    other = build.same(
+        "Not",
+        build.same("And", condition, build.same("Xor", condition, build.same("Or", condition, condition))),
+    )
+    chosen = build.same(
+        "Where", other, source, build.same("Add", build.same("Tanh", source), number(build, 1.0))
+    )
+    graph = same_as_onnxruntime(
+        build.model(build.conv(build.same("Where", condition, chosen, number(build, 0.3), like=source), 2))
+    )
+    assert [layer.kind for layer in graph.layers] == ["conv", "table", "conv"]
+
+
+def test_choices_between_two_maps_are_refused() -> None:
+    build = ModelBuilder((3, 6, 6))
+    one, two = build.conv("input", 4), build.conv("input", 4)
+    chosen = build.same("Where", build.same("Greater", one, number(build, 0.0)), one, two)
+    assert "Where_4 (Where): its operands are two maps" in refused(build, chosen)
+    build = ModelBuilder((3, 6, 6))
+    pooled = build.pool("MaxPool", "input")
+    assert "it broadcasts ['N', 3, 6, 6] with ['N', 3, 3, 3]" in refused(
+        build, build.same("Max", "input", pooled)
+    )
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_an_expanded_gate_is_the_gate(last: bool) -> None:
+    build = ModelBuilder((3, 6, 6), opset=13)
+    source = build.same("Relu", build.conv("input", 4))
+    small = gate(build, source, "sigmoid")
+    if last:
+        small = build.node("Transpose", small, perm=[0, 2, 3, 1])
+    shape = [1, 6, 6, 4] if last else [1, 4, 6, 6]
+    wide = build.node("Expand", small, build.constant(np.array(shape, np.int64)))
+    if last:
+        wide = build.node("Transpose", wide, perm=[0, 3, 1, 2])
+    graph = same_as_onnxruntime(build.model(build.conv(build.same("Mul", source, wide), 2)))
+    assert [layer.kind for layer in graph.layers] == ["conv", "avgpool", "conv", "table", "product", "conv"]
+
+
+def test_an_expanded_pixel_is_an_upsample() -> None:
     build = ModelBuilder((3, 6, 6))
     source = build.conv("input", 4)
-    assert "its exponent is computed at run time" in refused(build, build.same("Pow", source, source))
+    pooled = build.pool("GlobalAveragePool", source)
+    wide = build.node("Expand", pooled, build.constant(np.array([1, 4, 6, 6], np.int64)))
+    graph = same_as_onnxruntime(build.model(build.same("Concat", source, wide, axis=1)))
+    assert [layer.kind for layer in graph.layers] == ["conv", "avgpool", "upsample", "concat"]

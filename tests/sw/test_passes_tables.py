@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 from systolith.quant.formats import QFormat
-from systolith.quant.functions import apply
+from systolith.quant.functions import OPERANDS, Function, apply
 from systolith.sw.graph import Node, NodeKind
 from systolith.sw.passes import fuse
 
@@ -29,7 +29,8 @@ def affine(source: str, output: str, scale: float, offset: float, other: float |
 
 
 def two(kind: NodeKind, first: str, second: str, output: str) -> Node:
-    return Node(name=kind, kind=kind, inputs=(first, second), output=output)
+    function = apply("Max", *map(Function, OPERANDS[:2])) if kind == "apply" else None
+    return Node(name=kind, kind=kind, inputs=(first, second), output=output, function=function)
 
 
 def value(node: Node) -> np.ndarray:
@@ -52,7 +53,7 @@ def test_a_product_of_functions_of_one_tensor() -> None:
 def test_the_nearest_common_tensor() -> None:
     """Both are functions of 1 and of 2: the table reads 2."""
     nodes = [
-        conv("x", "1"), table("Tanh", "1", "2"), table("Abs", "2", "3"), two("maximum", "3", "2", "4"),
+        conv("x", "1"), table("Tanh", "1", "2"), table("Abs", "2", "3"), two("apply", "3", "2", "4"),
         conv("2", "5"),
     ]  # fmt: skip
     result = {node.output: node for node in fuse(nodes, ["4", "5"])}

@@ -120,6 +120,97 @@ class Shuffle(nn.Module):
         return functional.relu(x.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, c, h, w))
 
 
+class Squeeze(nn.Module):
+    """Squeeze and excitation (Hu et al., CVPR 2018), by convolutions of one pixel or by dense layers."""
+
+    def __init__(self, channels: int, act: nn.Module, gate: nn.Module, dense: bool = False) -> None:
+        super().__init__()
+        self.act, self.gate, self.dense = act, gate, dense
+        kind = nn.Linear if dense else lambda a, b: nn.Conv2d(a, b, 1)
+        self.down, self.up = kind(channels, channels // 2), kind(channels // 2, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = functional.adaptive_avg_pool2d(x, 1)
+        if self.dense:
+            y = self.gate(self.up(self.act(self.down(y.view(x.size(0), -1))))).view(
+                x.size(0), x.size(1), 1, 1
+            )
+            return x * y.expand_as(x)
+        return x * self.gate(self.up(self.act(self.down(y))))
+
+
+class Inverted(nn.Module):
+    """MobileNet's block: wider, depthwise, squeeze and excitation, narrower, a residual where it fits."""
+
+    def __init__(
+        self, sizes: tuple[int, int, int], kernel: int, stride: int, act: nn.Module, squeeze: nn.Module
+    ) -> None:
+        super().__init__()
+        inputs, inside, outputs = sizes
+        self.residual = stride == 1 and inputs == outputs
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, inside, 1, bias=False), nn.BatchNorm2d(inside), act,
+            nn.Conv2d(inside, inside, kernel, stride, kernel // 2, groups=inside, bias=False), nn.BatchNorm2d(inside),
+            act, squeeze, nn.Conv2d(inside, outputs, 1, bias=False), nn.BatchNorm2d(outputs),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x) if self.residual else self.body(x)
+
+
+def mobilenet() -> nn.Module:
+    """MobileNetV3 (Howard et al., ICCV 2019), small."""
+    swish, gate, relu = nn.Hardswish(), nn.Hardsigmoid(), nn.ReLU()
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), swish,
+        Inverted((8, 12, 8), 3, 1, relu, Squeeze(12, relu, gate)),
+        Inverted((8, 20, 12), 5, 2, swish, Squeeze(20, relu, gate)),
+        Inverted((12, 20, 12), 3, 1, swish, nn.Identity()),
+        nn.Conv2d(12, 20, 1, bias=False), nn.BatchNorm2d(20), swish,
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(20, 16), swish, nn.Linear(16, 5),
+    )  # fmt: skip
+
+
+def efficientnet() -> nn.Module:
+    """EfficientNet (Tan and Le, ICML 2019), small."""
+    silu, gate = nn.SiLU(), nn.Sigmoid()
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), silu,
+        Inverted((8, 16, 8), 3, 1, silu, Squeeze(16, silu, gate)),
+        Inverted((8, 16, 12), 3, 2, silu, Squeeze(16, silu, gate, dense=True)),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(12, 5), nn.Sigmoid(),
+    )  # fmt: skip
+
+
+class Spelled(nn.Module):
+    """Activation functions as people write them before a framework has them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Conv2d(3 if i == 0 else 4, 4, 3, 1, 1) for i in range(6)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.convs[0](x)
+        x = self.convs[1](x * functional.relu6(x + 3) / 6)
+        x = self.convs[2](x * torch.sigmoid(1.5 * x))
+        x = self.convs[3](torch.max(x, 0.1 * x))
+        x = self.convs[4](x * torch.tanh(torch.log(1 + torch.exp(x))))
+        x = self.convs[5](0.5 * x * (1 + torch.erf(x / math.sqrt(2))))
+        return x * (functional.relu6(x + 3) / 6)
+
+
+def functions() -> nn.Module:
+    """One of each, between convolutions."""
+    acts = [
+        nn.LeakyReLU(0.1), nn.PReLU(), nn.PReLU(4), nn.ELU(), nn.Tanh(), nn.Sigmoid(), nn.Softplus(), nn.Mish(),
+        nn.GELU(), nn.GELU("tanh"), nn.SELU(), nn.Softsign(), nn.Hardtanh(-0.4, 0.8),
+    ]  # fmt: skip
+    convs = [nn.Conv2d(3 if i == 0 else 4, 4, 1) for i in range(len(acts))]
+    return nn.Sequential(
+        *(part for pair in zip(convs, acts, strict=True) for part in pair), nn.Conv2d(4, 2, 1)
+    )
+
+
 def dropouts() -> nn.Module:
     """LeNet's shape: an even kernel, padding "same", Hardtanh, both kinds of Dropout, Softmax."""
     return nn.Sequential(
@@ -146,6 +237,10 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int]]] = {
     "norms": (Norms, (3, 8, 8)),
     "shuffle": (Shuffle, (4, 5, 5)),
     "dropouts": (dropouts, (1, 16, 16)),
+    "mobilenet": (mobilenet, (3, 12, 12)),
+    "efficientnet": (efficientnet, (3, 12, 12)),
+    "spelled": (Spelled, (3, 5, 5)),
+    "functions": (functions, (3, 4, 4)),
     **{name: (lambda flatten=flatten: Head(*flatten), (3, 8, 8)) for name, flatten in FLATTENS.items()},
 }
 
