@@ -111,6 +111,8 @@ def _search(
             failed = found
         elif best is None or found[0] < best[0]:
             best = found
+            if best[0] == 0:  # nothing is cheaper
+                break
     return failed if best is None else best[1]
 
 

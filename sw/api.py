@@ -1,7 +1,7 @@
 """The documented Python API: one function a command; the command line is a thin layer over it.
 
     check -> quantize -> evaluate -> compile -> verify        demo: all of them on the network of the package
-                                     model, profile, disassemble, verilog, synth
+                                     model, profile, sweep, disassemble, verilog, synth
 
 Every function raises ``ValueError`` (or ``OSError``, ``ToolchainError``) with one sentence that names what is
 wrong and the cure; files are written whole or not at all. ``progress`` is called with a line of text now and
@@ -36,6 +36,8 @@ from .api_pictures import Comparison, DemoFiles, Picture, compare, demo_files, l
 from .api_profile import Profile, profile
 from .api_results import Check, Compilation, Quantized, VerilogFiles
 from .api_static import Static, static
+from .api_sweep import sweep
+from .api_sweep_result import Sweep
 from .api_synth import Synth, synth
 from .api_testbench import write_testbench
 from .api_verify import Progress, quiet, verify
@@ -57,10 +59,10 @@ __all__ = [
     "Check", "Comparison", "Compilation", "DemoFiles",
     "Divergence", "EngineConfig",
     "Evaluation", "Images", "LayerResult", "Model", "Picture", "Preprocessing", "Profile", "Program", "Progress",
-    "Quantized", "QuantizedModel", "Static", "Synth", "Verification", "VerilogFiles", "bits", "check", "compare",
+    "Quantized", "QuantizedModel", "Static", "Sweep", "Synth", "Verification", "VerilogFiles", "bits", "check", "compare",
     "compile", "demo", "demo_files", "disassemble",
     "evaluate", "layer_picture", "load_images", "load_quantized", "model", "picture", "profile", "quantize",
-    "read_model", "read_program", "report", "static", "synth", "verify",
+    "read_model", "read_program", "report", "static", "sweep", "synth", "verify",
     "verilog",
 ]  # fmt: skip
 

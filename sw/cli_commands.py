@@ -10,6 +10,7 @@ from typing import Any
 from . import api
 from .cli_bits import bits_file, budgets, precisions, wgt_bits
 from .cli_options import ENGINE, engine_config, mem_latency, named, preprocessing
+from .cli_sweep import AXES
 from .cli_synth import megahertz, synth_config
 
 __all__ = ["COMMANDS", "Outcome"]
@@ -158,6 +159,25 @@ def _profile(arguments: Namespace, progress: api.Progress) -> Outcome:
     )
 
 
+def _sweep(arguments: Namespace, progress: api.Progress) -> Outcome:
+    axes = {name: getattr(arguments, name) for name in AXES}
+    try:
+        result = api.sweep(
+            arguments.source, arguments.output, images=arguments.images, mem_latency=mem_latency(arguments),
+            preprocessing=preprocessing(arguments), accuracy=arguments.accuracy, accuracy_count=arguments.count,
+            calibration=arguments.calib, calibration_count=arguments.calib_count, jobs=arguments.jobs,
+            scheduler=arguments.scheduler, progress=progress, **axes,
+        )  # fmt: skip
+        if arguments.prove:
+            result = result.prove(arguments.prove, arguments.seed, progress=progress)
+    except ValueError as error:
+        raise named(error) from None
+    wrong = result.wrong()
+    return Outcome(
+        document=result.to_json(), lines=[result.to_text()], status=FAILED if wrong else OK, error=wrong
+    )
+
+
 def _disasm(arguments: Namespace, progress: api.Progress) -> Outcome:
     program = api.read_program(arguments.program)
     if not arguments.json:
@@ -227,6 +247,7 @@ COMMANDS: dict[str, Callable[[Namespace, api.Progress], Outcome]] = {
     "compile": _compile,
     "model": _model,
     "profile": _profile,
+    "sweep": _sweep,
     "disasm": _disasm,
     "verilog": _verilog,
     "synth": _synth,

@@ -15,6 +15,7 @@ from ..quant.options import CORRECTIONS, DATA_FREE_CORRECT, DEFAULT_CORRECT
 from ..quant.search import DEFAULT_METHOD, METHODS
 from .cli_bits import BUDGET, add_bits, add_static
 from .cli_profile import add_profile
+from .cli_sweep import add_sweep
 from .cli_synth import add_synth
 from .cli_texts import IMAGES, TEXTS
 from .images import Preprocessing
@@ -258,6 +259,10 @@ def parser() -> ArgumentParser:
     add_profile(profile, count_of)
     _preprocessing_options(profile)
     _engine_options(profile)
+
+    sweep = command("sweep")
+    add_sweep(sweep, count_of, {name: (unit, meaning) for name, unit, meaning in ENGINE})
+    _preprocessing_options(sweep)
 
     disasm = command("disasm")
     disasm.add_argument("program", metavar="PROGRAM")

@@ -78,6 +78,19 @@ examples:
   systolith profile net.q --rows 16 --cols 16 --images 3 -o timeline.png
   systolith profile net.q --rows 16 --cols 16 --layers conv1 -o conv1.png
   systolith profile net.onnx --from rtl --first 0 --last 2000 -o start.svg""",
+    "sweep": """\
+Cycles, utilization, bytes moved, an energy proxy and memory of a model on many engines. Every engine option takes
+values: 8, a list 4,8,16, a range 4:32 or 4:32:4 (both ends belong to it). What an engine refuses is a point with its
+reason. Writes DIR/sweep.json, sweep.csv, sweep.txt, sweep.png and DIR/points.sqlite: points in there are not computed
+again, so an interrupted sweep goes on, and several processes may share one DIR.
+
+Of an ONNX file: in nominal formats, as `model`. A .csv file is a layer table of SCALE-Sim (name, ifmap h, w,
+filter h, w, channels, filters, stride): each layer by itself, cycles added up.
+
+examples:
+  systolith sweep net.onnx --rows 4:32:4 --cols 4,8,16,32 --wgt-width 4,8 -o results
+  systolith sweep net.onnx --rows 8,16 --wgt-width 2:8 --accuracy test.npz --calib calib.npz -o results
+  systolith sweep resnet18.csv --rows 8,16,32 --cols 8,16,32 --scheduler tcp://server:8786 -o results""",
     "disasm": """\
 The listing of a program, one line an instruction.
 

@@ -8,6 +8,9 @@ in two strips or one keeps the next one waiting for its rows, or for its whole m
 
 from __future__ import annotations
 
+from functools import cache
+
+from ..hw.config import EngineConfig
 from ..hw.isa import record_words
 from .patches import residual_patch
 from .streams import Stream
@@ -26,6 +29,12 @@ _DEPTH = 80
 """Cycles from a COMPUTE's end, rows and columns beside, to the first word on the port."""
 
 
+@cache
+def _record_words(config: EngineConfig) -> int:
+    """``record_words``, which is asked for often."""
+    return record_words(config)
+
+
 def cycles(stream: Stream, again: bool = False) -> float:
     """An estimate for the whole operation. ``again``: what follows is the same operation, on the next image."""
     op, config = stream.op, stream.config
@@ -34,6 +43,7 @@ def cycles(stream: Stream, again: bool = False) -> float:
     passes = tiles.passes / tiles.blocks
     rows = config.param_rows * config.wgt_width + passes * config.rows * tiles.width
     segment = 1 + rows * config.plane_words / config.planes_per_word
+    records = 4 * _record_words(config)
     total = slowest = 0.0
     # Of a folded image pixels come through the port, and words are made of them, one a cycle.
     folded = stream.modes.act_folded
@@ -47,7 +57,7 @@ def cycles(stream: Stream, again: bool = False) -> float:
         if stream.modes.res_ring:
             loaded += blocks * residual_patch(op, phase.strip).pixels * config.cols // config.lanes
         stored = blocks * phase.strip.outputs * config.cols // config.lanes * stream.modes.out_ring
-        read = blocks * segment + loaded * beats * (folded or 1) + 4 * blocks * record_words(config)
+        read = blocks * segment + loaded * beats * (folded or 1) + blocks * records
         spent = max(float(compute), _SLACK * read, _SLACK * stored * beats, loaded * beats)
         if folded:  # two slots in turn: what is loaded into one waits for the pipeline behind the other
             spent = max(spent, (compute + loaded * beats + _ROUND) / 2)

@@ -24,7 +24,7 @@ FRONT = ("sw.api", "sw.bench", "sw.cli", "sw.demo", "sw.synthesis")
 PACKAGES = {
     "hw": {"amaranth"},
     "quant": {"numpy"},
-    "sw": {"numpy", "onnx", "onnxruntime", "matplotlib", "PIL"},
+    "sw": {"numpy", "onnx", "onnxruntime", "matplotlib", "PIL", "distributed"},
     "sim": {"numpy", "cocotb", "cocotb_tools"},
 }
 """Packages from outside that a folder may import."""
@@ -36,9 +36,11 @@ WHERE = {
         "sw.picture_bits",
         "sw.picture_quant",
         "sw.picture_static",
+        "sw.picture_sweep",
         "sw.picture_timeline",
     },
     "PIL": {"sw.images"},
+    "distributed": {"sw.sweep.cluster"},
     "amaranth.back": {"hw.verilog"},
     "torch": set(),  # the training of the demo network alone
 }
