@@ -16,11 +16,15 @@ def test_proofs(tiny: Any, fake: Any, tmp_path: Path) -> None:
     found = api.sweep(tiny.model, tmp_path / "r", rows=(3, 4), cols=(2, 4), images=3, mem_latency=11, jobs=1)
     lines: list[str] = []
     proved = found.prove(2, 5, progress=lines.append)
-    assert [job.mem_latency for job in fake.jobs] == [11, 11] and [len(job.codes) for job in fake.jobs] == [1, 3]
+    assert [job.mem_latency for job in fake.jobs] == [11, 11]
+    assert [len(job.codes) for job in fake.jobs] == [1, 3]
     assert len(proved.proofs) == 2 and all(proof.equal and proof.seed == 5 for proof in proved.proofs)
     for proof in proved.proofs:
         (point,) = (point for point in found.points if point.values == proof.values)
-        assert (proof.rtl_cycles, proof.rtl_cycles_total) == (point.figures.cycles, point.figures.cycles_total)
+        assert (proof.rtl_cycles, proof.rtl_cycles_total) == (
+            point.figures.cycles,
+            point.figures.cycles_total,
+        )
     assert lines[0] == "2 points drawn with seed 5" and proved.wrong() == ""
     assert "in RTL (seed 5): " in (tmp_path / "r" / "sweep.txt").read_text()
 
@@ -34,7 +38,8 @@ def test_a_difference_is_told(tiny: Any, fake: Any, run: Any, tmp_path: Path, wh
         return replace(result, outputs=outputs)
 
     fake.spoil = spoil
-    ran = run("sweep", tiny.model, "--rows", 4, "--cols", 4, "--jobs", 1, "--prove", 1, "--seed", 3, "-o", tmp_path / "r")
+    words = ("--rows", 4, "--cols", 4, "--jobs", 1, "--prove", 1, "--seed", 3)
+    ran = run("sweep", tiny.model, *words, "-o", tmp_path / "r")
     assert ran.status == 1 and "the RTL differs: 4x4 array" in ran.err and "DIFFERENT" in ran.err
     assert ("codes wrong" in ran.err) == (what == "codes")
 
@@ -50,7 +55,9 @@ def test_draws_are_of_the_seed(tiny: Any) -> None:
 def test_three_points_of_resnet20_in_rtl(shared_model: Any) -> None:
     """98 engines; three of them, another three each time, cycle for cycle."""
     sizes = (4, 6, 8, 12, 16, 24, 32)
-    found = api.sweep(shared_model("cifar10_resnet20_folded_b1.onnx"), rows=sizes, cols=sizes, wgt_width=(4, 8))
+    found = api.sweep(
+        shared_model("cifar10_resnet20_folded_b1.onnx"), rows=sizes, cols=sizes, wgt_width=(4, 8)
+    )
     assert all(point.ok for point in found.points) and len(found.points) == 98
     seed = secrets.randbelow(1 << 31)
     print(f"seed {seed}")
