@@ -29,7 +29,8 @@ _SEEN = "any axes, the batch staying the first"
 _ONE_SCALE = "one scale and zero point a tensor, int8, uint8, int16, uint16; a scale a channel for weights"
 _CONSTANT = "a constant of one number, or one a channel; one an element where a dense layer follows"
 _BROADCAST = (
-    "tensors of different shapes (add tensors of one shape); a constant that differs within one elsewhere"
+    "tensors of different shapes but for axes of one value (add tensors of one shape); a constant that differs within "
+    "one elsewhere"
 )
 _FUNCTION = "sw/onnx_reader_functions::operators"
 _TWO_MAPS = (
@@ -69,17 +70,32 @@ FACTS: dict[str, Facts] = {
         "sw/onnx_reader::batch_norm_without_convolution",
     ),
     "Add": Facts(
-        f"two tensors of one shape, of different formats too; {_CONSTANT}",
+        f"two tensors of one shape, or broadcast to it, of different formats too; {_CONSTANT}",
         _BROADCAST,
         "sw/onnx_reader::the_larger_convolution_takes_the_residual",
     ),
+    "Mean": Facts(
+        "any number of tensors of one shape, or broadcast to it, and of constants",
+        _BROADCAST,
+        "sw/onnx_reader_spread::sums_of_many",
+    ),
+    "Tile": Facts(
+        "axes of one value of a map",
+        "other axes (repeat axes of one value of a map)",
+        "sw/onnx_reader_spread::expand_and_tile",
+    ),
+    "SpaceToDepth": Facts(
+        "any blocksize that divides the map; mode",
+        "others (pad the map)",
+        "sw/onnx_reader_spread::space_to_depth",
+    ),
     "Sum": Facts(
-        "any number of tensors of one shape and of constants",
+        "any number of tensors of one shape, or broadcast to it, and of constants",
         _BROADCAST,
         "sw/onnx_reader_relabel::sums_and_bounds",
     ),
     "Sub": Facts(
-        f"two tensors of one shape; {_CONSTANT}, on either side",
+        f"two tensors of one shape, or broadcast to it; {_CONSTANT}, on either side",
         _BROADCAST,
         "sw/onnx_reader::arithmetic_with_constants",
     ),
@@ -164,9 +180,9 @@ FACTS: dict[str, Facts] = {
         "sw/onnx_reader_relabel::cast_and_expand_are_nothing",
     ),
     "Expand": Facts(
-        "to the shape it has; of one pixel to a map of its channels",
-        "any other (leave it out)",
-        "sw/onnx_reader_relabel::cast_and_expand_are_nothing",
+        "axes of one value of a map to any size; the others to the size they have",
+        "other axes (repeat axes of one value of a map); more axes (leave it out)",
+        "sw/onnx_reader_spread::expand_and_tile",
     ),
     "Flatten": Facts("axis 1", "another axis (flatten from axis 1)", "sw/onnx_reader::dense_over_a_map"),
     "Reshape": Facts(

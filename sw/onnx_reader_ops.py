@@ -31,8 +31,9 @@ from .onnx_reader_functions import (
 )
 from .onnx_reader_linear import conv, gemm, matmul
 from .onnx_reader_quantized import dequantize, quantize
-from .onnx_reader_relabel import cast, expand, flatten, identity, reshape, squeeze, transpose, unsqueeze
+from .onnx_reader_relabel import cast, flatten, identity, reshape, squeeze, transpose, unsqueeze
 from .onnx_reader_resize import resize
+from .onnx_reader_spread import alike, expand, space_to_depth, tile
 from .onnx_reader_windows import pool_window
 
 __all__ = ["CONVERTERS", "CURES", "FOLDED", "HOST"]
@@ -64,32 +65,29 @@ def _constant_side(ctx: Context) -> int | None:
 
 
 def _operands(ctx: Context) -> tuple[list[Ref], list[Array]]:
-    """Tensors of one shape, and constants, of a node that takes any number of either."""
+    """Tensors of one shape, broadcast where they are not, and constants, of a node that takes any number of either."""
     refs = [ctx.ref(i) for i in range(len(ctx.node.input)) if not ctx.is_constant(i)]
     constants = [ctx.weight(i) for i in range(len(ctx.node.input)) if ctx.is_constant(i)]
-    for other in refs[1:]:
-        if refs[0].file_shape != other.file_shape or refs[0].axes != other.axes:
-            raise Unsupported(
-                f"it broadcasts {list(refs[0].file_shape)} with {list(other.file_shape)}",
-                "add tensors of one shape",
-            )
-    return refs, constants
+    return alike(ctx, refs), constants
 
 
 def add(ctx: Context) -> None:
-    """Add, Sum: of tensors, one addition after the other; of a constant per channel: affine (a bias)."""
+    """Add, Sum, Mean: of tensors, one addition after the other; of a constant per channel: affine (a bias)."""
     refs, constants = _operands(ctx)
-    output = ctx.node.output[0]
+    output, share = ctx.node.output[0], 1.0
+    if ctx.node.op_type == "Mean":
+        share = 1.0 / len(ctx.node.input)
     last = refs[0]
     for i, other in enumerate(refs[1:]):
-        name = output if i == len(refs) - 2 and not constants else f"{output}:sum{i + 1}"
+        name = output if i == len(refs) - 2 and not constants and share == 1.0 else f"{output}:sum{i + 1}"
         ctx.nodes.append(Node(name=ctx.name, kind="add", inputs=(last.tensor, other.tensor), output=name))
         last = replace(last, tensor=name)
-    if constants:
-        total = per_channel(constants[0], last)
-        for values in constants[1:]:
-            total = total + per_channel(values, last)
-        affine(ctx, last, np.ones(last.shape[2]), total)
+    if constants or share != 1.0:
+        total = np.zeros(last.shape[2])
+        for values in constants:
+            each = per_channel(values, last)
+            total = total + each if total.ndim == each.ndim else (total.T + each.T).T
+        affine(ctx, last, np.full(last.shape[2], share), total * share)
     else:
         ctx.put(last)
 
@@ -218,11 +216,12 @@ def reduce(ctx: Context) -> None:
 
 CONVERTERS: dict[str, Callable[[Context], None]] = {
     "Conv": conv, "Gemm": gemm, "MatMul": matmul, "BatchNormalization": batch_normalization, "Add": add,
-    "Sum": add, "Sub": arithmetic, "Mul": arithmetic, "Div": arithmetic, "Neg": arithmetic, "Relu": relu,
+    "Sum": add, "Mean": add, "Sub": arithmetic, "Mul": arithmetic, "Div": arithmetic, "Neg": arithmetic, "Relu": relu,
     "Clip": clip, "Max": bound, "Min": bound, "MaxPool": pool, "AveragePool": pool, "GlobalAveragePool": pool,
     "GlobalMaxPool": pool, "ReduceMean": reduce, "ReduceMax": reduce, "Identity": identity,
     "Dropout": identity, "Cast": cast, "CastLike": cast, "Expand": expand, "Flatten": flatten, "Reshape": reshape,
     "Squeeze": squeeze, "Unsqueeze": unsqueeze, "Transpose": transpose, "Slice": slice_, "Split": split, "Pad": pad,
+    "Tile": tile, "SpaceToDepth": space_to_depth,
     "Concat": concat, "Resize": resize, "Upsample": resize, "Softmax": host, "LogSoftmax": host, "ArgMax": host,
     "Sigmoid": host_or_function, "HardSigmoid": hard_sigmoid, **dict.fromkeys(COMBINED, combine),
     **dict.fromkeys(FUNCTIONS, function),
@@ -234,7 +233,7 @@ HOST = frozenset({"Softmax", "LogSoftmax", "ArgMax"})
 """Operators behind the network that the host computes, as it does a Sigmoid there."""
 
 FOLDED = frozenset(
-    {"BatchNormalization", "Identity", "Dropout", "Cast", "CastLike", "Expand", "Flatten", "Reshape", "Squeeze",
+    {"BatchNormalization", "Identity", "Dropout", "Cast", "CastLike", "Flatten", "Reshape", "Squeeze",
      "Unsqueeze", "Transpose", "QuantizeLinear", "DequantizeLinear"}
 )  # fmt: skip
 """Operators that are no work at run time."""
@@ -242,7 +241,10 @@ FOLDED = frozenset(
 CURES: dict[str, str] = {
     "LRN": "use BatchNormalization", "InstanceNormalization": "use BatchNormalization",
     "LayerNormalization": "use BatchNormalization", "GroupNormalization": "use BatchNormalization",
-    "ConvTranspose": "use an ordinary convolution",
+    "ConvTranspose": "upsample by the nearest pixel (Resize) in front of an ordinary convolution",
+    "DepthToSpace": "upsample by the nearest pixel (Resize) in front of an ordinary convolution",
+    "LpPool": "use AveragePool or MaxPool", "GlobalLpPool": "use GlobalAveragePool or GlobalMaxPool",
+    "MaxUnpool": "upsample by the nearest pixel (Resize)", "GridSample": "resize by whole numbers (Resize)",
     "DynamicQuantizeLinear": "quantize with fixed scales, or export the float model",
     "ConvInteger": "quantize with fixed scales, or export the float model",
     "MatMulInteger": "quantize with fixed scales, or export the float model",

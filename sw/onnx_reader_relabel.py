@@ -15,9 +15,9 @@ import numpy as np
 import onnx
 
 from .graph import Node
-from .onnx_reader_context import MAP, Context, Ref, Unsupported
+from .onnx_reader_context import Context, Ref, Unsupported
 
-__all__ = ["cast", "expand", "flatten", "identity", "reshape", "squeeze", "transpose", "unsqueeze"]
+__all__ = ["cast", "flatten", "identity", "reshape", "squeeze", "transpose", "unsqueeze"]
 
 _ONLY = "reshape only to join neighbouring axes, as Flatten does, or to part them again"
 
@@ -86,27 +86,6 @@ def cast(ctx: Context) -> None:
         word = onnx.TensorProto.DataType.Name(to).lower()
         raise Unsupported(f"it casts to {word}", "export the float32 model")
     ctx.alias(source)
-
-
-def expand(ctx: Context) -> None:
-    """Expand to the shape it has: nothing; of one pixel to a map: an upsample, which a product needs not."""
-    source, given = ctx.ref(), ctx.integers(1) if ctx.node.input[1] not in ctx.others else None
-    have = source.file_shape
-    shape = given[1:] if given is not None and given[:1] == [1] else ctx.target()
-    if len(shape) == len(have):
-        shape = [max(a, b) if 1 in (a, b) else b for a, b in zip(have, shape, strict=True)]
-    if list(have) == shape:
-        ctx.alias(source)
-        return
-    axes = MAP if have[1:] == (1, 1) else ("H", "W", "C")
-    sizes = dict(zip(axes, shape, strict=False))
-    if source.shape[:2] != (1, 1) or len(shape) != 3 or len(have) != 3 or sizes["C"] != source.shape[2]:
-        raise Unsupported(f"it expands {['N', *have]} to {['N', *shape]}", "leave it out")
-    factor = sizes["H"], sizes["W"]
-    node = Node(
-        name=ctx.name, kind="upsample", inputs=(source.tensor,), output=ctx.node.output[0], factor=factor
-    )
-    ctx.emit(node, (*factor, sizes["C"]), replace(source, axes=axes, shape=(*factor, sizes["C"])))
 
 
 def flatten(ctx: Context) -> None:

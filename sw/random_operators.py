@@ -102,7 +102,33 @@ def _resize(rng: Rng) -> onnx.ModelProto:
     )
 
 
+def _sum(rng: Rng) -> onnx.ModelProto:
+    """Two to five tensors, one of them perhaps of one value along some axes, a constant now and then."""
+    shape = (int(rng.integers(1, 6)), int(rng.integers(2, 8)), int(rng.integers(2, 8)))
+    build = ModelBuilder(shape, int(rng.integers(1 << 30)))
+    op = _pick(rng, "Add", "Sub", "Sum", "Mean")
+    operands = ["input"]
+    for _ in range(1 if op in ("Add", "Sub") else int(rng.integers(1, 5))):
+        operands.append(build.conv("input", shape[0]))  # functions of the input alone would be a table
+    if rng.random() < 0.5:
+        kind = int(rng.integers(3))
+        other = build.pool("GlobalAveragePool", operands.pop()) if kind < 2 else operands.pop()
+        operands.append(other if kind == 0 else build.conv(other, 1, (1, 1), pads=(0, 0, 0, 0)))
+    if op in ("Sum", "Mean") and rng.random() < 0.4:
+        operands.append(build.weight(shape[0], 1, 1))
+    order = rng.permutation(len(operands))
+    return finished(build, build.node(op, *(operands[i] for i in order)))
+
+
+def _space_to_depth(rng: Rng) -> onnx.ModelProto:
+    block = int(rng.integers(2, 4))
+    shape = (int(rng.integers(1, 5)), block * int(rng.integers(1, 5)), block * int(rng.integers(1, 5)))
+    build = ModelBuilder(shape, int(rng.integers(1 << 30)))
+    return finished(build, build.node("SpaceToDepth", "input", blocksize=block))
+
+
 OPERATORS: dict[str, Callable[[Rng], onnx.ModelProto]] = {
-    "AveragePool": _average_pool, "MaxPool": _max_pool, "Conv": _conv, "Resize": _resize,
+    "AveragePool": _average_pool, "MaxPool": _max_pool, "Conv": _conv, "Resize": _resize, "Sum": _sum,
+    "SpaceToDepth": _space_to_depth,
 }  # fmt: skip
 """By the operator's ONNX name."""

@@ -32,8 +32,8 @@ NEWEST = 26
 """Opset of tests whose own one is later: the operators here are the same at both."""
 
 _ELEMENTWISE = {
-    "Relu", "Clip", "PRelu", "Sigmoid", "HardSigmoid", "Add", "Sum", "Sub", "Mul", "Div", "Neg", "Max", "Min", "Pow",
-    *FUNCTIONS,
+    "Relu", "Clip", "PRelu", "Sigmoid", "HardSigmoid", "Add", "Sum", "Mean", "Sub", "Mul", "Div", "Neg", "Max", "Min",
+    "Pow", *FUNCTIONS,
 }  # fmt: skip
 _ANY_SHAPE = {"Identity", "Dropout", "QuantizeLinear", "DequantizeLinear"}
 """Elementwise too, where all operands but the first are single numbers."""
@@ -41,7 +41,7 @@ _ANY_SHAPE = {"Identity", "Dropout", "QuantizeLinear", "DequantizeLinear"}
 _FUNCTIONS = {"relu", "clip", "prelu", "hardsigmoid", *(name.lower() for name in FUNCTIONS)}
 """Families whose functions are elementwise."""
 
-_SEVERAL = {"Add", "Sum", "Sub", "Mul", "Div", "Max", "Min", "Concat"}
+_SEVERAL = {"Add", "Sum", "Mean", "Sub", "Mul", "Div", "Max", "Min", "Concat"}
 """Whose operands are all values of a network."""
 
 _AXIS = {"Concat": 0, "Softmax": -1, "LogSoftmax": -1, "ArgMax": 0, "Split": 0}

@@ -13,7 +13,7 @@ from systolith.quant.ties import narrow
 from systolith.sw.onnx_reader_ops import CONVERTERS
 
 WITHOUT = {
-    "Cast", "CastLike", "Expand", "Pad", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And",
+    "Cast", "CastLike", "Pad", "Tile", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And",
     "Or", "Xor", "Where",
 }  # fmt: skip
 """Operators none of whose node tests run: NaN, other types, a batch that grows, no zero pads, truth values."""

@@ -39,8 +39,8 @@ def test_refusals() -> None:
     b = ModelBuilder((4, 6, 6))
     unsupported(
         b,
-        b.same("Add", "input", b.pool("GlobalAveragePool", "input")),
-        "it broadcasts [4, 6, 6] with [4, 1, 1]",
+        b.same("Add", b.same("Relu", "input"), b.pool("MaxPool", "input")),
+        "it broadcasts [4, 6, 6] with [4, 3, 3]",
     )
     b = ModelBuilder((4, 6, 6))
     unsupported(b, b.same("Mul", b.conv("input", 4), b.conv("input", 4)), "it multiplies two maps")

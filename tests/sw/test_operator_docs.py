@@ -63,7 +63,9 @@ def test_refusals_are_found_in_the_source() -> None:
     """As a reader of the source finds them: through helpers, names and conditions."""
     found = refusals()
     said = "its input has its channels last", "export the model channels first (NCHW)"
-    assert found[said] == ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool")
+    assert found[said] == (
+        "Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "SpaceToDepth",
+    )  # fmt: skip
     assert found[
         "it reshapes ... to ...",
         "reshape only to join neighbouring axes, as Flatten does, or to part them again",
