@@ -9,6 +9,7 @@
 ``copy -> copy``              one convolution: Slice and Pad of a shortcut
 ``pad -> conv``               the conv's own pads; also a maxpool's, behind values that are never negative
 ``conv, x -> add``            a conv with x as its residual operand
+``sum * map``                 an average pool of many divisors (``passes_averages``)
 ``f(x), g(x) -> op``          one table of x (``passes_tables``): SiLU, HardSwish, GELU in whatever spelling
 ``affine`` left over          a 1x1 conv with a diagonal kernel; ``clip`` left over: a 1x1 average pool
 
@@ -25,6 +26,7 @@ import numpy as np
 
 from ..quant.network import COPIES
 from .graph import Array, Node
+from .passes_averages import fuse_average
 from .passes_tables import TABLES, TABLES_LATE, live
 
 __all__ = ["fuse", "unique_names"]
@@ -39,6 +41,7 @@ def fuse(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:
     first = (
         _fold_affine,
         _fold_affine_forward,
+        fuse_average,
         _fuse_copies,
         _fuse_pads,
         _fuse_clip,
