@@ -112,6 +112,10 @@ def _free_reshapes(graph: onnx.GraphProto, batch: int) -> None:
             node.attribute.extend(kept)
 
 
+_LOADED = 13, 26
+"""The newest file format and opset that ONNX Runtime loads; later ones differ in nothing that the reader takes."""
+
+
 class FloatSession:
     """ONNX Runtime on the trained network, any batch: the third party's word on the float outputs."""
 
@@ -179,6 +183,10 @@ class FloatSession:
 def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what fails is tried with the file's own batch
+    model.ir_version = min(model.ir_version, _LOADED[0])
+    for opset in model.opset_import:
+        if opset.domain in ("", "ai.onnx"):
+            opset.version = min(opset.version, _LOADED[1])
     return onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )

@@ -30,6 +30,22 @@ def test_flat_logits_are_in_the_order_of_the_file() -> None:
     assert np.array_equal(flat_logits(values), values.transpose(0, 3, 1, 2).reshape(2, -1))
 
 
+def test_files_newer_than_onnxruntime() -> None:
+    """Their operators are those it knows; the file itself stays as it is."""
+    build = ModelBuilder((3, 6, 6), opset=28)
+    scales = build.constant(np.array([1, 1, 2, 2], np.float32))
+    resized = build.node("Resize", build.conv("input", 2), "", scales, nearest_mode="round_prefer_ceil")
+    build.shapes[resized] = (2, 12, 12)
+    model = build.model(build.pool("AveragePool", resized, (3, 3), (2, 2), (1, 1, 1, 1), counted=False))
+    model.ir_version = onnx.IR_VERSION
+    graph = read(model)
+    real = np.random.default_rng(0).normal(size=(2, 6, 6, 3)).astype(np.float32)
+    (name,) = graph.outputs
+    theirs = FloatSession(model, graph).run(real)[name]
+    assert np.allclose(theirs, run(graph, real)[name].transpose(0, 3, 1, 2), atol=1e-5)
+    assert (model.ir_version, model.opset_import[0].version) == (onnx.IR_VERSION, 28)
+
+
 def test_dynamic_batch_leaves_the_original() -> None:
     build = ModelBuilder((3, 4, 4), batch=1)
     model = build.model(build.conv("input", 2))

@@ -123,7 +123,7 @@ def test_average_pool_with_pads_counted() -> None:
     same_as_onnxruntime(build.model(build.pool("AveragePool", "input", (3, 3), (1, 1), (1, 1, 1, 1))))
 
 
-@pytest.mark.parametrize("opset", [8, 11, 13, 17, 21, 26])
+@pytest.mark.parametrize("opset", [7, 8, 11, 13, 17, 21, 26, 28])
 def test_clip_and_dropout_across_opsets(opset: int) -> None:
     build = ModelBuilder((2, 5, 5), opset=opset)
     conv = build.conv("input", 3)
