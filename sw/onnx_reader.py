@@ -21,7 +21,7 @@ from .onnx_reader_constants import fold_constant
 from .onnx_reader_context import MAP, Context, Finding, ModelError, Ref, Unsupported, UnsupportedModel
 from .onnx_reader_functions import final_names
 from .onnx_reader_input import candidates, find_input
-from .onnx_reader_leftovers import leftovers, leftovers_of_part, with_leftovers
+from .onnx_reader_leftovers import leftovers, leftovers_of_part, unfit, with_leftovers
 from .onnx_reader_ops import CONVERTERS, CURES, FOLDED
 from .onnx_reader_qlinear import expanded, origin
 from .passes import fuse, unique_names
@@ -172,14 +172,16 @@ def _loaded(model: str | Path | onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _read(model: onnx.ModelProto) -> _Walk:
-    """The walk over a file; one that is quantized by powers of two with its formats, unless they part a table."""
+    """The walk over a file; with its formats one that is quantized by powers of two, unless no engine takes these."""
     model = expanded(model)
     if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
         walk = _walk(model, formats=True)
         if not walk.refused and not walk.context.uneven:
-            if _fused(walk, "model") is not None:
-                return walk
+            graph = _fused(walk, "model")
             lost = [item.name for item in walk.findings if not item.supported]
+            lost = lost if graph is None else unfit(graph)
+            if not lost:
+                return walk
             walk = _walk(model, formats=False)
             walk.context.uneven += lost
             return walk

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from .graph import Node
+from ..quant.ties import narrow, ties
+from .graph import Graph, Node
 from .onnx_reader_context import Finding
 from .onnx_reader_functions import INVERSE
 from .passes import fuse
 from .passes_tables import sources
 
-__all__ = ["leftovers", "leftovers_of_part", "with_leftovers"]
+__all__ = ["leftovers", "leftovers_of_part", "unfit", "with_leftovers"]
 
 Shape = tuple[int, int, int]
 Reasons = dict[str, tuple[str, str]]
@@ -46,6 +47,18 @@ def leftovers_of_part(nodes: Sequence[Node], source: str, shapes: Mapping[str, S
     fused = fuse(nodes, [node.output for node in nodes if node.output not in read])
     known = [node for node in fused if node.kind != "affine" and sources(fused, node) <= made]
     return leftovers(known, shapes)
+
+
+def unfit(graph: Graph) -> list[str]:
+    """Layers of a quantized file whose operands have formats that tables and products cannot (``quant.ties``)."""
+    widths, signed = narrow(graph), ties(graph).signed
+    known = graph.formats
+
+    def fits(name: str) -> bool:
+        fmt = known.get(name)
+        return fmt is None or (fmt.width <= widths.get(name, 16) and (fmt.signed or name not in signed))
+
+    return [layer.name for layer in graph.layers if not all(fits(name) for name in layer.inputs)]
 
 
 def with_leftovers(findings: Sequence[Finding], reasons: Reasons) -> list[Finding]:

@@ -13,7 +13,7 @@ from systolith.sw import api, integer_reference
 from systolith.sw.float_reference import FloatSession, run
 from systolith.sw.images import Preprocessing
 from systolith.sw.input_folding import exact_input, given_input
-from systolith.sw.onnx_reader import check, read
+from systolith.sw.onnx_reader import check, examine, read
 from systolith.sw.onnx_reader_quantized import Quantum, exponent
 from systolith.sw.qdq import export_qdq
 from systolith.sw.random_model import ModelBuilder, random_model
@@ -240,3 +240,45 @@ def test_weights_behind_a_transpose_keep_their_scales() -> None:
     assert [fl.tolist() for fl in graph.wgt_fl.values()] == [[0, 1, 2, 3, 4]]
     assert numpy_helper.to_array(build.initializers[0]).dtype == np.float32
     assert build.model(out).graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT
+
+
+def gated(kind: type, *, silu: bool = False, step: float = 2.0**-7) -> onnx.ModelProto:
+    """Squeeze and excitation, or a SiLU, between codes with powers of two as scales."""
+    build = ModelBuilder((3, 6, 6), opset=13)
+
+    def codes(value: str, scale: float, dtype: type = np.int8) -> str:
+        pair = build.constant(np.array(scale, np.float32)), build.constant(np.array(0, dtype))
+        return build.same("DequantizeLinear", build.same("QuantizeLinear", value, *pair), *pair)
+
+    source = codes(build.conv(codes("input", 2.0**-5), 4), 2.0**-4)
+    inner = (
+        source if silu else build.conv(build.pool("GlobalAveragePool", source), 4, (1, 1), pads=(0, 0, 0, 0))
+    )
+    gate = codes(build.same("Sigmoid", inner if silu else codes(inner, 2.0**-4)), step, kind)
+    product = build.same("Mul", source, gate, like=source)
+    return build.model(codes(build.conv(codes(product, 2.0**-4), 2), 2.0**-3))
+
+
+def test_a_gate_of_signed_codes_keeps_its_formats() -> None:
+    graph = read(gated(np.int8))
+    assert graph.formats and [layer.kind for layer in graph.layers].count("product") == 1
+    real = np.random.default_rng(0).normal(size=(6, 6, 6, 3)).astype(np.float32)
+    given = given_input(graph)
+    assert given is not None
+    options = Options(input_format=given.format, formats=given.graph.formats, wgt_fl=given.graph.wgt_fl)
+    made = quantize(given.graph, given.real(real), options).network
+    (name,) = made.outputs
+    ours = made.tensors[name].real(integer_reference.run(made, made.input_codes(given.real(real)))[name])
+    theirs = FloatSession(gated(np.int8), graph).run(real)[graph.outputs[0]]
+    assert np.abs(ours.transpose(0, 3, 1, 2) - theirs).max() <= 2.0**-3  # its weights are no codes: a step
+
+
+@pytest.mark.parametrize("kind, silu", [(np.uint8, False), (np.int8, True), (np.uint8, True)])
+def test_formats_that_no_engine_takes_are_left_out(kind: type, silu: bool) -> None:
+    """An unsigned gate is no weight; codes between Sigmoid and Mul would make a product of two maps."""
+    model = gated(kind, silu=silu, step=2.0**-8 if kind is np.uint8 else 2.0**-7)
+    graph = read(model)
+    assert not graph.formats and examine(model).rounded
+    assert [layer.kind for layer in graph.layers].count("table") == 1
+    assert [layer.kind for layer in graph.layers].count("product") == int(not silu)
+    assert all(item.supported for item in check(model))
