@@ -138,7 +138,8 @@ class FloatSession:
         try:
             parts = self._parts(real, self._fixed or batch)
         except Exception:
-            self._fixed = _static_batch(self._model) if not self._fixed else 0
+            # a symbolic batch that is none: a constant of one image, in a Concat say
+            self._fixed = (_static_batch(self._model) or 1) if not self._fixed else 0
             if not self._fixed:
                 raise
             again = onnx.ModelProto()

@@ -131,7 +131,10 @@ def _fold_affine(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
                 lo=bounds[0], hi=bounds[1], wgt_fl=None, format=node.format,
             )  # fmt: skip
         elif before.kind == "affine" and before.scale is not None and before.offset is not None:
-            scale, offset = before.scale * node.scale, before.offset * node.scale + node.offset
+            by, plus = (
+                v if v.ndim == before.scale.ndim else v[:, None, None] for v in (node.scale, node.offset)
+            )
+            scale, offset = before.scale * by, before.offset * by + plus
             merged = replace(
                 before, scale=scale, offset=offset, output=node.output, lo=bounds[0], hi=bounds[1],
                 format=node.format,

@@ -63,7 +63,15 @@ def test_errors() -> None:
 
 
 def test_a_batch_that_cannot_be_changed() -> None:
-    """Zeros for one image joined to it, and a shape computed from the batch: the file runs with its own batch."""
+    """Zeros for one image joined to it, and a shape computed from the batch: the file runs with its own batch.
+
+    One image at a time where it calls that batch a symbol.
+    """
+    symbol = ModelBuilder((2, 4, 4))
+    joined = symbol.node("Concat", symbol.conv("input", 2), symbol.weight(1, 1, 4, 4, scale=0.0), axis=1)
+    symbol.shapes[joined] = (3, 4, 4)
+    graph, real = read(symbol.model(joined)), np.ones((3, 4, 4, 2), np.float32)
+    assert FloatSession(symbol.model(joined), graph).run(real)[joined].shape == (3, 3, 4, 4)
     build = ModelBuilder((2, 4, 4), batch=1)
     zeros = build.constant(np.zeros((1, 3, 4, 4), np.float32))
     joined = build.node("Concat", build.conv("input", 2), zeros, axis=1)

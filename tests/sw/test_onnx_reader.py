@@ -226,6 +226,14 @@ def test_arithmetic_with_constants() -> None:
     assert len(same_as_onnxruntime(build.model(swapped)).layers) == 1
 
 
+def test_a_constant_a_channel_behind_one_an_element() -> None:
+    """Both go into the dense layer behind."""
+    build = ModelBuilder((2, 3, 4))
+    each = build.same("Add", "input", build.weight(1, 2, 3, 4))
+    dense = build.dense(build.same("Mul", each, build.weight(1, 2, 1, 1)), 5)
+    assert len(same_as_onnxruntime(build.model(dense)).layers) == 1
+
+
 def test_reduce_mean_and_global_max() -> None:
     build = ModelBuilder((3, 5, 5))
     mean = build.node("ReduceMean", "input", axes=[2, 3], keepdims=0)
