@@ -40,6 +40,10 @@ class Placement:
         """The word after the last one."""
         return self.base + self.blocks * self.block_step
 
+    def overlaps(self, other: Placement) -> bool:
+        """Words in common; a place has them with itself."""
+        return self.base < other.end and other.base < self.end
+
 
 @dataclass(frozen=True)
 class Request:

@@ -20,15 +20,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..hw.config import EngineConfig
 from ..quant.allocator import Budget
 from ..quant.options import CORRECTIONS, DATA_FREE_CORRECT, DEFAULT_CORRECT, Options
 from ..quant.search import DEFAULT_METHOD, METHODS
-from . import api_explain, compiler, disassembler, limits, onnx_reader, quantized_io
+from . import api_explain, compiler, disassembler, onnx_reader, quantized_io
 from . import evaluate as evaluation
 from .api_bits import Bits, bits
+from .api_check import check
 from .api_files import file_target, write_whole
 from .api_model import Model, model
 from .api_models import runtime_errors
@@ -75,39 +74,6 @@ def read_model(path: str | Path) -> Graph:
 def load_quantized(directory: str | Path) -> QuantizedModel:
     """A directory that ``quantize`` wrote: network, preprocessing, report, float model, QDQ export."""
     return quantized_io.load(directory)
-
-
-def check(path: str | Path) -> Check:
-    """Every operator of an ONNX file with supported / not and why, shapes, MACs, parameters.
-
-    Operators that are not supported, or exceed an engine of default size, are findings, not errors. Raises
-    ModelError for what concerns the whole file (absent, empty, truncated, a dynamic height), ValueError for
-    weights that are no numbers.
-    """
-    seen = onnx_reader.examine(onnx_reader.load_model(path))
-    beyond = limits.refused(seen.layers, seen.shapes, EngineConfig())
-    findings = tuple(
-        replace(item, lacks="; ".join(beyond[item.name])) if item.supported and item.name in beyond else item
-        for item in seen.findings
-    )
-    graph = seen.graph
-    if graph is None:
-        return Check(model=str(path), findings=findings, input_shape=None, outputs={})
-    for layer in graph.layers:
-        for what, values in (("weight", layer.weight), ("bias", layer.bias)):
-            if values is not None and not np.all(np.isfinite(values)):
-                raise ValueError(
-                    f"{layer.name} {what} holds NaN or infinite values: "
-                    f"the file is damaged or the training diverged, export the model again"
-                )
-    return Check(
-        model=str(path),
-        findings=findings,
-        input_shape=graph.shapes[graph.input],
-        outputs={name: graph.shapes[name] for name in graph.outputs},
-        quantized="exact" if graph.formats else "rounded" if seen.rounded else "",
-        rounded=seen.rounded,
-    )
 
 
 def quantize(

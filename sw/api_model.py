@@ -92,8 +92,10 @@ def network_of(
     """The network of a quantized model, or of an ONNX file in nominal formats; whether it is quantized."""
     if isinstance(source, (str, Path)) and not Path(source).is_dir():
         graph, given = onnx_reader.read(source), preprocessing or Preprocessing(255.0)
-        widths = {"act_width": engine.act_width, "wgt_width": engine.wgt_width, "acc_width": engine.acc_width}
-        return nominal_network(graph, given, **widths), False
+        network = nominal_network(
+            graph, given, act_width=engine.act_width, wgt_width=engine.wgt_width, acc_width=engine.acc_width
+        )
+        return network, False
     if preprocessing is not None:
         raise ValueError("a quantized model holds its preprocessing: give none")
     return (source if isinstance(source, QuantizedModel) else quantized_io.load(source)).network, True

@@ -49,6 +49,10 @@ class Check:
     """of a file that is quantized already: ``exact`` where its formats are kept, else ``rounded``."""
     rounded: tuple[str, ...] = ()
     """nodes whose scale is no power of two, or whose zero point is no format's."""
+    beyond: tuple[str, ...] = ()
+    """what keeps the engine, or ONNX Runtime, from running the network as a whole, and the cure."""
+    default_engine: bool = True
+    """of default size, or one that was given."""
 
     @property
     def unsupported(self) -> tuple[Finding, ...]:
@@ -76,8 +80,9 @@ class Check:
             "model": self.model,
             "supported": not self.unsupported,
             "unsupported": len(self.unsupported),
-            "runs_on_engine": not self.unsupported and not self.waiting,
+            "runs_on_engine": not self.unsupported and not self.waiting and not self.beyond,
             "not_on_engine": len(self.waiting),
+            "beyond": list(self.beyond),
             "input_shape": None if self.input_shape is None else list(self.input_shape),
             "quantized": self.quantized,
             "rounded": list(self.rounded),
@@ -97,8 +102,10 @@ class Check:
         lines = table(rows, right=(4, 5))
         for item in self.unsupported:
             lines.append(f"not supported: {item.name} ({item.op}): {item.why}; {item.cure}")
+        engine = "an engine of default size" if self.default_engine else "this engine"
         for item in self.waiting:
-            lines.append(f"not on an engine of default size: {item.name} ({item.op}): {item.lacks}")
+            lines.append(f"not on {engine}: {item.name} ({item.op}): {item.lacks}")
+        lines += [f"not on {engine}: {text}" for text in self.beyond]
         if self.quantized == "exact":
             lines.append("quantized already, by powers of two: quantize keeps every code")
         elif self.quantized:
@@ -109,7 +116,7 @@ class Check:
             )
         verdict = "supported" if not self.unsupported else f"{len(self.unsupported)} nodes not supported"
         if self.waiting:
-            verdict += f", {len(self.waiting)} not on an engine of default size"
+            verdict += f", {len(self.waiting)} not on {engine}"
         lines.append(
             f"{self.model}: {verdict}, {len(self.findings)} nodes, {self.macs:,} MACs an image, "
             f"{self.params:,} parameters"

@@ -29,7 +29,7 @@ class Outcome:
 
 
 def _check(arguments: Namespace, progress: api.Progress) -> Outcome:
-    result = api.check(arguments.model)
+    result = api.check(arguments.model, engine_config(arguments), preprocessing=preprocessing(arguments))
     missing = [(item, f"{item.why}; {item.cure}") for item in result.unsupported]
     missing += [(item, item.lacks) for item in result.waiting]
     error = ""
@@ -37,10 +37,12 @@ def _check(arguments: Namespace, progress: api.Progress) -> Outcome:
         listed = " | ".join(f"{item.name} ({item.op}): {why}" for item, why in missing)
         nodes = f"{len(missing)} node{'s' * (len(missing) > 1)}"
         error = f"model {arguments.model!r} holds {nodes} that cannot run: {listed}"
+    elif result.beyond:
+        error = f"model {arguments.model!r} cannot run: {' | '.join(result.beyond)}"
     return Outcome(
         document=result.to_json(),
         lines=[result.to_text()],
-        status=BAD_INPUT if missing else OK,
+        status=BAD_INPUT if error else OK,
         error=error,
     )
 

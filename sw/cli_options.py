@@ -124,14 +124,15 @@ def preprocessing(arguments: Namespace) -> Preprocessing | None:
 # Parsers -------------------------------------------------------------------------------------------
 
 
-def _engine_options(command: ArgumentParser) -> None:
+def _engine_options(command: ArgumentParser, latency: bool = True) -> None:
     group = command.add_argument_group("engine options (the same for every command)")
     default = {field.name: field.default for field in fields(EngineConfig) if field.default is not MISSING}
     for name, unit, meaning in ENGINE:
         group.add_argument(f"--{name.replace('_', '-')}", type=integer, default=default[name], metavar="N",
                            help=f"{meaning}, {unit} (default: {default[name]})")  # fmt: skip
-    text = f"cycles of the bench memory (not of the engine), 1..200 (default: {LATENCY_DEFAULT})"
-    group.add_argument("--mem-latency", type=integer, default=LATENCY_DEFAULT, metavar="N", help=text)
+    if latency:
+        text = f"cycles of the bench memory (not of the engine), 1..200 (default: {LATENCY_DEFAULT})"
+        group.add_argument("--mem-latency", type=integer, default=LATENCY_DEFAULT, metavar="N", help=text)
 
 
 def _preprocessing_options(command: ArgumentParser) -> None:
@@ -203,6 +204,8 @@ def parser() -> ArgumentParser:
 
     check = command("check")
     check.add_argument("model", metavar="MODEL.onnx")
+    _preprocessing_options(check)
+    _engine_options(check, latency=False)
 
     quantize = command("quantize")
     _quantizing_options(quantize, data_free=True)

@@ -7,9 +7,12 @@ IMAGES = "an .npz file with `images` uint8 [N,H,W,C] (and `labels`), or a folder
 TEXTS = {
     "check": """\
 Every operator of an ONNX file: supported or not and why, where it runs, shapes, MACs, parameters.
+With engine options, whether that engine has room for it; without, one of default size. What check
+accepts no later command refuses.
 
 example:
-  systolith check net.onnx""",
+  systolith check net.onnx
+  systolith check net.onnx --rows 4 --cols 4 --scratchpad 16K""",
     "quantize": """\
 Quantize a network to dynamic fixed point. Writes a directory: the integer network, DIR/qdq.onnx for
 ONNX Runtime, the report, and the preprocessing, which later commands reuse. An existing DIR is

@@ -2,8 +2,8 @@
 
     refused[name] = what ``operations`` says of a network of that one layer, in nominal formats
 
-``compile`` stops at the first layer; ``check`` lists them all. Both ask the same function. Whether maps find room
-in the scratchpad is known only to ``compile``, for it depends on all layers together.
+``compile`` stops at the first layer; ``check`` lists them all. Both ask the same function. What depends on all layers
+together, room in the scratchpad say, is tried on the whole network in nominal formats (``unfit``).
 """
 
 from __future__ import annotations
@@ -15,10 +15,15 @@ import numpy as np
 from ..hw.config import EngineConfig
 from ..quant.formats import QFormat
 from ..quant.network import IntArray, Layer, QuantizedNetwork, Tensor
+from ..quant.overflow import prove
 from ..quant.protocol import RealLayer
+from .compiler import check_network
+from .cycle_model.nominal import nominal_network
+from .graph import Graph
+from .images import Preprocessing
 from .operations import operations
 
-__all__ = ["refused"]
+__all__ = ["refused", "unfit"]
 
 Shape = tuple[int, int, int]
 _SUMS = ("conv", "avgpool", "add")
@@ -41,6 +46,29 @@ def refused(
                 why, _, cure = why.partition(": ")
                 found[layer.name] = (f"it {why}", cure or "use a smaller one")
     return found
+
+
+def unfit(
+    graph: Graph, config: EngineConfig, preprocessing: Preprocessing | None = None
+) -> tuple[str, str] | None:
+    """(why, cure) where an engine cannot run a network whose every layer alone it can; None where it can.
+
+    ``preprocessing``: with which the network will be quantized, for that folds into its first layer.
+    """
+
+    def nominal(signed: bool) -> QuantizedNetwork:
+        return nominal_network(
+            graph, preprocessing or Preprocessing(255.0), act_width=config.act_width, wgt_width=config.wgt_width,
+            acc_width=config.acc_width, signed=signed,
+        )  # fmt: skip
+
+    try:
+        check_network(nominal(True), config)
+        prove(nominal(False), config.acc_width)
+    except ValueError as error:
+        why, _, cure = str(error).partition(": ")
+        return why, cure or "use a larger engine"
+    return None
 
 
 def _alone(real: RealLayer, shapes: Mapping[str, Shape]) -> QuantizedNetwork:

@@ -23,13 +23,15 @@ from .program import OutputInfo
 from .slots import Slot, conflicts, requests
 from .stream_cost import busy, cycles
 from .streams import Modes, Phase, Stream, smallest, ways
-from .strips import Strip, strips
+from .strips import in_rows, strips
 from .tiles import Tiles
 
-__all__ = ["Plan", "plan"]
+__all__ = ["SMALLEST", "Plan", "Planner", "plan"]
 
 _SHARES = (1.0, 0.85, 0.7, 0.5, 0.3, 0.0)
 """Of the free words, for the strips of streamed operations: what is smaller is easier to place."""
+
+SMALLEST = len(_SHARES) - 1
 
 _GAIN = 0.002
 """A tensor is spilled for less cycles only if that saves this part of all."""
@@ -86,7 +88,7 @@ def plan(
     joined: Joined = NOTHING,
 ) -> Plan:
     """How the operations run. Raises ``ValueError`` naming the layer that has no room, the bytes, and the cure."""
-    planner = _Planner(network, ops, joined, config)
+    planner = Planner(network, ops, joined, config)
     spilled: set[str] = set()
     found = planner.settle(spilled)
     while (other := planner.better(spilled, found)) is not None:
@@ -100,7 +102,9 @@ def plan(
     )  # fmt: skip
 
 
-class _Planner:
+class Planner:
+    """Where tensors lie and how operations are cut, with ever more tensors in external memory."""
+
     def __init__(
         self, network: QuantizedNetwork, ops: Sequence[Operation], joined: Joined, config: EngineConfig
     ) -> None:
@@ -131,6 +135,12 @@ class _Planner:
         self._known: dict[tuple[int, Modes, int], Stream | None] = {}
         self._least: dict[tuple[int, Modes], Stream] = {}
 
+    def fits(self, spilled: Collection[str], share: int) -> bool:
+        """Is there room with these tensors in external memory and strips of this share, as they are?"""
+        if self._crowded(spilled) is not None:
+            return False
+        return not isinstance(self._placed(spilled, self._streams(spilled, [share] * len(self.ops))), Request)
+
     def settle(self, spilled: set[str]) -> _Found:
         """The first that fits, with more and more in ``spilled``."""
         while (found := self._fit(spilled)) is None:
@@ -147,7 +157,7 @@ class _Planner:
         for name in dict.fromkeys(
             [*self._resident(worst, spilled), self.network.input, *self.network.outputs]
         ):
-            if name in spilled or not self._spillable(name):
+            if name in spilled or not self.spillable(name):
                 continue
             more = {*spilled, name}
             try:
@@ -164,7 +174,7 @@ class _Planner:
         spans = [self._cycles(stream) for stream in streams]
         total = sum(spans)
         for name in {self.network.input, *self.network.outputs} & places.keys():
-            others = [self._begins(key) for key, place in places.items() if _overlap(place, places[name])]
+            others = [self._begins(key) for key, place in places.items() if place.overlaps(places[name])]
             hidden = spans[: min(others)]  # of the next image, until the words are written again
             if name == self.network.input:  # the next one comes when this one is read, or while it is
                 hidden = spans[self.read[name] + 1 :] if len(others) == 1 else [spans[self.loads]]
@@ -186,9 +196,7 @@ class _Planner:
         shares = [0] * len(self.ops)
         while True:
             streams = self._streams(spilled, shares)
-            resident = {n: (made, self.read[n]) for n, made in self.made.items() if n not in spilled}
-            wanted = requests(self.network, self.tensors, resident, streams, self.config)
-            places = place(wanted, conflicts(self.network, streams, self.joined), self.config)
+            places = self._placed(spilled, streams)
             if not isinstance(places, Request):
                 return streams, places
             shrunk = self._shrink(places, streams, shares)
@@ -197,6 +205,13 @@ class _Planner:
             shares = shrunk
         self._spill(places.first // 3, spilled)
         return None
+
+    def _placed(
+        self, spilled: Collection[str], streams: Sequence[Stream]
+    ) -> dict[Hashable, Placement] | Request:
+        resident = {n: (made, self.read[n]) for n, made in self.made.items() if n not in spilled}
+        wanted = requests(self.network, self.tensors, resident, streams, self.config)
+        return place(wanted, conflicts(self.network, streams, self.joined), self.config)
 
     def _shrink(self, failed: Request, streams: Sequence[Stream], shares: Sequence[int]) -> list[int] | None:
         """Less words for an operation's strips where a request found no room: the largest there."""
@@ -213,7 +228,8 @@ class _Planner:
         """Tensors in the scratchpad while an operation runs."""
         return [n for n, made in self.made.items() if n not in spilled and made <= index <= self.read[n]]
 
-    def _spillable(self, name: str) -> bool:
+    def spillable(self, name: str) -> bool:
+        """May it lie in external memory?"""
         return name != self.network.input or name not in self.network.outputs
 
     def _spill(self, short: int, spilled: set[str]) -> None:
@@ -221,7 +237,7 @@ class _Planner:
         for index in sorted(range(len(self.ops)), key=lambda i: abs(i - short)):
             op = self.ops[index]
             touched = {self.joined.root(t.name) for t in (op.act, op.residual, op.output) if t is not None}
-            names = [name for name in self._resident(index, spilled) if self._spillable(name)]
+            names = [name for name in self._resident(index, spilled) if self.spillable(name)]
             if names:
                 spilled.add(max(names, key=lambda name: self.words[name] * (1 if name in touched else 2)))
                 return
@@ -233,7 +249,7 @@ class _Planner:
         while True:
             gains: list[tuple[float, str]] = []
             for name, made in self.made.items():
-                if name not in spilled and self._spillable(name):
+                if name not in spilled and self.spillable(name):
                     lives = range(made, self.read[name] + 1)
                     more = sum(self._cost(i, spilled | {name}) for i in lives)
                     gains.append((sum(costs[i] for i in lives) - more, name))
@@ -323,7 +339,7 @@ class _Planner:
                 stream = self._best(i, modes, int(self._free(i, spilled) * _SHARES[shares[i]]))
                 streamed[i] = stream or self._smallest(i, modes)
         cuts = {
-            i: [_in_rows(p.strip, stream.op, self.ops[i]) for p in stream.phases]
+            i: [in_rows(p.strip, stream.op, self.ops[i]) for p in stream.phases]
             for i, stream in streamed.items()
         }
         result = []
@@ -332,14 +348,3 @@ class _Planner:
             phases = tuple(Phase(strip, 0, Tiles(op, self.config).blocks) for strip in cut)
             result.append(streamed.get(i) or Stream(op, self._modes(op, ()), phases, self.config))
         return result
-
-
-def _overlap(one: Placement, other: Placement) -> bool:
-    """Words in common; a place has them with itself."""
-    return one.base < other.end and other.base < one.end
-
-
-def _in_rows(strip: Strip, op: Operation, other: Operation) -> Strip:
-    """A strip of an operation that may be flat, in whole rows of the other form."""
-    pixels = op.output.shape[0] // other.output.shape[0]
-    return strip._replace(y0=strip.y0 // pixels, y1=-(-strip.y1 // pixels))

@@ -14,7 +14,7 @@ from .operations import Operation
 from .strip import Strip
 from .tiles import Tiles
 
-__all__ = ["Strip", "pieces", "strips"]
+__all__ = ["Strip", "in_rows", "pieces", "strips"]
 
 _SHARE = 2.5
 """Cycles of compute for each beat of a strip's weights: the image comes through the port meanwhile."""
@@ -69,3 +69,9 @@ def pieces(op: Operation, count: int, rows: Iterable[int] | None = None) -> Iter
     for y in range(height) if rows is None else rows:
         for i in range(count):
             yield Strip(y, y + 1, width * i // count, width * (i + 1) // count)
+
+
+def in_rows(strip: Strip, op: Operation, other: Operation) -> Strip:
+    """A strip of an operation that may be flat, in whole rows of the other form."""
+    pixels = op.output.shape[0] // other.output.shape[0]
+    return strip._replace(y0=strip.y0 // pixels, y1=-(-strip.y1 // pixels))

@@ -34,16 +34,23 @@ def nominal_network(
     act_width: int = 8,
     wgt_width: int = 8,
     acc_width: int = 32,
+    signed: bool = True,
 ) -> QuantizedNetwork:
     """``graph`` in nominal formats, its input folded as the quantizer would with this preprocessing.
+
+    ``signed`` False: unsigned codes wherever there may be some, the largest that accumulators can meet.
 
     Raises AccumulatorOverflow (a ValueError) naming the layer where no weights fit the accumulator.
     """
     preprocessing.check_channels(graph.shapes[graph.input][2])
     exact = exact_input(graph, preprocessing, act_width)
     network = graph if exact is None else exact.graph
-    widths = narrow(network)
-    formats = {name: QFormat(min(act_width, widths.get(name, 16)), 0) for name in network.shapes}
+    narrowed = narrow(network)
+    weights = {layer.inputs[1] for layer in network.layers if layer.kind == "product"}
+    formats = {
+        name: QFormat(min(act_width, narrowed.get(name, act_width)), 0, signed or name in weights)
+        for name in network.shapes
+    }
     wgt_fl: dict[str, IntArray] = {}
     for layer in network.layers:
         if layer.weight is not None:
