@@ -4,6 +4,9 @@
         passes = ceil(K / cols) * min over s, t of ceil(R / s) * ceil(S / t) * ceil(s * t * C / rows)
     cycles = sum of passes * max(pixels, rows)          bound = MACs / (rows * cols * cycles)
 
+In groups, a column has R * S * C / groups weights, rows of them in a pass:
+        passes = ceil(K / cols) * ceil(R * S * C / groups / rows)
+
 A pass holds one tile of weights, rows x cols of them, while every output pixel streams through, one a cycle; the
 next tile takes rows cycles to come. Channels that do not fill the last tile are what the shape costs. s rows and t
 columns of the kernel lie in the array's rows at once (``sw/folding.py``): only in the layer that reads the image,
@@ -48,7 +51,7 @@ class LayerBound:
 
 
 def bounds(network: QuantizedNetwork, config: EngineConfig) -> list[LayerBound]:
-    """Every layer with useful MACs. Raises ValueError for groups, which this engine's tiles do not have."""
+    """Every layer with useful MACs. Raises ValueError for one without weights."""
     return [_layer(layer, network, config) for layer in network.layers if layer.kind == "conv"]
 
 
@@ -71,15 +74,15 @@ def port_cycles(layers: Sequence[LayerBound], config: EngineConfig) -> int:
 
 
 def _layer(layer: Layer, network: QuantizedNetwork, config: EngineConfig) -> LayerBound:
-    if layer.groups != 1 or layer.wgt is None:
-        raise ValueError(
-            f"layer {layer.name!r} has {layer.groups} groups: the bound is of ordinary convolutions"
-        )
+    if layer.wgt is None:
+        raise ValueError(f"layer {layer.name!r} of kind {layer.kind} has no weights: it has no bound")
     outs, ins, height, width = layer.wgt.shape
     held = [(1, 1)]
     if layer.inputs[0] == network.input:
         held = list(shapes(ins, (height, width), layer.dilation, config))
     tiles = min(-(-height // s) * -(-width // t) * -(-s * t * ins // config.rows) for s, t in held)
+    if layer.groups > 1:  # taps may lie side by side in the rows
+        tiles = -(-height * width * ins // config.rows)
     passes = -(-outs // config.cols) * tiles
     rows, columns, _ = network.tensors[layer.output].shape
     pixels = rows * columns

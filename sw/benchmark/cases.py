@@ -88,6 +88,14 @@ CASES: tuple[Case, ...] = (
     Case(name="resnet20", network="cifar10_resnet20_folded_b1", config=_square(), targets=_both(97.5, 98.5)),
     Case(name="resnet56", network="cifar10_resnet56_bn_dyn", config=_square(), targets=_both(98.5, 99)),
     Case(name="resnet8", network="mlperf_ic_resnet8_bn_dyn", config=_square(), targets=_both(94, 95)),
+    Case(
+        name="mobilenet 0.25", network="mlperf_vww_mobilenetv1_025_bn_dyn", config=_square(),
+        targets=(Target("one image", 55),),
+    ),
+    Case(
+        name="mobilenet 0.25, 128-bit port", network="mlperf_vww_mobilenetv1_025_bn_dyn",
+        config=_square(port_width=128), targets=(Target("one image", 65),),
+    ),
     Case(name="demo", network="demo", config=_square(8), targets=(Target("back to back", 95),)),
     Case(
         name="nngen 8x16", network="nngen", config=EngineConfig(rows=8, cols=16, port_width=128),

@@ -1,8 +1,9 @@
 """Where a case's network and images come from: a generator, the package's demo, or a folder of trained models.
 
-Trained networks are data of others that the project does not carry: ``models/NAME.onnx``, ``cifar10_calib2000.npz`` and
-``cifar10_test500.npz`` in a folder, ``../shared/data`` beside the checkout unless told otherwise. Generated
-networks take random images: uniform bytes from a seed.
+Trained networks are data of others that the project does not carry: ``models/NAME.onnx`` and their images,
+``cifar10_calib2000.npz``, ``cifar10_test500.npz``, ``vww_calib64.npz``, ``vww_test200.npz``, in a folder,
+``../shared/data`` beside the checkout unless told otherwise. Generated networks take random images: uniform bytes
+from a seed.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 _DEMO = Path(__file__).resolve().parents[1] / "demo"
 _CIFAR = Preprocessing(255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_CIFAR_IMAGES, _VWW_IMAGES = ("cifar10_calib2000", "cifar10_test500"), ("vww_calib64", "vww_test200")
 _TRAINED = {
-    "cifar10_resnet20_folded_b1": _CIFAR,
-    "cifar10_resnet56_bn_dyn": _CIFAR,
-    "mlperf_ic_resnet8_bn_dyn": Preprocessing(),
+    "cifar10_resnet20_folded_b1": (_CIFAR_IMAGES, _CIFAR),
+    "cifar10_resnet56_bn_dyn": (_CIFAR_IMAGES, _CIFAR),
+    "mlperf_ic_resnet8_bn_dyn": (_CIFAR_IMAGES, Preprocessing()),
+    "mlperf_vww_mobilenetv1_025_bn_dyn": (_VWW_IMAGES, Preprocessing()),
 }
 
 _CALIBRATION = 16
@@ -61,12 +64,11 @@ def find(name: str, data: Path = DATA) -> Source | None:
         raise ValueError(
             f"network {name!r} does not exist: one of {', '.join((*NETWORKS, 'demo', *_TRAINED))}"
         )
-    model, calibration, test = (
-        data / "models" / f"{name}.onnx", data / "cifar10_calib2000.npz", data / "cifar10_test500.npz",
-    )  # fmt: skip
+    sets, preprocessing = _TRAINED[name]
+    model, calibration, test = data / "models" / f"{name}.onnx", *(data / f"{images}.npz" for images in sets)
     if not all(path.is_file() for path in (model, calibration, test)):
         return None
-    return _from_files(model, calibration, test, _TRAINED[name])
+    return _from_files(model, calibration, test, preprocessing)
 
 
 def _generated(name: str) -> Source:

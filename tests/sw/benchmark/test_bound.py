@@ -1,6 +1,7 @@
 """The bound against the loops it stands for, and against the passes of compiled programs."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def counted(
 
 @pytest.mark.parametrize("rows, cols", [(4, 4), (3, 5), (16, 16), (7, 2), (1, 1), (32, 32)])
 @pytest.mark.parametrize(
-    "shape, outs, kernel", [((6, 4, 5), 9, (3, 3)), ((17, 3, 3), 4, (1, 1)), ((8, 2, 2), 33, (2, 1))]
+    "shape, outs, kernel", [((7, 4, 5), 9, (3, 3)), ((17, 3, 3), 4, (1, 1)), ((8, 2, 2), 33, (2, 1))]
 )
 def test_against_the_loops(
     rows: int, cols: int, shape: tuple[int, int, int], outs: int, kernel: tuple[int, int]
@@ -62,6 +63,28 @@ def test_against_the_loops(
     assert bound.cycles == counted(shape, outs, kernel, config)
     assert bound.macs == shape[0] * shape[1] * shape[2] * outs * kernel[0] * kernel[1]
     assert total_cycles([bound]) == bound.cycles <= port_cycles([bound], config)
+
+
+@pytest.mark.parametrize("rows, cols, groups", [(4, 4, 6), (16, 16, 6), (9, 5, 6), (3, 2, 2), (16, 4, 3)])
+def test_groups(rows: int, cols: int, groups: int) -> None:
+    """A column has its own channel's weights; no program takes less."""
+    config = EngineConfig(rows=rows, cols=cols)
+    network = one_layer((6, 8, 8), 12, (3, 3), pads=(1, 1, 1, 1))
+    (dense,) = network.layers
+    assert dense.wgt is not None
+    grouped = replace(dense, wgt=dense.wgt[:, : 6 // groups], groups=groups, macs=dense.macs // groups)
+    network = replace(network, layers=(grouped,))
+    (bound,) = bounds(network, config)
+    weights = {(k // cols, w // rows) for k in range(12) for w in range(9 * 6 // groups)}
+    assert bound.passes == len(weights) and bound.cycles == len(weights) * 64
+    assert sum(pixels for _, pixels in passes(compile_network(network, config))) >= bound.cycles
+
+
+def test_without_weights() -> None:
+    network = one_layer((6, 8, 8), 12, (3, 3))
+    layers = tuple(replace(layer, wgt=None) for layer in network.layers)
+    with pytest.raises(ValueError, match=r"of kind conv has no weights: it has no bound"):
+        bounds(replace(network, layers=layers), EngineConfig())
 
 
 @pytest.mark.parametrize("rows", [4, 8, 9, 16, 32])
@@ -146,11 +169,3 @@ def test_weights_through_the_port_by_hand() -> None:
     assert port_cycles([compute, weights], config) == 5000 + 4000 - 896
     assert port_cycles([compute, weights, weights], config) == 5000 + 8000 - 896
     assert port_cycles([weights], config) == 4000
-
-
-def test_groups_are_refused() -> None:
-    network = one_layer((4, 3, 3), 4, (3, 3))
-    layers = tuple(type(layer)(**{**vars(layer), "groups": 4}) for layer in network.layers)
-    grouped = type(network)(**{**vars(network), "layers": layers})
-    with pytest.raises(ValueError, match="4 groups"):
-        bounds(grouped, EngineConfig())
