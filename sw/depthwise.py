@@ -5,7 +5,8 @@ for p, q in passes:                     # up to fir_lines kernel rows that end w
     output (i, j) is made in the slot of row i * sy - pt + last[p], column j * sx - pl + 1 + 3 * q
 
 ``lead`` rows of slots make no output: they read what the first one needs beside its own. Where blocks of channels
-follow each other in the scratchpad, one reads these rows for the next in slots below the map, and there is no lead.
+follow each other in the scratchpad, one reads these rows for the next in slots below the map: no lead, or a
+shorter one. Nor is there between strips of a block that follow each other.
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ class Axis:
     start: int
     count: int
     first: int
+
+    @property
+    def end(self) -> int:
+        """The position behind the last one."""
+        return self.start + self.count
 
 
 @dataclass(frozen=True)
@@ -99,9 +105,13 @@ class Fir:
             taken = last
         return tiles.reshape(-1, cols)
 
-    def slots(self, strip: Strip, kept: bool = False) -> Slots:
-        """``kept``: the rows above the first one have been read before."""
-        return Slots(self._rows(strip, 0 if kept else self.lead(strip)), self._columns(strip))
+    def slots(self, strip: Strip, lead: int | None = None) -> Slots:
+        """``lead``: rows that are read before the first one that makes outputs, if some have been read already."""
+        return Slots(self._rows(strip, self.lead(strip) if lead is None else lead), self._columns(strip))
+
+    def left(self, strip: Strip, row: int) -> int:
+        """The lead where the rows above ``row`` have been read by the pass before."""
+        return min(self.lead(strip), self._rows(strip, 0).start - row)
 
     def lead(self, strip: Strip) -> int:
         """Rows of slots before the first one that makes outputs."""
@@ -135,25 +145,29 @@ class Fir:
 
     # Blocks that follow each other ----------------------------------------------------------------
 
-    def ahead(self, strip: Strip, block: int, act: View) -> int:
-        """Rows below the map that block ``block`` reads for the next one, 0 where that is not possible."""
-        config, lead = self.config, self.lead(strip)
-        rows = self._rows(strip, 0)
-        ahead = rows.start + rows.count - self.op.act.shape[0]
-        if (
-            not 0 < lead <= min(ahead, rows.count)
-            or ahead > _AHEAD
-            or self.passes > 1
-            or config.cols < config.lanes
-        ):
-            return 0
-        follows = block + 1 in act.planes and act.step(block) == act.rows(1) * rows.count
-        return ahead if follows else 0
+    def follows(self, strip: Strip, after: Strip) -> bool:
+        """Do the rows of ``after`` go on where those of ``strip`` end, in the same block?"""
+        if self.passes > 1 or self._columns(strip) != self._columns(after) or after.y0 != strip.y1:
+            return False
+        return self._rows(strip, 0).count >= self.config.fir_lines - 1
 
-    def fields(self, strip: Strip, block: int, act: View, kept: bool, ahead: int) -> dict[str, int]:
+    def ahead(self, strip: Strip, block: int, act: View, after: Strip) -> int:
+        """Rows below the map that block ``block`` reads for the next one's strip ``after``, 0 where that cannot be."""
+        rows, height = self._rows(strip, 0), self.op.act.shape[0]
+        ahead = rows.end - height
+        if not 0 < ahead <= min(_AHEAD, rows.count, self._rows(after, 0).start):
+            return 0
+        if self.passes > 1 or self.config.cols < self.config.lanes or after.y0:
+            return 0
+        if self.left(after, ahead) == self.lead(after) or self._columns(strip) != self._columns(after):
+            return 0
+        joined = block + 1 in act.planes and act.step(block) == act.rows(1) * height
+        return ahead if joined and act.patch.y0 == 0 else 0
+
+    def fields(self, strip: Strip, block: int, act: View, lead: int, ahead: int) -> dict[str, int]:
         """What is not as in other COMPUTEs."""
         op, config = self.op, self.config
-        slots = self.slots(strip, kept)
+        slots = self.slots(strip, lead)
         word, rot = divmod(block * config.cols, config.lanes)
         rows, columns = slots.rows, slots.columns
         line = act.rows(1)

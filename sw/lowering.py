@@ -13,6 +13,7 @@ import numpy as np
 from ..hw.config import EngineConfig
 from ..hw.isa import COMPUTE, POOL_MAX, steps
 from ..quant.network import IntArray
+from .depthwise import Fir
 from .operations import Operation
 from .parts import code, parts, walk
 from .patches import Span, View, act_patch, residual_patch
@@ -45,17 +46,19 @@ class Lowering:
         self._work = height * width * channels
         self._done = self._macs = 0
         self._segments: dict[tuple[int, int, int], Segment] = {}
-        self._kept: tuple[Strip, int] | None = None  # whose rows above the first one will have been read
+        self._read: tuple[int, int] | None = None  # the block that goes on, its rows above which are read
 
-    def computes(self, strip: Strip, block: int, operands: Operands, more: bool = False) -> Iterator[Step]:
+    def computes(
+        self, strip: Strip, block: int, operands: Operands, after: tuple[Strip, int] | None = None
+    ) -> Iterator[Step]:
         """The COMPUTEs of one block of a strip, mostly one; to be called once for each, in order.
 
-        ``more``: that of the next block follows, before any other depthwise one.
+        ``after``: the strip and block that follow, before any other depthwise operation.
         """
         for part in parts(self.op, strip):
-            yield self._compute(part, block, operands, more)
+            yield self._compute(part, block, operands, after)
 
-    def _compute(self, strip: Strip, block: int, operands: Operands, more: bool) -> Step:
+    def _compute(self, strip: Strip, block: int, operands: Operands, after: tuple[Strip, int] | None) -> Step:
         """The COMPUTE of one part."""
         op, config = self.op, self.config
         channel = block * config.cols
@@ -74,9 +77,8 @@ class Lowering:
         values = self._fields(strip, channel, operands)
         reads = list(self._reads(strip, block, operands))
         if self.tiles.fir is not None:
-            ahead = self.tiles.fir.ahead(strip, block, operands.act) if more else 0
-            values |= self.tiles.fir.fields(strip, block, operands.act, self._kept == (strip, block), ahead)
-            self._kept = (strip, block + 1) if ahead else None
+            depthwise, ahead = self._depthwise(self.tiles.fir, strip, block, operands.act, after)
+            values |= depthwise
             if ahead:
                 top = operands.act.patch.y0
                 reads += operands.act.spans(block_words(block + 1, config), top, top + ahead - 1)
@@ -88,6 +90,21 @@ class Lowering:
             segment=self._segment(block, *code(op, strip)),
             info=info,
         )
+
+    def _depthwise(
+        self, fir: Fir, strip: Strip, block: int, act: View, after: tuple[Strip, int] | None
+    ) -> tuple[dict[str, int], int]:
+        """Fields of a depthwise COMPUTE, and the rows that it reads for the next block."""
+        lead = fir.lead(strip)
+        if self._read is not None and self._read[0] == block:
+            lead = fir.left(strip, self._read[1])
+        ahead, self._read = 0, None
+        if after is not None and after[1] == block + 1:
+            ahead = fir.ahead(strip, block, act, after[0])
+            self._read = (block + 1, ahead) if ahead else None
+        elif after is not None and after[1] == block and fir.follows(strip, after[0]):
+            self._read = block, fir.slots(strip).rows.end
+        return fir.fields(strip, block, act, lead, ahead), ahead
 
     def _reads(self, strip: Strip, block: int, operands: Operands) -> Iterator[Span]:
         """Whole rows of the patches read."""

@@ -7,6 +7,8 @@ While that last strip runs, the outputs before it have long left the pipeline, a
 operation needs no others: the array goes on without a gap. The cut moves up by the kernel's reach with each
 operation; where a strip would become too short for its weights to arrive in time, the operation waits once and
 the cut starts at the bottom again.
+
+Of a depthwise operation only the last block of channels is cut (``in_phases``).
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ from collections.abc import Mapping, Sequence
 from ..hw.config import EngineConfig
 from .joining import NOTHING, Joined
 from .operations import Operation
+from .streams import Phase
 from .strips import Strip, strips
 from .tiles import Tiles
 
-__all__ = ["overlapped"]
+__all__ = ["in_phases", "overlapped"]
 
 _SLACK = 1.25
 """Cycles of a pass for each cycle that its tile takes on the memory port, so that FIFOs stay full."""
@@ -46,18 +49,37 @@ def overlapped(
         loading = loading and not first
         plan = list(given.get(index, ())) or list(strips(op, config, first))
         pairs = ((before, op), (op, after))
-        chained = any(one and other and _chained(one, other, joined) for one, other in pairs)
-        whole = len(plan) == 1 and index not in given
-        if whole and chained and (cut := _cut(op, before, ready, config, joined)):
-            plan = [plan[0]._replace(y1=cut), plan[0]._replace(y0=cut)]
+        chained = any(one and other and _chained(one, other, joined, config) for one, other in pairs)
+        chained = chained or (
+            before is not None and before.fir > 0 and ready > 0 and _reads(op, before, joined)
+        )
+        if len(plan) == 1 and index not in given:
+            cut = 0
+            if op.fir == 1 and after is not None and not after.fir and _reads(after, op, joined):
+                cut = _cut_depthwise(op, before, after, ready, config, joined)
+            elif not op.fir and chained:
+                cut = _cut(op, before, ready, config, joined)
+            if cut:
+                plan = [plan[0]._replace(y1=cut), plan[0]._replace(y0=cut)]
         result.append(plan)
         before, ready = op, plan[-1].y0
     return result
 
 
-def _chained(op: Operation, after: Operation, joined: Joined) -> bool:
-    """Would the second wait for the first? A depthwise one reads a block at a time; cut, it takes more cycles."""
-    return not (op.fir or after.fir) and _reads(after, op, joined)
+def in_phases(op: Operation, cut: Sequence[Strip], config: EngineConfig) -> tuple[Phase, ...]:
+    """The phases of a resident operation in these strips."""
+    blocks = Tiles(op, config).blocks
+    if op.fir != 1 or len(cut) != 2 or blocks == 1:
+        return tuple(Phase(strip, 0, blocks) for strip in cut)
+    whole = cut[0]._replace(y1=cut[1].y1)
+    return (Phase(whole, 0, blocks - 1), *(Phase(strip, blocks - 1, blocks) for strip in cut))
+
+
+def _chained(op: Operation, after: Operation, joined: Joined, config: EngineConfig) -> bool:
+    """Would the second wait for the first? A depthwise one reads a block at a time, and first rows of the next one."""
+    if op.fir or (after.fir and Tiles(after, config).blocks > 2):
+        return False
+    return _reads(after, op, joined)
 
 
 def _reads(op: Operation, other: Operation, joined: Joined) -> bool:
@@ -76,6 +98,33 @@ def _cut(op: Operation, before: Operation | None, ready: int, config: EngineConf
     least = -(-int(pixels) // width)
     rows = range(height - least, least - 1, -1)
     return next((r for r in rows if _made(op, r, before, ready, joined)), rows[0] if rows else 0)
+
+
+def _cut_depthwise(
+    op: Operation,
+    before: Operation | None,
+    after: Operation,
+    ready: int,
+    config: EngineConfig,
+    joined: Joined,
+) -> int:
+    """Likewise, of a depthwise operation: of its last block, that its reader needs last. 0 if the reader waits anyway.
+
+    The second strip goes on where the first one ends, so it takes no more cycles.
+    """
+    tiles, height = Tiles(op, config), op.output.shape[0]
+    assert tiles.fir is not None
+    row = tiles.fir.slots(Strip(0, height, 0, op.output.shape[1])).columns.count * op.stride[0]
+    least, most = -(-config.rows // row) + 1, height + (-(config.rows + config.cols + 48) // row)
+    cuts = list(range(most, least - 1, -1))
+    if tiles.blocks == 1 and before is not None:
+        cuts = [cut for cut in cuts if _made(op, cut, before, ready, joined)] or cuts
+    for cut in cuts[:1]:
+        plan = list(strips(after, config))
+        first = plan[0].y1 if len(plan) > 1 else _cut(after, op, cut, config, joined)
+        if first and _made(after, first, op, cut, joined):
+            return cut
+    return 0
 
 
 def _made(op: Operation, rows: int, before: Operation | None, ready: int, joined: Joined) -> bool:

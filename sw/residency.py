@@ -17,7 +17,7 @@ from .folding import port_words
 from .homes import Home, homes
 from .joining import NOTHING, Joined
 from .operations import Operation
-from .overlap import overlapped
+from .overlap import in_phases, overlapped
 from .patches import flat
 from .program import OutputInfo
 from .slots import Slot, conflicts, requests
@@ -345,6 +345,6 @@ class Planner:
         result = []
         for i, cut in enumerate(overlapped(self.ops, self.config, self.network.input, cuts, self.joined)):
             op = self.ops[i]
-            phases = tuple(Phase(strip, 0, Tiles(op, self.config).blocks) for strip in cut)
+            phases = in_phases(op, cut, self.config)
             result.append(streamed.get(i) or Stream(op, self._modes(op, ()), phases, self.config))
         return result

@@ -198,8 +198,11 @@ class _Operation:
             group = [] if residuals is None else residuals.before(c)
             if c == 0 and self.index > 0 and self._wished(Slot(self.index, self._residual_key)):
                 current.early, group = current.early + group, []
-            operands, more = self._operands(k, phase, block), block < phase.last - 1
-            group += self.lowering.computes(phase.strip, block, operands, more)
+            operands = self._operands(k, phase, block)
+            after = computes[c + 1][1:] if c + 1 < len(computes) else None
+            group += self.lowering.computes(
+                phase.strip, block, operands, after and (after[0].strip, after[1])
+            )
             group += self._stores(k, phase, block)
             current.body.append(group)
             if block == phase.last - 1:

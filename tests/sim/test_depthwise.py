@@ -9,6 +9,7 @@ from systolith.sim.random_network import random_codes, random_network
 from systolith.sim.rtl import Stalls
 from systolith.sw.compiler import compile_network
 from systolith.sw.cycle_model.machine import simulate
+from systolith.sw.program import Program
 
 KINDS = ("depthwise", "depthwise", "depthwise", "conv", "add", "maxpool", "avgpool", "branch")
 
@@ -30,19 +31,41 @@ SLOW = [
 ]
 
 
-def networks(config: EngineConfig, first: int, count: int) -> list[tuple[QuantizedNetwork, Expected]]:
-    """With a depthwise COMPUTE at least."""
+CHAINS = (611, 666, 685, 829)
+"""Seeds of networks with strips that go on, on the engine of ``test_strips_go_on``."""
+
+
+def in_strips(program: Program) -> bool:
+    """Does a block of channels of a depthwise layer go on in a second strip, with no rows read twice?"""
+    found = [(info.name, info.channel) for info in program.computes]
+    return any(
+        v["fir"] and one == other and v["y_step_wx"] < v["y_step_wy"]
+        for v, one, other in zip(computes(program)[1:], found[1:], found, strict=False)
+    )
+
+
+def networks(
+    config: EngineConfig, first: int, count: int, chain: bool = False
+) -> list[tuple[QuantizedNetwork, Expected]]:
+    """With a depthwise COMPUTE at least. ``chain``: with strips, convolutions behind them."""
     found: list[tuple[QuantizedNetwork, Expected]] = []
-    for seed in range(first, first + 20 * count):
+    kinds, size = (("depthwise", "conv"), 15) if chain else (KINDS, 10)
+    for seed in CHAINS if chain else range(first, first + 20 * count):
         network = random_network(
-            seed, 5, kinds=KINDS, act_width=config.act_width, wgt_width=config.wgt_width, channels=24, size=10
+            seed,
+            5,
+            kinds=kinds,
+            act_width=config.act_width,
+            wgt_width=config.wgt_width,
+            channels=24,
+            size=size,
         )
         try:
             program = compile_network(network, config)
         except ValueError as error:
             assert "--scratchpad" in str(error) or "--acc-width" in str(error), error
             continue
-        if any(v["fir"] for v in computes(program)):
+        if in_strips(program) if chain else any(v["fir"] for v in computes(program)):
             found.append((network, Expected(network, program, random_codes(network, 1, 2))))
         if len(found) == count:
             break
@@ -50,10 +73,10 @@ def networks(config: EngineConfig, first: int, count: int) -> list[tuple[Quantiz
     return found
 
 
-def check(config: EngineConfig, count: int) -> None:
+def check(config: EngineConfig, count: int, chain: bool = False) -> None:
     """One image, two back to back, and with pauses of the memory."""
     jobs: list[tuple[Expected, Run]] = []
-    for number, (_, expected) in enumerate(networks(config, 500, count)):
+    for number, (_, expected) in enumerate(networks(config, 500, count, chain)):
         codes, program = expected.codes, expected.program
         latency = (1, 30, 100)[number % 3]
         jobs += [(expected, Run(program=program, codes=codes[:n], mem_latency=latency)) for n in (1, 2)]
@@ -79,7 +102,10 @@ def check(config: EngineConfig, count: int) -> None:
         last = np.cumsum([info.count for info in job.program.computes] * len(job.codes)) - 1
         assert [span.end + 1 for span in timing.spans] == outcome.trace.cycle[last].tolist(), what
     blocks = [v for expected, _ in jobs for v in computes(expected.program) if v["fir"]]
-    assert any(v["ky_last"] or v["kx_last"] for v in blocks) and any(v["x_step_wx"] > 1 for v in blocks)
+    assert any(v["x_step_wx"] > 1 for v in blocks)
+    if chain:
+        return
+    assert any(v["ky_last"] or v["kx_last"] for v in blocks)
     if config.rows == config.cols >= 9:
         assert any(v["ahead"] for v in blocks)
 
@@ -87,6 +113,11 @@ def check(config: EngineConfig, count: int) -> None:
 @pytest.mark.parametrize("config", FAST, ids=lambda c: f"{c.rows}x{c.cols}")
 def test_random_networks(config: EngineConfig) -> None:
     check(config, 8)
+
+
+def test_strips_go_on() -> None:
+    """The last block in two strips, so that a convolution need not wait for all of it."""
+    check(engine(9, 4, port_width=32), 4, chain=True)
 
 
 @pytest.mark.slow

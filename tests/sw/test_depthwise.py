@@ -144,6 +144,33 @@ def test_blocks_read_ahead_for_each_other() -> None:
     assert {(v["oy_last"] + 1, v["ahead"]) for v in found} == {(7, 0)}
 
 
+def test_strides_leave_a_row_to_lead() -> None:
+    """One row below the map, two that the next block needs in advance: one of them is read before its own."""
+    found = check(depthwise(1, 12, 12, 64, stride=(2, 2), pads=(0, 0, 1, 1)), EngineConfig(rows=16, cols=16))
+    assert [(v["y0"], v["oy_last"] + 1, v["y_step_wx"], v["ahead"]) for v in found] == [
+        (0, 13, 2, 1), (1, 12, 1, 1), (1, 12, 1, 1), (1, 12, 1, 0)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_last_block_in_two_strips(stride: int) -> None:
+    """The second one goes on where the first one ends; a convolution behind waits for no more than the first."""
+    network = depthwise(stride, 24 * stride, 24, 32, stride=(stride, stride), ends=True)
+    config = EngineConfig(rows=16, cols=16)
+    found = check(network, config)
+    slots = [(v["y0"], v["y0"] + v["oy_last"] + 1, v["ahead"]) for v in found]
+    height = 24 * stride
+    assert [(start, end) for start, end, _ in slots[:1]] == [(0, height + 1 if stride == 1 else height)]
+    assert slots[1][1] == slots[2][0] and slots[2][1] == slots[0][1] and slots[0][2] == 2 - stride
+    program = compile_network(network, config)
+    behind = [
+        span.wait
+        for span, info in zip(model(program).spans, program.computes, strict=True)
+        if info.name == "out"
+    ]
+    assert len(behind) == 4 and not any(behind)
+
+
 @pytest.mark.parametrize(
     ("config", "about"),
     [
