@@ -27,6 +27,7 @@ from ..quant.search import DEFAULT_METHOD, METHODS
 from . import api_explain, compiler, disassembler, onnx_reader, quantized_io
 from . import evaluate as evaluation
 from .api_bits import Bits, bits
+from .api_board import VivadoProject, synth_board
 from .api_check import check
 from .api_files import file_target, write_whole
 from .api_model import Model, model
@@ -58,10 +59,11 @@ __all__ = [
     "Check", "Comparison", "Compilation", "DemoFiles",
     "Divergence", "EngineConfig",
     "Evaluation", "Images", "LayerResult", "Model", "Picture", "Preprocessing", "Profile", "Program", "Progress",
-    "Quantized", "QuantizedModel", "Static", "Sweep", "Synth", "Verification", "VerilogFiles", "bits", "check",
+    "Quantized", "QuantizedModel", "Static", "Sweep", "Synth", "Verification", "VerilogFiles", "VivadoProject",
+    "bits", "check",
     "compare", "compile", "demo", "demo_files", "disassemble",
     "evaluate", "layer_picture", "load_images", "load_quantized", "model", "picture", "profile", "quantize",
-    "read_model", "read_program", "report", "static", "sweep", "synth", "verify",
+    "read_model", "read_program", "report", "static", "sweep", "synth", "synth_board", "verify",
     "verilog",
 ]  # fmt: skip
 

@@ -11,7 +11,7 @@ from . import api
 from .cli_bits import bits_file, budgets, precisions, wgt_bits
 from .cli_options import ENGINE, engine_config, mem_latency, named, preprocessing
 from .cli_sweep import AXES
-from .cli_synth import megahertz, synth_config
+from .cli_synth import run_synth
 
 __all__ = ["COMMANDS", "Outcome"]
 
@@ -196,16 +196,11 @@ def _verilog(arguments: Namespace, progress: api.Progress) -> Outcome:
 
 
 def _synth(arguments: Namespace, progress: api.Progress) -> Outcome:
-    freq = megahertz(arguments.freq)
     mem_latency(arguments)
     try:
-        config = synth_config(arguments, tuple(name for name, _, _ in ENGINE))
+        result = run_synth(arguments, tuple(name for name, _, _ in ENGINE), progress)
     except ValueError as error:
         raise named(error) from None
-    result = api.synth(
-        config, arguments.device, arguments.output, freq=freq, seeds=arguments.seeds, speed=arguments.speed,
-        jobs=arguments.jobs, progress=progress,
-    )  # fmt: skip
     return Outcome(
         document=result.to_json(),
         lines=[result.to_text()],

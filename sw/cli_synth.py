@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
-from ..hw.config import EngineConfig
-from .api_synth import device_config
+from .api_board import VivadoProject, synth_board
+from .api_synth import Synth, device_config, synth
+from .container import load_program
+from .synthesis_boards import BOARDS, board_named
 from .synthesis_devices import DEVICES
 
-__all__ = ["add_synth", "megahertz", "synth_config"]
+__all__ = ["add_synth", "megahertz", "run_synth"]
 
 
 def megahertz(text: str | None) -> float | None:
@@ -27,9 +31,16 @@ def megahertz(text: str | None) -> float | None:
 
 def add_synth(command: ArgumentParser, count_of: Any, names: tuple[str, ...]) -> None:
     """The options beyond the engine's, which are there already and are called ``names``; theirs are the device's."""
-    command.add_argument("--device", required=True, metavar="NAME", help=f"one of {', '.join(DEVICES)}")
+    where = command.add_mutually_exclusive_group(required=True)
+    where.add_argument("--device", metavar="NAME", help=f"the engine alone on one of {', '.join(DEVICES)}")
+    where.add_argument("--board", metavar="NAME",
+                       help=f"an engine with its memory and a serial link on one of {', '.join(BOARDS)}")  # fmt: skip
+    command.add_argument("--program", metavar="FILE",
+                         help="a board's memory holds this program and its weights from the start")  # fmt: skip
+    command.add_argument("--memory", type=count_of("--memory", 1), metavar="BYTES",
+                         help="a board's memory, also as 64K (default: what fits and the program needs)")  # fmt: skip
     command.add_argument("-o", "--output", metavar="FILE",
-                         help="where to copy the bitstream (default: it stays in the cache)")  # fmt: skip
+                         help="where to copy the bitstream, or a Vivado project's folder")  # fmt: skip
     command.add_argument("--freq", metavar="MHZ",
                          help="the clock that the median must reach, else exit status 1")  # fmt: skip
     command.add_argument("--seeds", type=count_of("--seeds", 1), default=1, metavar="N",
@@ -44,6 +55,35 @@ def add_synth(command: ArgumentParser, count_of: Any, names: tuple[str, ...]) ->
             action.help = f"{(action.help or '').rpartition(' (default')[0]} (default: what fits the device)"
 
 
-def synth_config(arguments: Namespace, names: tuple[str, ...]) -> EngineConfig:
-    """The device's engine with what the options say; raises ValueError."""
-    return device_config(arguments.device, **{name: getattr(arguments, name) for name in names})
+def run_synth(
+    arguments: Namespace, names: tuple[str, ...], progress: Callable[[str], None]
+) -> Synth | VivadoProject:
+    """What the options ask for; raises ValueError, SynthesisError."""
+    freq = megahertz(arguments.freq)
+    chosen = {name: getattr(arguments, name) for name in names}
+    if arguments.board is None:
+        for name in ("program", "memory"):
+            if getattr(arguments, name) is not None:
+                raise ValueError(f"--{name} is for a board: give --board instead of --device")
+        config = device_config(arguments.device, **chosen)
+        return synth(
+            config, arguments.device, arguments.output, freq=freq, seeds=arguments.seeds, speed=arguments.speed,
+            jobs=arguments.jobs, progress=progress,
+        )  # fmt: skip
+    if arguments.speed is not None:
+        raise ValueError("--speed is for --device: a board has its own speed grade")
+    board = board_named(arguments.board)
+    program = None if arguments.program is None else load_program(arguments.program)
+    given = any(value is not None for value in chosen.values())
+    config_ = None
+    if given:
+        base = (
+            chosen
+            if program is None
+            else {**asdict(program.config), **{k: v for k, v in chosen.items() if v is not None}}
+        )
+        config_ = board.config(**base)
+    return synth_board(
+        arguments.board, arguments.output, config=config_, program=program, memory=arguments.memory, freq=freq,
+        seeds=arguments.seeds, jobs=arguments.jobs, progress=progress,
+    )  # fmt: skip

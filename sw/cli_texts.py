@@ -114,14 +114,18 @@ results it must give. To run it, all you need is Verilator >= 5.036:
 It prints PASS, or FAIL and what differs, and then ends with a status other than 0.""",
     "synth": """\
 Place and route an engine on an FPGA and write its bitstream: clock, cells, and what limits the clock.
-Engine options have the device's own defaults. Nothing of a vendor is needed, only
+Options of the engine have the device's own defaults. Nothing of a vendor is needed, only
   pip install systolith[synth]
-The engine stands alone behind four pins. Results are kept: what was done once takes a second. With --freq
-the exit status is 1 if the median of the seeds is slower, and the path that limits is named.
+
+--device: the engine alone, behind four pins. With --freq the exit status is 1 if the median of the
+seeds is slower, and the path that limits is named. --board: the engine with its memory on the chip and a
+serial link (docs/boards.md), at the clock of the board's oscillator. Boards with an FPGA of Xilinx become
+Vivado projects. Results are kept: what was done once takes seconds.
 
 examples:
   systolith synth --device ecp5-25f --rows 2 --cols 4 --scratchpad 8K -o engine.bit
-  systolith synth --device ecp5-85f --rows 8 --cols 8 --freq 150 --seeds 5 --json""",
+  systolith synth --device ecp5-85f --rows 8 --cols 8 --freq 150 --seeds 5 --json
+  systolith synth --board ulx3s-85f --program net.program -o net.bit""",
     "verify": """\
 Compare every layer's output codes in all models: integer reference, ONNX Runtime on DIR/qdq.onnx,
 instruction-set simulator, and the engine's RTL in Verilator. Each image runs alone, then all of

