@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module
+from amaranth.hdl import Cat, Const, Module
 from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
@@ -13,7 +13,7 @@ from .array import SystolicArray
 from .columns import Columns
 from .config import EngineConfig
 from .delay import delay
-from .interfaces import RowStream, ScratchpadRead, ScratchpadWrite, record_layout
+from .interfaces import LoadWrite, RowStream, ScratchpadRead, record_layout
 from .isa import COMPUTE
 from .mean import Mean
 from .operand import Operand
@@ -21,6 +21,7 @@ from .row_ring import RowRing
 from .scratchpad import Scratchpad
 from .sequencer import Events, Sequencer
 from .stream_buffer import StreamBuffer
+from .tables import Tables
 from .taps import Taps
 from .tile_pusher import TilePusher
 from .writeback import Writeback
@@ -32,8 +33,9 @@ class ComputeUnit(Component):
     """COMPUTE instructions and weight rows in, scratchpad words in and out: see ``isa.COMPUTE``.
 
     A pixel issued at cycle t: its word enters the array at t + 5, column 0 accumulates from e = t + rows + 6 on, the
-    code is written at e + 14 + cols - 1 + 2. Nothing in between ever stops. The word of a pool MEAN is written
-    ``Mean.behind`` cycles after the codes of its last pixel would have been; the sequencer keeps the next ones away.
+    code is written at e + 14 + cols - 1 + 2, ``Tables.latency`` cycles later on an engine with tables. Nothing in
+    between ever stops. The word of a pool MEAN goes past the tables: it is written ``Mean.behind`` cycles, more than
+    they take, after the codes of its last pixel would have been; the sequencer keeps the next ones away.
     """
 
     tails = 4
@@ -43,11 +45,12 @@ class ComputeUnit(Component):
         self.config = config
         self.columns = Columns(config=config)
         self.mean = Mean(config=config)
+        self.writeback = Writeback(config=config)
         super().__init__(
             {
                 "i": In(stream.Signature(record_layout(COMPUTE, config))),
                 "weights": In(RowStream(config)),
-                "load": In(ScratchpadWrite(config)),
+                "load": In(LoadWrite(config)),
                 "store": In(ScratchpadRead(config)),
                 "done": Out(1),
                 "events": Out(Events),
@@ -65,11 +68,10 @@ class ComputeUnit(Component):
         m.submodules.residuals = residuals = Operand(config=config, count=config.cols)
         m.submodules.array = array = SystolicArray(config=config)
         m.submodules.columns = columns = self.columns
-        m.submodules.writeback = writeback = Writeback(config=config)
+        m.submodules.writeback = writeback = self.writeback
         m.submodules.mean = mean = self.mean
         connect(m, flipped(self.i), sequencer.i)
         connect(m, flipped(self.weights), pusher.i)
-        connect(m, flipped(self.load), scratchpad.load)
         # The scratchpad's arbitration ends in registers here; the answers come a cycle later for it.
         m.submodules.store_request = request = StreamBuffer(shape=self.store.request.payload.shape())
         connect(m, flipped(self.store.request), request.i)
@@ -97,9 +99,6 @@ class ComputeUnit(Component):
             columns.wgt.eq(array.wgt_o),
             columns.tag.eq(array.tag_o),
             # Codes back to the scratchpad.
-            writeback.codes.eq(columns.codes),
-            writeback.valid.eq(columns.valid),
-            writeback.last.eq(columns.last),
             mean.end.eq(columns.mean_end),
             mean.sums.eq(columns.sums),
             writeback.mean.eq(mean.codes),
@@ -109,6 +108,8 @@ class ComputeUnit(Component):
             self.events.eq(sequencer.events),
         ]
         self._taps(m, sequencer, activations, array, columns)
+        self._tables(m, sequencer, columns, writeback)
+        self._loaded(m, scratchpad)
         self._tails(m, sequencer, columns, writeback)
         # Fewer than the tails, which say when there is room.
         fields = m.submodules.mean_fields = SyncFIFO(width=len(mean.fields.as_value()), depth=self.tails)
@@ -145,6 +146,42 @@ class ComputeUnit(Component):
         ]
         m.d.comb += [taps.act_i[r].eq(activations.out[r]) for r in range(config.rows)]
         m.d.comb += [ring.code[c].eq(activations.out[c]) for c in range(config.cols)]
+
+    def _tables(self, m: Module, sequencer: Sequencer, columns: Columns, writeback: Writeback) -> None:
+        """The columns' codes to the write-back, through the tables if there are any; means go past them."""
+        if not self.config.tables:
+            m.d.comb += [
+                getattr(writeback, name).eq(getattr(columns, name)) for name in ("codes", "valid", "last")
+            ]
+            return
+        m.submodules.tables = tables = Tables(config=self.config)
+        about = m.submodules.table = SyncFIFO(width=len(tables.about.as_value()), depth=self.tails)
+        load, record = self.load.stream, self.i.payload
+        m.d.comb += [
+            *(getattr(tables, name).eq(getattr(columns, name)) for name in ("codes", "valid", "last")),
+            *(
+                getattr(writeback, name).eq(getattr(tables, f"{name}_o"))
+                for name in ("codes", "valid", "last")
+            ),
+            tables.write.eq(load.valid & load.ready & load.payload.table),
+            tables.word.eq(load.payload),
+            # Leaves before the instruction's tail, so there is room.
+            about.w_en.eq(sequencer.popped),
+            about.w_data.eq(Cat(record.table, record.slot)),
+            about.r_en.eq(columns.last),
+            tables.about.eq(about.r_data),
+        ]
+
+    def _loaded(self, m: Module, scratchpad: Scratchpad) -> None:
+        """What LOAD makes, to the scratchpad; an entry of a table goes past it, in the same cycle."""
+        load, word = self.load.stream, scratchpad.load.stream
+        entry = load.payload.table if self.config.tables else Const(0)
+        m.d.comb += [
+            word.payload.addr.eq(load.payload.addr),
+            word.payload.data.eq(load.payload.data),
+            word.valid.eq(load.valid & ~entry),
+            load.ready.eq(word.ready),
+        ]
 
     def _tails(self, m: Module, sequencer: Sequencer, columns: Columns, writeback: Writeback) -> None:
         """Bounds and output addresses wait beside the pipeline for the pixels they belong to."""

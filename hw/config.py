@@ -48,6 +48,7 @@ class EngineConfig:
         pixel's words; 3..2047, or 0: no line buffer, and kernels fold by columns only.
     fir_depth : pixels a column remembers for depthwise convolutions, a power of two, 0 for none at all; maps may be
         half as wide (see ``fir_width``).
+    tables : activation functions that a column holds at a time, a power of two up to 64, 0 for none at all.
 
     Raises ``ValueError`` naming the parameter, its range and the value.
     """
@@ -63,6 +64,7 @@ class EngineConfig:
     banks: int = 4
     fold_width: int = 256
     fir_depth: int = 512
+    tables: int = 8
 
     def __post_init__(self) -> None:
         _integer("rows", self.rows, 1, 128)
@@ -77,6 +79,7 @@ class EngineConfig:
             ("acc_depth", 16, 1 << 16),
             ("banks", 2, 16),
             ("fir_depth", 16 if self.fir_depth else 0, 1 << 12),
+            ("tables", 0, 64),
         ):
             value = getattr(self, name)
             _integer(name, value, low, high)
@@ -162,6 +165,23 @@ class EngineConfig:
     def fir_width(self) -> int:
         """The longest row of slots: the oldest line is still remembered when the newest is read."""
         return (self.fir_depth - 1) // (self.fir_lines - 1) if self.fir_lines else 0
+
+    # Activation functions --------------------------------------------------------------------
+
+    @property
+    def table_bits(self) -> int:
+        """Bits of the codes that a table is for: it has 2**table_bits entries."""
+        return min(self.act_width, 8)
+
+    @property
+    def table_addr_width(self) -> int:
+        """Bits of an entry's number: slot << table_bits | code."""
+        return self.table_bits + max(self.tables - 1, 0).bit_length()
+
+    @property
+    def table_latency(self) -> int:
+        """Cycles that every code takes through the tables: ``hw.tables``."""
+        return 4 if self.tables else 0
 
     # Numbers -----------------------------------------------------------------------------------
 

@@ -6,10 +6,10 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import Flow, In, Out, Signature
 
 from .config import EngineConfig
-from .isa import WAIT, Instruction, layout
+from .isa import LOAD, WAIT, Instruction, layout
 
-__all__ = ["Axi4", "AxiLite", "Progress", "ReadClient", "RowStream", "ScratchpadRead", "ScratchpadWrite",
-           "record_layout"]  # fmt: skip
+__all__ = ["Axi4", "AxiLite", "LoadWrite", "Progress", "ReadClient", "RowStream", "ScratchpadRead", "ScratchpadWrite",
+           "load_word", "record_layout"]  # fmt: skip
 
 
 def record_layout(instruction: Instruction, config: EngineConfig) -> data.StructLayout:
@@ -52,6 +52,19 @@ class ScratchpadWrite(Signature):
     def __init__(self, config: EngineConfig) -> None:
         payload = data.StructLayout({"addr": config.addr_width, "data": config.lanes * config.act_width})
         super().__init__({"stream": Out(stream.Signature(payload))})
+
+
+def load_word(config: EngineConfig) -> data.StructLayout:
+    """A word that LOAD makes; with ``table`` an entry of tables, with ``shared`` one code for all columns."""
+    addr = record_layout(LOAD, config)["base"].width
+    return data.StructLayout({"addr": addr, "data": config.lanes * config.act_width, "table": 1, "shared": 1})
+
+
+class LoadWrite(Signature):
+    """What LOAD makes, seen from the writer; ready falls while compute writes the bank of the address."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        super().__init__({"stream": Out(stream.Signature(load_word(config)))})
 
 
 class ScratchpadRead(Signature):

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 
+from . import field_widths as widths
 from .config import EngineConfig
 from .record import Field, Instruction
 
@@ -38,38 +39,6 @@ WAIT = 20
 
 NO_WAIT = -(1 << (WAIT - 2))
 """A threshold that always holds: an iteration has fewer than 2**(WAIT - 3) instructions of a unit."""
-
-
-def _addr(config: EngineConfig) -> int:
-    return config.addr_width
-
-
-def _count(config: EngineConfig) -> int:
-    return config.addr_width + 1
-
-
-def _lane(config: EngineConfig) -> int:
-    return max(1, (config.lanes - 1).bit_length())
-
-
-def _lanes(config: EngineConfig) -> int:
-    return config.lanes.bit_length()
-
-
-def _skip(config: EngineConfig) -> int:
-    return max(1, (config.port_bytes // config.lane_bytes - 1).bit_length())
-
-
-def _bound(config: EngineConfig) -> int:
-    return config.act_width + 1
-
-
-def _wgt(config: EngineConfig) -> int:
-    return config.wgt_width
-
-
-def _shift(config: EngineConfig) -> int:
-    return config.shift_width
 
 
 HEADER = (
@@ -122,17 +91,22 @@ With turns (EngineConfig.fold_turns) a pixel is two of 3 channels, tail is 6, ro
 around a pixel lie in the words of two rows; n = min(lanes - 9, 9):
 
     k[i] = 9 elements of pixels x-1, x of row y-i: from the first on, with half from the 4th      # oldest first
-    word[...] = k[0], then k[1][0..n-1], in every second row k[2][9-n..8]; 0 behind""",
+    word[...] = k[0], then k[1][0..n-1], in every second row k[2][9-n..8]; 0 behind
+
+With table the elements are codes of activation functions (`blocks` is 1, fold 0), and nothing goes to the scratchpad:
+
+for p in 0..pixels-1:
+    entry[base + p][c] = element c of the next `tail` elements, 0 behind them   # of a single one: in every column""",
     (
         Field("region", 2, "index into REGIONS"),
         Field("offset", 32, "bytes from the region's start, a multiple of the port's bytes"),
         Field("beats", 24, "port words to read, at least 1"),
-        Field("skip", _skip, "elements of the first beat to drop"),
-        Field("pixels", _count, "pixels to read, at least 1; with fold whole rows"),
+        Field("skip", widths.skip, "elements of the first beat to drop"),
+        Field("pixels", lambda c: widths.load_addr(c) + 1, "pixels to read, at least 1; with fold whole rows"),
         Field("blocks", 12, "words a pixel, at least 1; with fold at most ceil(fold_elements / lanes)"),
-        Field("tail", _lanes, "elements of a pixel's last word, 1..lanes; with fold of a pixel, at most FOLD_CHANNELS"),
-        Field("base", _addr, "word address of pixel 0, block 0"),
-        Field("block_step", _addr, "words from a block to the next"),
+        Field("tail", widths.lanes, "elements of a pixel's last word, 1..lanes; with fold a pixel's, 1..FOLD_CHANNELS"),
+        Field("base", widths.load_addr, "word address of pixel 0, block 0; with table a number of entries"),
+        Field("block_step", widths.addr, "words from a block to the next"),
         Field("fold", 1, "1: words of neighbouring pixels"),
         Field("row_last", COORD - 1, "pixels of a row - 1"),
         Field("before", 4, "pixels of a row that make no word of their own, at most row_last"),
@@ -144,6 +118,7 @@ around a pixel lie in the words of two rows; n = min(lanes - 9, 9):
         Field("turns", 1, "1: the rows' words take turns, two hold all that a 3x3 kernel needs"),
         Field("second", 1, "turns: 1: the first row of words has rows y and y-2, 0: y and y-1"),
         Field("half", 1, "turns: 1: the kernel's columns begin with the second half of a pixel"),
+        Field("table", 1, "1: entries of tables, not words; only on an engine that has tables"),
     ),
 )  # fmt: skip
 
@@ -168,8 +143,9 @@ for oy, ox: for wy, wx:                   # with the last pass, no drain
     v = acc[a][c];  pool SUM: v = sum over wy, wx of v
     q = clamp(round_half_even(v >> shift[c]), lo, hi)
     pool MAX: q = max over wy, wx of q; if skip, a pixel outside of the map counts as lo
+    if table: q = entry[slot << table_bits | q mod 2**table_bits][c]
     word[out_base + out][out_rot + c] = q;  out += 1   # once a window of pool SUM, MAX
-pool MEAN, in place of the last line, once an instruction:
+pool MEAN, in place of the last two lines, once an instruction:
     s = sum over oy, ox, wy, wx of q          # codes are not written
     word[out_base][out_rot + c] = clamp(round_half_even(s * mean_weight >> mean_shift), mean_lo, mean_hi)
 
@@ -195,40 +171,42 @@ A row has 2..fir_width slots. One pass alone may have more outputs than acc_dept
         Field("ky_last", 4, "kernel rows - 1"),
         Field("kx_last", 4, "kernel columns - 1"),
         *(Field(f"{loop}_last", COORD - 1, f"count of loop {loop} - 1") for loop in _LOOPS),
-        Field("in_base", _addr, "word address of position (y0, x0), may lie before the tensor"),
-        Field("in_block_step", _addr, "words from an input block to the next"),
-        Field("in_rot", _lane, "lane of row 0, a multiple of group_lanes"),
+        Field("in_base", widths.addr, "word address of position (y0, x0), may lie before the tensor"),
+        Field("in_block_step", widths.addr, "words from an input block to the next"),
+        Field("in_rot", widths.lane, "lane of row 0, a multiple of group_lanes"),
         Field("in_signed", 1, "1: activation codes are signed"),
         Field("in_height", COORD - 1, "rows of the input map"),
         Field("in_width", COORD - 1, "columns of the input map"),
         Field("y0", COORD, "row of the first pixel, negative in the padding", signed=True),
         Field("x0", COORD, "column of the first pixel", signed=True),
         Field("kx_x_step", COORD, "columns from a kernel column to the next", signed=True),
-        Field("kx_addr_step", _addr, "words likewise"),
+        Field("kx_addr_step", widths.addr, "words likewise"),
         Field("ky_y_step", COORD, "rows from a kernel row to the next", signed=True),
-        Field("ky_addr_step", _addr, "words likewise, kx having wrapped"),
+        Field("ky_addr_step", widths.addr, "words likewise, kx having wrapped"),
         *(Field(f"x_step_{loop}", COORD, f"columns when {loop} advances", signed=True) for loop in _LOOPS),
         *(Field(f"y_step_{loop}", COORD, f"rows when {loop} advances", signed=True) for loop in _LOOPS),
-        *(Field(f"addr_step_{loop}", _addr, f"words when {loop} advances") for loop in _LOOPS),
+        *(Field(f"addr_step_{loop}", widths.addr, f"words when {loop} advances") for loop in _LOOPS),
         Field("keep", 1, "1: the first pass uses the tile already in the array"),
         Field("res", 1, "1: a residual is added"),
         Field("res_signed", 1, "1: its codes are signed"),
-        Field("res_base", _addr, "word address of its first pixel; its lanes are rotated by out_rot"),
-        Field("res_block_step", _addr, "words from a residual block to the next"),
-        *(Field(f"res_step_{loop}", _addr, f"words when {loop} advances") for loop in _LOOPS),
-        Field("out_base", _addr, "word address of output 0"),
-        Field("out_block_step", _addr, "words from an output block to the next"),
-        Field("out_rot", _lane, "lane of column 0, a multiple of group_lanes"),
+        Field("res_base", widths.addr, "word address of its first pixel; its lanes are rotated by out_rot"),
+        Field("res_block_step", widths.addr, "words from a residual block to the next"),
+        *(Field(f"res_step_{loop}", widths.addr, f"words when {loop} advances") for loop in _LOOPS),
+        Field("out_base", widths.addr, "word address of output 0"),
+        Field("out_block_step", widths.addr, "words from an output block to the next"),
+        Field("out_rot", widths.lane, "lane of column 0, a multiple of group_lanes"),
         Field("pool", 2, "0 none, 1 sum before, 2 maximum after the requantizer, 3 mean of all codes"),
         Field("skip", 1, "1: pool MAX ignores pixels outside of the map (a pool with pads); 0: a fused convolution's"),
-        Field("lo", _bound, "least output code", signed=True),
-        Field("hi", _bound, "greatest output code (act_width + 1 bits hold unsigned codes)", signed=True),
-        Field("mean_weight", _wgt, "pool MEAN: code that the sum is multiplied by", signed=True),
-        Field("mean_shift", _shift, "its right shift + max_left_shift, as the parameters' shifts"),
-        Field("mean_lo", _bound, "least code of the mean", signed=True),
-        Field("mean_hi", _bound, "its greatest code", signed=True),
+        Field("lo", widths.bound, "least output code", signed=True),
+        Field("hi", widths.bound, "greatest output code (act_width + 1 bits hold unsigned codes)", signed=True),
+        Field("mean_weight", widths.wgt, "pool MEAN: code that the sum is multiplied by", signed=True),
+        Field("mean_shift", widths.shift, "its right shift + max_left_shift, as the parameters' shifts"),
+        Field("mean_lo", widths.bound, "least code of the mean", signed=True),
+        Field("mean_hi", widths.bound, "its greatest code", signed=True),
         Field("fir", 1, "1: depthwise; wx_last, wy_last, *_step_wx, *_step_wy then say which slots make outputs"),
         Field("ahead", 2, "fir: rows below the map that are read all the same"),
+        Field("table", 1, "1: the codes go through a table; only on an engine that has tables"),
+        Field("slot", widths.slot, "which"),
     ),
 )  # fmt: skip
 
@@ -242,10 +220,10 @@ A word is padded to whole beats; an element takes lane_bytes bytes, its code in 
     (
         Field("region", 2, "index into REGIONS"),
         Field("offset", 32, "bytes from the region's start, a multiple of the port's bytes"),
-        Field("pixels", _count, "words a block, at least 1"),
+        Field("pixels", widths.count, "words a block, at least 1"),
         Field("blocks", 12, "blocks, at least 1"),
-        Field("base", _addr, "word address of block 0"),
-        Field("block_step", _addr, "words from a block to the next"),
+        Field("base", widths.addr, "word address of block 0"),
+        Field("block_step", widths.addr, "words from a block to the next"),
     ),
 )  # fmt: skip
 

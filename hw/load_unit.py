@@ -10,7 +10,7 @@ from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from .burst_reader import BurstReader
 from .config import EngineConfig
-from .interfaces import ReadClient, ScratchpadWrite, record_layout
+from .interfaces import LoadWrite, ReadClient, record_layout
 from .isa import LOAD, REGIONS
 from .load_writer import LoadWriter
 
@@ -21,7 +21,7 @@ class LoadUnit(Component):
     """for p in 0..pixels-1:
         for b in 0..blocks-1:
             n = tail if b == blocks-1 else lanes
-            word[base + p + b*block_step] = next n elements (the other lanes 0)
+            word[base + p + b*block_step] = next n elements (the other lanes 0); with table an entry
 
     Memory is asked for up to two instructions ahead of the one that writes. ``beats`` must be what the
     elements take: ceil((skip + pixels * elements of a pixel) / elements of a port word).
@@ -40,7 +40,7 @@ class LoadUnit(Component):
     -------
     i : instructions.
     program, input, output, spill : byte addresses of the regions, sampled as an instruction is taken.
-    client : to the memory. write : to the scratchpad.
+    client : to the memory. write : to the scratchpad and the tables.
     done : one cycle for each instruction completed.
     """
 
@@ -50,7 +50,7 @@ class LoadUnit(Component):
             {
                 "i": In(stream.Signature(record_layout(LOAD, config))),
                 "client": Out(ReadClient(config)),
-                "write": Out(ScratchpadWrite(config)),
+                "write": Out(LoadWrite(config)),
                 "done": Out(1),
             }
             | {region: In(32) for region in REGIONS}

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import Component, In, Out, connect
 
 from .config import EngineConfig
 from .gearbox import Gearbox
-from .interfaces import ScratchpadWrite, record_layout
+from .interfaces import LoadWrite, record_layout
 from .isa import LOAD
 from .line_buffer import LineBuffer
 from .row_steps import RowSteps
@@ -42,7 +42,7 @@ class LoadWriter(Component):
     -------
     job : the LOAD's fields from `skip` on; up to three wait.
     i : the elements of one port word, act_width bits each.
-    write : to the scratchpad.
+    write : to the scratchpad and the tables.
     done : one cycle for each job, the one after its last word was taken.
     """
 
@@ -50,12 +50,22 @@ class LoadWriter(Component):
         self.config = config
         self.elements = config.port_width // (8 * config.lane_bytes)
         record = record_layout(LOAD, config)
-        names = ("skip", "blocks", "tail", "base", "block_step", "fold", "turns", "half", *RowSteps.fields)
+        names = (
+            "skip",
+            "blocks",
+            "tail",
+            "base",
+            "block_step",
+            "fold",
+            "turns",
+            "half",
+            "table",
+            *RowSteps.fields,
+        )
         self._job = data.StructLayout({name: record[name].shape for name in names})
         self._about = LineBuffer.about_layout if config.fold_width else data.StructLayout({"first": 1})
-        self._place = data.StructLayout(
-            {"addr": config.addr_width, "last": 1, "first": 1, "makes": 1, "turn": 1}
-        )
+        addr = record["base"].width
+        self._place = data.StructLayout({"addr": addr, "last": 1, "first": 1, "makes": 1, "turn": 1})
         self._tag = data.StructLayout({"place": self._place, "about": self._about})
         self._gearbox = Gearbox(
             unit_width=config.act_width,
@@ -71,7 +81,7 @@ class LoadWriter(Component):
             {
                 "job": In(stream.Signature(self._job)),
                 "i": In(stream.Signature(self.elements * config.act_width)),
-                "write": Out(ScratchpadWrite(config)),
+                "write": Out(LoadWrite(config)),
                 "done": Out(1),
             }
         )
@@ -93,8 +103,7 @@ class LoadWriter(Component):
             window.i.valid.eq(words.o.valid),
             words.o.ready.eq(window.i.ready),
             gearbox.credit.eq(words.o.valid & words.o.ready),
-            write.payload.addr.eq(window.o.payload.addr),
-            write.payload.data.eq(window.o.payload.data),
+            *(write.payload[name].eq(window.o.payload[name]) for name in write.payload.shape().members),
             write.valid.eq(window.o.valid),
             window.o.ready.eq(write.ready),
         ]

@@ -9,7 +9,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
-from .interfaces import record_layout
+from .interfaces import load_word, record_layout
 from .isa import FOLD_CHANNELS, LOAD
 from .stream_buffer import StreamBuffer
 
@@ -39,7 +39,8 @@ class TapWindow(Component):
             o = (addr + b*block_step, elements b*lanes .. (b+1)*lanes-1 of the window)
         with turns: the lanes of ``turn_lanes`` instead
 
-    ``last`` marks an instruction's last word on either side.
+    ``last`` marks an instruction's last word on either side; ``table`` is the instruction's, ``shared`` is 1 where its
+    words have one element.
 
     Latency: 2 cycles; one pixel or word a cycle, whichever binds; one between instructions.
 
@@ -50,9 +51,9 @@ class TapWindow(Component):
 
     Members
     -------
-    job : fold, rows_above, tail, blocks, block_step, turns, half of an instruction; taken before its first pixel.
+    job : fold, rows_above, tail, blocks, block_step, turns, half, table of an instruction, before its first pixel.
     i : data of each pixel, or word without fold; addr, first, makes, turn, last.
-    o : addr, data and last of each word.
+    o : addr, data, table, shared and last of each word.
     """
 
     latency = 2
@@ -61,10 +62,11 @@ class TapWindow(Component):
         self.config, self.elements = config, elements
         self.blocks = -(-config.fold_elements // config.lanes)
         record = record_layout(LOAD, config)
-        names = ("fold", "rows_above", "tail", "blocks", "block_step", "turns", "half")
+        names = ("fold", "rows_above", "tail", "blocks", "block_step", "turns", "half", "table")
         self.job_layout = data.StructLayout({name: record[name].shape for name in names})
-        word = {"addr": config.addr_width, "data": config.lanes * config.act_width, "last": 1}
-        pixel = word | {"data": elements * config.act_width, "first": 1, "makes": 1, "turn": 1}
+        word = load_word(config).members | {"last": 1}
+        flags = dict.fromkeys(("first", "makes", "turn", "last"), 1)
+        pixel = {"addr": word["addr"], "data": elements * config.act_width} | flags
         super().__init__(
             {
                 "job": In(stream.Signature(self.job_layout)),
@@ -81,8 +83,8 @@ class TapWindow(Component):
         # The word at hand: a block of the window, or, from _TURNS on, one that takes turns.
         block = Signal(range(_TURNS + 4 if self.config.fold_turns else max(2, self.blocks)))
         left = Signal(range(self.blocks + 2))
-        # Has the pixel at hand more words to come, has the job's every pixel several?
-        more, several = Signal(), Signal()
+        # Has the pixel at hand more words to come, has the job's every pixel several, one element?
+        more, several, single = Signal(), Signal(), Signal()
         m.d.comb += [
             self.job.ready.eq(~active & ~more),
             self.i.ready.eq(active & ~more & ready),
@@ -102,6 +104,8 @@ class TapWindow(Component):
                 active.eq(~pixel.last),
                 buffer.i.valid.eq(pixel.makes),
                 word.addr.eq(pixel.addr),
+                word.table.eq(job.table),
+                word.shared.eq(single),
                 end.eq(pixel.last),
                 block.eq(Mux(job.turns, _TURNS | Cat(pixel.turn, job.half), 0)),
                 left.eq(job.blocks),
@@ -111,6 +115,7 @@ class TapWindow(Component):
         with m.If(~active & ~more):
             new = self.job.payload
             m.d.sync += [job.eq(new), active.eq(self.job.valid), several.eq(new.fold & (new.blocks != 1))]
+            m.d.sync += single.eq(new.tail == 1)
             for code, (above, channels) in enumerate(self._shapes.values()):
                 same = [(new.rows_above == a) & (new.tail == c) for a, c in zip(above, channels, strict=True)]
                 with m.If(Cat(same).any()):
@@ -125,7 +130,7 @@ class TapWindow(Component):
                     lanes = turn_lanes(turn % 2, turn // 2, self.config.lanes)
                     codes = [window.word_select(e, self.config.act_width) for e in lanes]
                     m.d.comb += word.data.eq(Cat(codes))
-        for name in ("addr", "data", "last"):
+        for name in self.o.payload.shape().members:
             m.d.comb += self.o.payload[name].eq(buffer.o.payload[name])
         m.d.comb += [self.o.valid.eq(buffer.o.valid), buffer.o.ready.eq(self.o.ready)]
         return m

@@ -33,6 +33,7 @@ from ..quant.network import IntArray
 from ..sw.weights import Segment, decode_segment
 from .folded_words import folded_words
 from .iss_fir import Fir, FirError
+from .iss_tables import TableError, Tables
 from .loops import walks
 
 __all__ = ["ComputeTrace", "EngineError", "InstructionSetSimulator"]
@@ -87,6 +88,7 @@ class InstructionSetSimulator:
         self.memory = memory if isinstance(memory, np.ndarray) else np.frombuffer(memory, np.uint8)
         self.scratchpad: IntArray = np.zeros((config.words, config.lanes), np.int64)
         self.tile: IntArray = np.zeros((config.rows, config.cols), np.int64)
+        self.tables = Tables(config)
         self.line: IntArray = np.zeros((2, config.fold_width, FOLD_CHANNELS), np.int64)  # the newest row last
         self.fir = Fir(config)
         self.counts = dict.fromkeys(UNITS, 0)
@@ -194,8 +196,8 @@ class InstructionSetSimulator:
 
     # Instructions ----------------------------------------------------------------------------------
 
-    def load(self, command: Command, registers: Mapping[str, int]) -> tuple[IntArray, IntArray]:
-        """LOAD: word addresses [pixels, blocks] and their lanes [pixels, blocks, lanes], in the order of the writes."""
+    def load(self, command: Command, registers: Mapping[str, int]) -> tuple[IntArray, IntArray, IntArray]:
+        """LOAD: the scratchpad, word addresses [pixels, blocks], their lanes [pixels, blocks, lanes]; or of tables."""
         v, config = command.values, self.config
         raw = self._read(self._region(command, registers), v["beats"] * config.port_bytes)
         elements = raw.copy().view("<u1" if config.lane_bytes == 1 else "<u2").astype(np.int64)[v["skip"] :]
@@ -207,18 +209,20 @@ class InstructionSetSimulator:
         pixels = (
             elements[: v["pixels"] * channels].reshape(v["pixels"], channels) & (1 << config.act_width) - 1
         )
-        if v["fold"]:
-            try:
-                return folded_words(v, pixels, self.line, config)
-            except ValueError as error:
-                raise EngineError(6, f"{command}: {error}") from None
+        try:
+            if v["table"]:
+                return self.tables.entries, *self.tables.load(v, pixels)
+            if v["fold"]:
+                return self.scratchpad, *folded_words(v, pixels, self.line, config)
+        except ValueError as error:
+            raise EngineError(6, f"{command}: {error}") from None
         lanes = np.zeros((v["pixels"], v["blocks"] * config.lanes), np.int64)
         lanes[:, :channels] = pixels
-        return self._words(command).T, lanes.reshape(v["pixels"], v["blocks"], config.lanes)
+        return self.scratchpad, self._words(command).T, lanes.reshape(v["pixels"], v["blocks"], config.lanes)
 
-    def write(self, words: IntArray, lanes: IntArray) -> None:
-        """Put whole words into the scratchpad, one after the other: of several at one address the last one stays."""
-        self.scratchpad[words] = lanes
+    def write(self, target: IntArray, words: IntArray, lanes: IntArray) -> None:
+        """Put whole words where they belong, one after the other: of several at one address the last one stays."""
+        target[words] = lanes
 
     def store(self, command: Command, registers: Mapping[str, int]) -> None:
         """STORE: words to memory, padded to whole beats."""
@@ -265,6 +269,10 @@ class InstructionSetSimulator:
 
     def _trace(self, command: Command, codes: IntArray) -> ComputeTrace:
         words = (command.values["out_base"] + np.arange(len(codes))) % self.config.words
+        try:
+            codes = self.tables.look_up(command.values, codes)
+        except TableError as error:
+            raise EngineError(6, f"{command}: {error}") from None
         return ComputeTrace(
             command.iteration, command.index, words, codes & ((1 << self.config.act_width) - 1)
         )

@@ -6,8 +6,6 @@ Words come in the order in which their bursts were asked for, so the address of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import numpy.typing as npt
 
@@ -54,10 +52,9 @@ def decode_probe(content: bytes, program: Program, images: int, cycles: int) -> 
 def _clients(program: Program, images: int, address: Cycles) -> Cycles:
     """Indices into CLIENTS: who reads at these addresses."""
     places, numbers = program.memory_map(images), {name: k for k, name in enumerate(CLIENTS)}
-    ends: Mapping[str, int] = {"program": places.weights, "weight": places.input}
     found = np.full(len(address), numbers["load"])
-    for name in ("weight", "program"):
-        found[address < ends[name]] = numbers[name]
+    found[(address >= places.weights) & (address < places.input)] = numbers["weight"]
+    found[address < places.program + len(program.records)] = numbers["program"]
     return found
 
 

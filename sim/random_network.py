@@ -1,7 +1,8 @@
 """Random integer networks: seeded, small, and full of corners.
 
 Odd channels, maps, kernels, strides, dilations and pads; residuals; pools fused and not; shifts per channel,
-negative ones too; signed and unsigned tensors of 2..8 bits side by side; with ``BRANCHES`` groups and concats.
+negative ones too; signed and unsigned tensors of 2..8 bits side by side; with ``BRANCHES`` groups and concats, with
+``TABLES`` activation functions.
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ import numpy as np
 from ..quant.formats import QFormat
 from ..quant.network import IntArray, Layer, QuantizedNetwork, Tensor
 from .random_geometry import Geometry, Shape, blind, inside
+from .random_tables import narrowed, random_table
 
-__all__ = ["BRANCHES", "MAPS", "random_codes", "random_network"]
+__all__ = ["BRANCHES", "MAPS", "TABLES", "random_codes", "random_network"]
 
 BRANCHES = ("conv", "grouped", "grouped", "branch", "branch", "maxpool", "avgpool", "add")
 """Kinds of layers, groups and concats among them."""
 
 MAPS = ("conv", "upsample", "upsample", "border", "border", "branch", "maxpool", "add")
 """Kinds of layers, maps that grow and averages at the border among them."""
+
+TABLES = ("conv", "conv", "table", "table", "table", "table", "maxpool", "avgpool", "border", "upsample", "add", "mean",
+          "depthwise")  # fmt: skip
+"""Kinds of layers, many of them with an activation function behind them."""
 
 
 def random_codes(network: QuantizedNetwork, seed: int, images: int = 1) -> IntArray:
@@ -233,6 +239,14 @@ class _Generator:
             hi=high,
             macs=height * width * wgt.size,
         )
+
+    def _table(self, name: str, act: Tensor) -> list[Layer]:
+        layers = []
+        if act.format.width > 8:
+            narrow = self.tensor(act.shape, QFormat(8, 0, bool(self.rng.random() < 0.5)))
+            layers.append(narrowed(f"{name}_narrow", act, narrow, self.wgt_width))
+            act = narrow
+        return [*layers, random_table(self.rng, name, act, self.tensor(act.shape, self.format()))]
 
     def _maxpool(self, name: str, act: Tensor) -> Layer:
         geometry, (height, width) = self._geometry(act.shape)

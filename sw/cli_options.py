@@ -33,6 +33,7 @@ ENGINE = (
     ("acc_depth", "a power of two in 16..65536", "accumulators a column"),
     ("fold_width", "3..2047, or 0", "pixels of a row of the image, for kernel rows folded on load"),
     ("fir_depth", "0 or a power of two in 16..4096", "pixels a column keeps for depthwise layers, 0: none"),
+    ("tables", "0 or a power of two up to 64", "activation functions a column holds at a time, 0: none"),
 )
 """Options that are fields of EngineConfig: name, range or unit, meaning. EngineConfig checks them."""
 

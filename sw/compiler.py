@@ -3,6 +3,7 @@
 Operations are normalized layers; the first one's kernel is folded into channels where that saves cycles.
 
 CONFIG | LOADs | for operation: COMPUTEs [STORE]       where all fits the scratchpad; else see ``schedule``
+LOADs of tables between these: see ``table_slots``
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from .room import check_room
 from .schedule import schedule
 from .step import Step
 from .streams import Stream
+from .table_slots import place_tables
 from .weights import Segment, encode_segment
 
 __all__ = ["check_network", "compile_network"]
@@ -45,8 +47,8 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
     prove(network, config.acc_width)
     outputs = _outputs(network, config)
     fold, plan = _plan(network, ops, outputs, config, joined)
-    steps = schedule(network, plan, outputs, config, fold)
-    add_waits(steps, config.words, sum(home.words for home in plan.homes.values()))
+    steps, tables = place_tables(schedule(network, plan, outputs, config, fold), config)
+    add_waits(steps, config.words + config.tables, sum(home.words for home in plan.homes.values()))
     total = counts(steps)
     records = [encode(CONFIG, config, {"hash": config.hash, "last": 1} | {f"n_{u}": total[u] for u in UNITS})]
     weights = []
@@ -74,6 +76,7 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
         config=config,
         records=b"".join(records),
         weights=b"".join(weights),
+        tables=tables,
         n_load=total["load"],
         n_compute=total["compute"],
         n_store=total["store"],

@@ -1,6 +1,6 @@
 """A program as one file.
 
-    "SYSTPROG" | version u32 | header bytes u32 | SHA-256 of the rest | header JSON | records | weights
+    "SYSTPROG" | version u32 | header bytes u32 | SHA-256 of the rest | header JSON | records | weights | tables
 
 Integers are little-endian; the same program gives the same bytes. The header holds the configuration, its
 hash, sizes, layouts and debug tables.
@@ -12,6 +12,7 @@ import hashlib
 import json
 import struct
 from dataclasses import asdict
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ __all__ = ["VERSION", "from_bytes", "load_program", "save_program", "to_bytes"]
 
 MAGIC = b"SYSTPROG"
 
-VERSION = 2
+VERSION = 3
 
 _PREFIX = struct.Struct("<8sII32s")
 
@@ -36,14 +37,14 @@ def to_bytes(program: Program) -> bytes:
     header |= {
         "config": asdict(program.config),
         "hash": program.config.hash,
-        "sizes": [len(program.records), len(program.weights)],
+        "sizes": [len(program.records), len(program.weights), len(program.tables)],
         "outputs": [asdict(output) for output in program.outputs],
         "tensors": [asdict(tensor) for tensor in program.tensors.values()],
         "computes": [list(asdict(info).values()) for info in program.computes],
         "layers": [asdict(layer) for layer in program.layers],
     }
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
-    body = text + program.records + program.weights
+    body = text + program.records + program.weights + program.tables
     return _PREFIX.pack(MAGIC, VERSION, len(text), hashlib.sha256(body).digest()) + body
 
 
@@ -73,15 +74,17 @@ def _parse(body: bytes, size: int, name: str) -> Program:
     config = EngineConfig(**header["config"])
     if config.hash != header["hash"]:
         raise ValueError(f"{name} was compiled for another version of the instruction set: compile it again")
-    n_records, n_weights = header["sizes"]
-    if len(body) != size + n_records + n_weights:
-        raise ValueError(f"{name} is truncated or corrupt: it must have {size + n_records + n_weights} bytes "
+    ends = list(accumulate((size, *header["sizes"])))
+    if len(body) != ends[-1]:
+        raise ValueError(f"{name} is truncated or corrupt: it must have {ends[-1]} bytes "
                          f"behind its first {_PREFIX.size}, not {len(body)}")  # fmt: skip
+    records, weights, tables = (body[a:b] for a, b in pairwise(ends))
     fields = ComputeInfo.__dataclass_fields__
     return Program(
         config=config,
-        records=body[size : size + n_records],
-        weights=body[size + n_records : size + n_records + n_weights],
+        records=records,
+        weights=weights,
+        tables=tables,
         outputs=tuple(OutputInfo(**output) for output in header["outputs"]),
         tensors={tensor["name"]: _tensor(tensor) for tensor in header["tensors"]},
         computes=tuple(ComputeInfo(**dict(zip(fields, info, strict=True))) for info in header["computes"]),

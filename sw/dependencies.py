@@ -36,7 +36,8 @@ def counts(steps: Sequence[Step]) -> dict[str, int]:
 def add_waits(steps: Sequence[Step], words: int, memory_words: int = 0) -> None:
     """Set wait_load, wait_compute and wait_store of every step, for steps in program order.
 
-    ``words`` of the scratchpad; ``memory_words`` of spilled tensors, which only LOAD reads and STORE writes.
+    ``words`` of the scratchpad, and slots of tables, a word each; ``memory_words`` of spilled tensors, which only LOAD
+    reads and STORE writes.
     """
     total = counts(steps)
     readers, writers = _blank(words), _blank(words)

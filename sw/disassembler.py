@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..hw.isa import COMPUTE, HEADER, NO_WAIT, decode, record_words
+from ..hw.isa import COMPUTE, HEADER, LOAD, NO_WAIT, decode, record_words
 from .program import Program
 
 __all__ = ["disassemble"]
@@ -39,6 +39,9 @@ def disassemble(program: Program) -> Iterator[str]:
                 f"{info.name} -> {info.output} pixels {info.pixel}..{info.pixel + info.count - 1} "
                 f"channels {info.channel}..{min(info.channel + config.cols, channels) - 1}"
             )
+        if instruction is LOAD and values["table"]:
+            every = " for every column" if values["tail"] == 1 else ""
+            parts.append(f"table -> slot {values['base'] >> config.table_bits}{every}")
         waits = [_wait(unit, values[f"wait_{unit}"], total[unit]) for unit in _UNITS]
         if instruction.unit != "fetch" and any(waits):
             parts.append("after " + ", ".join(wait for wait in waits if wait))

@@ -124,9 +124,9 @@ class Driver:
     def load(self, program: Program) -> None:
         """Check that the program is for this engine, and copy it and its weights to memory."""
         self.require(program.config)
-        places = program.memory_map(1, self.base)
-        self.port.write_memory(places.program, program.records)
-        self.port.write_memory(places.weights, program.weights)
+        for address, part in program.parts(self.base):
+            if part:
+                self.port.write_memory(address, part)
 
     def run(
         self, program: Program, codes: npt.ArrayLike, *, timeout: int = 0, watchdog: int = 0

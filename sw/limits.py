@@ -40,7 +40,7 @@ def refused(
     for layer in layers:
         if all(name in shapes for name in (*layer.inputs, layer.output)):
             try:
-                operations(_alone(layer, shapes), config, fuse_pools=False)
+                operations(_alone(layer, shapes, config), config, fuse_pools=False)
             except ValueError as error:
                 why = str(error).removeprefix(f"layer {layer.name!r} ")
                 why, _, cure = why.partition(": ")
@@ -71,9 +71,9 @@ def unfit(
     return None
 
 
-def _alone(real: RealLayer, shapes: Mapping[str, Shape]) -> QuantizedNetwork:
+def _alone(real: RealLayer, shapes: Mapping[str, Shape], config: EngineConfig) -> QuantizedNetwork:
     """A network of one layer, all codes 0 or 1: its shapes are what matters."""
-    codes = QFormat(8, 0)
+    codes = QFormat(min(8, config.act_width), 0)
     wgt: IntArray | None = None
     if real.weight is not None:
         wgt = np.zeros(real.weight.shape, np.int64)

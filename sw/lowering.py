@@ -46,6 +46,7 @@ class Lowering:
         self._work = height * width * channels
         self._done = self._macs = 0
         self._segments: dict[tuple[int, int, int], Segment] = {}
+        self._tables: dict[int, IntArray] = {}
         self._read: tuple[int, int] | None = None  # the block that goes on, its rows above which are read
 
     def computes(
@@ -88,6 +89,7 @@ class Lowering:
             reads=reads,
             writes=written,
             segment=self._segment(block, *code(op, strip)),
+            table=self._table(block),
             info=info,
         )
 
@@ -141,6 +143,16 @@ class Lowering:
                 res_shift=column(op.res_shift),
             )
         return self._segments[key]
+
+    def _table(self, block: int) -> IntArray | None:
+        """The table of a block: one row where its channels share it, the same object for each strip."""
+        table = self.op.table
+        if table is None or len(table) == 1:
+            return table
+        if block not in self._tables:
+            rows = table[block * self.config.cols : (block + 1) * self.config.cols]
+            self._tables[block] = rows[:1] if (rows == rows[0]).all() else rows
+        return self._tables[block]
 
     def _fields(self, strip: Strip, channel: int, operands: Operands) -> dict[str, int]:
         """Every field but the waits and keep."""

@@ -16,9 +16,10 @@ def needed_words(program: Program, images: int = 1) -> int:
 
 
 def contents(program: Program) -> list[int]:
-    """The first words of memory before an image has come: instructions and weights."""
+    """The first words of memory before an image has come: instructions, tables, weights."""
     places, size = program.memory_map(), program.config.port_bytes
-    memory = bytearray(places.weights) + program.weights
-    memory[: len(program.records)] = program.records
+    memory = bytearray(places.weights + len(program.weights))
+    for address, part in program.parts():
+        memory[address : address + len(part)] = part
     memory += bytes(-len(memory) % size)
     return [int.from_bytes(memory[i : i + size], "little") for i in range(0, len(memory), size)]

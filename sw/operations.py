@@ -6,7 +6,7 @@
 
 A convolution has windows of one pixel, a pool a kernel of one tap; a max pool in a convolution has both. So has a
 global average pool: the window is the map, the sum is of requantized codes, and ``Mean`` makes the output of it.
-Pools and additions take their operand through a diagonal tile.
+Pools, additions and tables take their operand through a diagonal tile; a table is looked up last, behind a maximum.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import numpy as np
 from ..hw.config import EngineConfig
 from ..hw.isa import COORD, POOL_MAX, POOL_MEAN, POOL_NONE, POOL_SUM
 from ..quant.network import IntArray, Layer, QuantizedNetwork, Tensor
+from .operation_checks import check, check_wgt
+from .tables import entries, range_of, rises
 
 __all__ = ["Mean", "Operation", "operations"]
 
@@ -73,7 +75,10 @@ class Operation:
     res_shift: IntArray
     lo: int
     hi: int
+    """bounds of the requantized codes; the table's entries have none."""
     macs: int
+    table: IntArray | None = None
+    """[1 or C, 2**table_bits] codes of the output; None: requantized codes are the output."""
 
     @property
     def window_pixels(self) -> int:
@@ -117,7 +122,8 @@ class Operation:
 
 
 def operations(network: QuantizedNetwork, config: EngineConfig, fuse_pools: bool = True) -> list[Operation]:
-    """One operation a layer, in order; max and global average pools that can be are fused into what makes their map.
+    """One operation a layer, in order; what can be is fused into what makes its map: tables, max and global average
+    pools (these if ``fuse_pools``).
 
     Raises ``ValueError`` naming the layer or tensor that the engine cannot compute, and the cure.
     """
@@ -141,16 +147,15 @@ def operations(network: QuantizedNetwork, config: EngineConfig, fuse_pools: bool
         op = _operation(index, layer, network.tensors, config)
         source = made.get(layer.inputs[0])
         if (
-            fuse_pools
-            and source is not None
+            source is not None
             and uses[layer.inputs[0]] == 1
-            and _fusible(result[source], op, config)
+            and _fusible(result[source], op, config, fuse_pools)
         ):
             result[source] = _fused(result[source], op)
-            _check(result[source], config)
+            check(result[source], config)
             made[layer.output] = source
             continue
-        _check(op, config)
+        check(op, config)
         made[layer.output] = len(result)
         result.append(op)
     return result
@@ -163,7 +168,7 @@ def _each(values: IntArray | None, count: int) -> IntArray:
 
 
 def _operation(index: int, layer: Layer, tensors: Mapping[str, Tensor], config: EngineConfig) -> Operation:
-    if layer.kind in ("table", "product"):
+    if layer.kind == "product":
         raise ValueError(
             f"layer {layer.name!r} is of kind {layer.kind}, which the engine does not compute yet"
         )
@@ -185,11 +190,15 @@ def _operation(index: int, layer: Layer, tensors: Mapping[str, Tensor], config: 
         return _add(op, layer, config)
     if layer.kind == "upsample":
         return _upsample(op, layer)
+    if layer.kind == "table":
+        act = op.act.format
+        table = entries(layer, op.act, output, config)
+        return replace(op, diagonal=1, shift=_each(None, channels), lo=act.min, hi=act.max, table=table)
     op = replace(op, origin=layer.pads[:2])
     if layer.kind == "conv":
         if layer.wgt is None:
             raise ValueError(f"layer {layer.name!r} of kind conv needs weight codes, not None")
-        _check_wgt(layer.name, layer.wgt, layer.wgt_width, config)
+        check_wgt(layer.name, layer.wgt, layer.wgt_width, config)
         return replace(
             op,
             wgt=layer.wgt.astype(np.int64),
@@ -211,7 +220,7 @@ def _operation(index: int, layer: Layer, tensors: Mapping[str, Tensor], config: 
     lift = np.zeros_like(codes)
     if codes.size > 1 or codes[0, 0] >> layer.wgt_width - 1:
         lift = np.log2(np.maximum(codes & -codes, 1)).astype(np.int64)
-    _check_wgt(layer.name, codes >> lift, layer.wgt_width, config)
+    check_wgt(layer.name, codes >> lift, layer.wgt_width, config)
     if np.ptp(codes):
         return replace(op, codes=codes >> lift, lift=lift, shift=_each(layer.shift, channels), pool=POOL_SUM)
     shift = np.clip(_each(layer.shift, channels) - lift[0, 0], -config.max_left_shift, config.acc_width)
@@ -247,15 +256,26 @@ def _add(op: Operation, layer: Layer, config: EngineConfig) -> Operation:
     return replace(op, diagonal=1, act=op.residual, residual=op.act, res_shift=aligned)
 
 
-def _fusible(conv: Operation, pool: Operation, config: EngineConfig) -> bool:
-    """Max: windows are disjoint, whole, and clamp nothing the convolution lets through. Average: ``_global``."""
+def _fusible(conv: Operation, pool: Operation, config: EngineConfig, fuse_pools: bool) -> bool:
+    """A table: there is none yet, no mean. Average: ``_global``. Max: windows are disjoint, whole, and clamp nothing
+    the convolution lets through; a table, which comes behind the maximum, keeps the order of codes.
+    """
+    if pool.table is not None:
+        return conv.table is None and conv.pool != POOL_MEAN
+    if not fuse_pools:
+        return False
     if pool.pool == POOL_SUM:
         return _global(conv, pool, config)
     if pool.pool != POOL_MAX or conv.wgt is None or conv.pool != POOL_NONE or any(pool.origin):
         return False
     if conv.depthwise and config.fir_lines:  # which is faster and knows no windows
         return False
-    if pool.lo > conv.lo or pool.hi < conv.hi or pool.window_pixels > config.acc_depth:
+    low, high = conv.lo, conv.hi
+    if conv.table is not None:
+        if not rises(conv.table, low, high):
+            return False
+        low, high = range_of(conv.table, low, high)
+    if pool.lo > low or pool.hi < high or pool.window_pixels > config.acc_depth:
         return False
     for axis in (0, 1):
         reach = (pool.window[axis] - 1) * pool.window_dilation[axis] + 1
@@ -268,7 +288,7 @@ def _fusible(conv: Operation, pool: Operation, config: EngineConfig) -> bool:
 
 def _global(maker: Operation, pool: Operation, config: EngineConfig) -> bool:
     """The pool is one window, the whole map; one COMPUTE makes the map of a block of channels."""
-    if maker.pool != POOL_NONE or maker.factor != (1, 1):
+    if maker.pool != POOL_NONE or maker.factor != (1, 1) or maker.table is not None:
         return False
     if pool.window_pixels > config.acc_depth or np.ptp(pool.shift):
         return False
@@ -278,6 +298,8 @@ def _global(maker: Operation, pool: Operation, config: EngineConfig) -> bool:
 
 
 def _fused(conv: Operation, pool: Operation) -> Operation:
+    if pool.table is not None:
+        return replace(conv, name=f"{conv.name}+{pool.name}", output=pool.output, table=pool.table)
     mean = None
     if pool.pool == POOL_SUM:
         mean = Mean(weight=pool.diagonal, shift=int(pool.shift[0]), lo=pool.lo, hi=pool.hi)
@@ -285,53 +307,3 @@ def _fused(conv: Operation, pool: Operation) -> Operation:
         conv, name=f"{conv.name}+{pool.name}", output=pool.output, pool=POOL_MAX if mean is None else POOL_MEAN,
         mean=mean, window=pool.window, window_dilation=pool.window_dilation, window_stride=pool.window_stride,
     )  # fmt: skip
-
-
-def _check_wgt(name: str, wgt: IntArray, width: int, config: EngineConfig) -> None:
-    if width > config.wgt_width:
-        raise ValueError(
-            f"layer {name!r} has {width}-bit weights, the engine {config.wgt_width}: "
-            f"quantize to fewer bits or use wgt_width={width}"
-        )
-    low, high = -(1 << width - 1), (1 << width - 1) - 1
-    if wgt.min(initial=0) < low or wgt.max(initial=0) > high:
-        raise ValueError(
-            f"layer {name!r} must have weight codes in {low}..{high}, not {wgt.min()}..{wgt.max()}"
-        )
-
-
-def _check(op: Operation, config: EngineConfig) -> None:
-    """What the fields of COMPUTE cannot hold. Raises ``ValueError`` naming the layer."""
-    if max(op.kernel) > 16:
-        raise ValueError(
-            f"layer {op.name!r} has a kernel of {op.kernel[0]}x{op.kernel[1]}, at most 16x16 is possible"
-        )
-    if op.window_pixels > config.acc_depth:
-        raise ValueError(
-            f"layer {op.name!r} pools {op.window_pixels} pixels a window, the engine has {config.acc_depth} "
-            "accumulators: pool in two steps or use a larger acc_depth"
-        )
-    limit = (1 << COORD - 1) - 1
-    for axis, what in ((0, "rows"), (1, "columns")):
-        span = (op.output.shape[axis] - 1) * op.window_stride[axis] * op.stride[axis]
-        span += (op.window[axis] - 1) * op.window_dilation[axis] * op.stride[axis]
-        span += (op.kernel[axis] - 1) * op.dilation[axis]
-        if max(span, op.act.shape[axis], op.output.shape[axis]) > limit:
-            raise ValueError(f"layer {op.name!r} reaches over {span + 1} {what}, at most {limit} fit")
-    if op.residual is not None:
-        if op.res_shift.min() < 0 or op.res_shift.max() >= config.acc_width:
-            raise ValueError(
-                f"layer {op.name!r} must shift its residual left by 0..{config.acc_width - 1}, not "
-                f"{op.res_shift.min()}..{op.res_shift.max()}: its fl must not exceed the accumulator's"
-            )
-        if op.residual.shape[2] != op.output.shape[2]:
-            raise ValueError(
-                f"layer {op.name!r} adds {op.residual.shape[2]} residual channels to {op.output.shape[2]}"
-            )
-    if op.wgt is not None:
-        found, expected = op.wgt.shape[:2], (op.output.shape[2], op.act.shape[2] // op.groups)
-        if found != expected or op.output.shape[2] % op.groups or op.act.shape[2] % op.groups:
-            raise ValueError(
-                f"layer {op.name!r} has weights of {found} out and in channels in {op.groups} groups, its tensors "
-                f"{(op.output.shape[2], op.act.shape[2])} channels"
-            )

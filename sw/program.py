@@ -1,6 +1,7 @@
 """``Program``: a compiled network as the host needs it: records, weight stream, layouts, debug tables.
 
 memory = program | weight stream | input images | results | working memory     each from a multiple of 4096 on
+program = records | tables, from a multiple of 64 on
 image  = H x W x C elements, dense, lane_bytes each, the next image input_stride bytes later
 result = for each output: for b in blocks: for p in pixels: one scratchpad word in word_beats port words
 """
@@ -123,6 +124,8 @@ class Program:
     computes: tuple[ComputeInfo, ...]
     spill_bytes: int = 0
     layers: tuple[LayerInfo, ...] = ()
+    tables: bytes = b""
+    """entries that LOADs bring, ``table_offset`` bytes behind the first record."""
 
     # Sizes -------------------------------------------------------------------------------------
 
@@ -130,6 +133,17 @@ class Program:
     def macs(self) -> int:
         """Useful MACs of one image."""
         return sum(info.macs for info in self.computes)
+
+    @property
+    def table_offset(self) -> int:
+        """Bytes from the first record to the tables."""
+        return _round(len(self.records), STRIDE)
+
+    def parts(self, base: int = 0) -> list[tuple[int, bytes]]:
+        """(address, bytes) of what is the same for all images: records, tables, weights."""
+        places = self.memory_map(1, base)
+        tables = places.program + self.table_offset
+        return [(places.program, self.records), (tables, self.tables), (places.weights, self.weights)]
 
     @property
     def input_bytes(self) -> int:
@@ -159,7 +173,7 @@ class Program:
             raise ValueError(f"images must be a positive integer, not {images!r}")
         if base % PAGE:
             raise ValueError(f"base must be a multiple of {PAGE}, not {base!r}")
-        sizes = (len(self.records), len(self.weights), images * self.input_stride,
+        sizes = (self.table_offset + len(self.tables), len(self.weights), images * self.input_stride,
                  images * self.output_stride, self.spill_bytes)  # fmt: skip
         addresses = [base]
         for size in sizes:
@@ -240,11 +254,7 @@ class Program:
         images = len(packed) // self.input_stride
         places = self.memory_map(images, base)
         memory = bytearray(places.end - base)
-        for address, blob in (
-            (places.program, self.records),
-            (places.weights, self.weights),
-            (places.input, packed),
-        ):
+        for address, blob in (*self.parts(base), (places.input, packed)):
             memory[address - base : address - base + len(blob)] = blob
         return memory, self.registers(images, base)
 

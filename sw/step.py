@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..hw.isa import Instruction
+from ..quant.network import IntArray
 from .patches import Span
 from .program import ComputeInfo
 from .weights import Segment
@@ -23,6 +24,8 @@ class Step:
     memory_reads: list[Span] = field(default_factory=list)
     memory_writes: list[Span] = field(default_factory=list)
     segment: Segment | None = None
+    table: IntArray | None = None
+    """[1 or columns, 2**table_bits]: the entries that a COMPUTE looks up, or that a LOAD brings."""
     info: ComputeInfo | None = None
     op: int = 0
     """the operation it is for."""

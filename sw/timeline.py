@@ -63,6 +63,8 @@ class Span:
     short: int = 0
     waited_for: str = ""
     """what its record waited for last: "fetch", "load", "compute", "store"; "" for records and weights."""
+    table: int = 0
+    """1: a LOAD of an activation function's table."""
 
     @property
     def cycles(self) -> int:
@@ -203,7 +205,8 @@ def _moved(
     return tuple(
         Span(unit=unit, index=span.index, image=span.image, layer=span.layer, name=span.name,
              taken=int(recording.taken[unit][n]), started=span.started, ended=span.ended,
-             done=int(recording.done[unit][n]), bytes=span.bytes, waited_for=causes[n])
+             done=int(recording.done[unit][n]), bytes=span.bytes, waited_for=causes[n],
+             table=records[span.index].values.get("table", 0))
         for n, span in enumerate(_streamed(unit, program, sizes, owners[unit], times))
     )  # fmt: skip
 

@@ -60,7 +60,8 @@ def _spans(found: Timeline, first: int, last: int) -> Iterator[dict[str, Any]]:
                 continue
             row = next((k for k, until in enumerate(rows) if until < begin), len(rows))
             rows[row : row + 1] = [end]
-            yield _slice(_TRACKS[unit][0] + row, span.name or "CONFIG", begin, end, _about(span))
+            name = f"{span.name} (table)" if span.table else span.name or "CONFIG"
+            yield _slice(_TRACKS[unit][0] + row, name, begin, end, _about(span))
 
 
 def _extent(span: Span) -> tuple[int, int]:

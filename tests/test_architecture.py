@@ -15,7 +15,7 @@ TESTS = sorted(path for folder in FOLDERS for path in (ROOT / "tests" / folder).
 LINES = 350
 """At most so many lines a file: one unit a file."""
 
-PLAIN = {"hw.config", "hw.isa", "hw.link", "hw.record", "hw.registers"}
+PLAIN = {"hw.config", "hw.field_widths", "hw.isa", "hw.link", "hw.record", "hw.registers"}
 """Contracts that software reads: no Amaranth."""
 
 FRONT = ("sw.api", "sw.bench", "sw.cli", "sw.demo", "sw.synthesis")
@@ -67,6 +67,7 @@ SEVERAL = {
     "tests/sim/test_networks.py": {"sim.rtl", "hw.engine", "sw.compiler", "sw.cycle_model.machine"},  # in RTL
     "tests/sim/test_cycle_model.py": {"sw.cycle_model.machine", "sim.rtl"},
     "tests/sim/test_depthwise.py": {"hw.taps", "hw.row_ring", "sim.iss_fir", "sw.depthwise"},
+    "tests/sim/test_tables.py": {"hw.tables", "sim.iss_tables", "sw.table_slots"},
     "tests/sim/test_engine.py": {"hw.engine", "sim.rtl"},  # control, errors, restart
     "tests/sim/test_engine_axi.py": {"hw.engine"},  # a memory written by others
     "tests/sim/test_engine_throughput.py": {"hw.engine", "sim.rtl"},

@@ -117,7 +117,7 @@ class Compute:
 
     def _all(self) -> Iterator[bool]:
         config, stream, queue = self.config, self.stream, self.queue
-        to_done = config.rows + config.cols + 21
+        to_done = config.rows + config.cols + 21 + config.table_latency
         room = [-1] * _TAILS  # when the pipeline has room for each of the next instructions
         to_last, quiet = _mean_latency(config), 0
         for index in range(len(self.records) * self.images):
@@ -170,7 +170,7 @@ class Compute:
             span.end = self.last - accesses.behind + to_done
             if accesses.mean:
                 quiet = self.last + to_last
-                span.end += to_last - config.cols + 1
+                span.end += to_last - config.cols + 1 - config.table_latency  # past the tables
             room = [*room[1:], max(taking, span.end - 1)]
             self.done.append(span.end)
             self.spans.append(span)
@@ -314,10 +314,11 @@ class Compute:
 
     def writes(self, cycle: int) -> int | None:
         """Banks that outputs write in a cycle, likewise."""
-        at = cycle - self.config.rows - self.config.cols - 22
+        past = cycle - self.config.rows - self.config.cols - 22  # the tables
+        at = past - self.config.table_latency
         if at >= self.bound:
             return None
-        if self.means and (found := self._at(at - _mean_latency(self.config) + self.config.cols - 1)):
+        if self.means and (found := self._at(past - _mean_latency(self.config) + self.config.cols - 1)):
             accesses = found[0].accesses
             if accesses.mean and found[0].index == accesses.passes - 1 and found[1] == accesses.pixels - 1:
                 return int(accesses.writes[0])

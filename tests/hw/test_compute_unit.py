@@ -8,7 +8,7 @@ from systolith.hw.config import EngineConfig
 from systolith.quant.formats import QFormat
 from systolith.quant.network import Layer, QuantizedNetwork, Tensor
 from systolith.sim.iss import InstructionSetSimulator
-from systolith.sim.random_network import random_codes, random_network
+from systolith.sim.random_network import TABLES, random_codes, random_network
 from systolith.sw.compiler import compile_network
 
 
@@ -122,9 +122,11 @@ def prepare(config, network, seed):
     loads, records, rows = [], [], []
     for command in iss.fetch(registers):
         if command.name == "load":
-            words, lanes = iss.load(command, registers)
-            flat = lanes.reshape(-1, config.lanes)
-            loads += [(int(a), number(w, config.act_width)) for a, w in zip(words.ravel(), flat, strict=True)]
+            target, words, lanes = iss.load(command, registers)
+            about = {"table": int(target is not iss.scratchpad), "shared": int(command.values["tail"] == 1)}
+            flat = lanes.reshape(-1, lanes.shape[-1])
+            loads += [about | {"addr": int(a), "data": number(w, config.act_width)}
+                      for a, w in zip(words.ravel(), flat, strict=True)]  # fmt: skip
         if command.name == "compute":
             records.append(command.values)
             segment = command.segment
@@ -196,6 +198,23 @@ def test_means_of_wide_codes():
 
 @pytest.mark.parametrize("feed", ["full", "slow"])
 @pytest.mark.parametrize(
+    ("rows", "cols", "seed"), [(1, 1, 12), (4, 4, 13), (3, 5, 16), (7, 2, 17), (2, 4, 19), (9, 3, 6)]
+)
+def test_tables(rows, cols, seed, feed):
+    """Instructions with a table, with others, without, one right behind the other; means go past them."""
+    config = EngineConfig(rows=rows, cols=cols, scratchpad=1 << 14, acc_depth=64, tables=64)
+    network = random_network(seed, 8, size=6, kinds=TABLES)
+    assert any(layer.kind == "table" for layer in network.layers)
+    compare(config, network, seed, feed)
+
+
+def test_without_tables():
+    config = EngineConfig(rows=4, cols=3, scratchpad=1 << 14, acc_depth=64, tables=0)
+    compare(config, random_network(2, 4, size=7, kinds=("conv", "mean", "add")), 2, "full")
+
+
+@pytest.mark.parametrize("feed", ["full", "slow"])
+@pytest.mark.parametrize(
     ("rows", "cols", "height", "width", "channels", "kernel", "stride", "pads"),
     [
         (6, 4, 6, 6, 9, (3, 3), (1, 1), (1, 1, 1, 1)),
@@ -237,8 +256,8 @@ def compare(config, network, seed, feed):
 
     async def feed_loads(ctx):
         stream = dut.load.stream
-        for addr, data in loads:
-            ctx.set(stream.payload, {"addr": addr, "data": data})
+        for word in loads:
+            ctx.set(stream.payload, word)
             ctx.set(stream.valid, 1)
             await ctx.tick().until(stream.ready)
         ctx.set(stream.valid, 0)
@@ -263,14 +282,13 @@ def compare(config, network, seed, feed):
 
     async def watch(ctx):
         nonlocal completed
-        columns = dut.columns
         cycle = 0
         while completed < len(records):
             assert cycle < 60_000, f"{completed} of {len(records)} instructions completed"
-            valid, mean = ctx.get(columns.valid), ctx.get(dut.mean.valid)
+            valid, mean = ctx.get(dut.writeback.valid), ctx.get(dut.mean.valid)
             assert not (valid and mean), f"codes and a mean in cycle {cycle}"
             if valid or mean:
-                got.append((cycle, ctx.get(dut.mean.codes if mean else columns.codes)))
+                got.append((cycle, ctx.get(dut.mean.codes if mean else dut.writeback.codes)))
             completed += ctx.get(dut.done)
             await ctx.tick()
             cycle += 1

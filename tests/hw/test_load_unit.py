@@ -5,6 +5,7 @@ from math import ceil
 
 import pytest
 from systolith.hw.config import EngineConfig
+from systolith.hw.interfaces import load_word
 from systolith.hw.isa import FOLD_CHANNELS, LOAD, REGIONS, encode, record_bits
 from systolith.hw.load_unit import LoadUnit
 from systolith.hw.load_writer import LoadWriter
@@ -13,8 +14,15 @@ from systolith.hw.regions import Regions
 BASES = {"program": 0x1000, "input": 0x3000, "output": 0x5000, "spill": 0x7000}
 
 
+def word(config, v, offset, data):
+    """As an integer: address, data, table, shared."""
+    bits = load_word(config)["addr"].width
+    flags = v.get("table", 0) | (v["tail"] == 1) << 1
+    return (v["base"] + offset) % (1 << bits) | data << bits | flags << bits + config.lanes * config.act_width
+
+
 def load(config, rng, content, **fixed):
-    """A random LOAD: the record as an integer, and the words it writes as integers (address, data)."""
+    """A random LOAD: the record as an integer, and the words it writes as integers (address, data, flags)."""
     lanes, size, width = config.lanes, config.lane_bytes, config.act_width
     per_word = config.port_bytes // size
     v = (
@@ -30,6 +38,9 @@ def load(config, rng, content, **fixed):
         )
         | fixed
     )
+    if v.get("table"):
+        v |= {"blocks": 1, "tail": rng.choice([1, rng.randint(1, config.cols)])}
+        v["base"] = rng.randrange((1 << config.table_addr_width) - v["pixels"] + 1)
     pixel = (v["blocks"] - 1) * lanes + v["tail"]
     v["beats"] = ceil((v["skip"] + v["pixels"] * pixel) / per_word)
     start = BASES[REGIONS[v["region"]]] + v["offset"] + v["skip"] * size
@@ -42,7 +53,7 @@ def load(config, rng, content, **fixed):
         for b in range(v["blocks"]):
             n = v["tail"] if b == v["blocks"] - 1 else lanes
             data = sum(next(elements) << i * width for i in range(n))
-            words.append(((v["base"] + p + b * v["block_step"]) % config.words) | data << config.addr_width)
+            words.append(word(config, v, p + b * v["block_step"], data))
     record = int.from_bytes(encode(LOAD, config, v), "little") & (1 << record_bits(LOAD, config)) - 1
     return record, words
 
@@ -109,8 +120,7 @@ def folded(config, rng, content, lines, **fixed):
                 window = in_turns(row, x, (n // (whole - v["before"]) + v["second"]) % 2, v["half"], lanes)
             for b in range(v["blocks"]):
                 data = sum(code << i * width for i, code in enumerate(window[b * lanes : (b + 1) * lanes]))
-                addr = (v["base"] + n + b * v["block_step"]) % config.words
-                words.append(addr | data << config.addr_width)
+                words.append(word(config, v, n + b * v["block_step"], data))
             n += 1
     record = int.from_bytes(encode(LOAD, config, v), "little") & (1 << record_bits(LOAD, config)) - 1
     return record, words
@@ -133,8 +143,10 @@ def in_turns(row, x, turn, half, lanes):
 
 
 def either(config, rng, content, lines):
-    """A random LOAD, with fold or without."""
-    return folded(config, rng, content, lines) if rng.random() < 0.6 else load(config, rng, content)
+    """A random LOAD, with fold or without, of words or of tables."""
+    if rng.random() < 0.5:
+        return folded(config, rng, content, lines)
+    return load(config, rng, content, table=int(config.tables > 0 and rng.random() < 0.5))
 
 
 def bench_of(bench, config, content, loads, paces=(1, 1, 1), depth=512, **memory):
@@ -154,8 +166,9 @@ def bench_of(bench, config, content, loads, paces=(1, 1, 1), depth=512, **memory
 
 CONFIGS = [dict(rows=8, cols=8), dict(rows=5, cols=12, port_width=32), dict(rows=1, cols=1, port_width=128),
            dict(rows=7, cols=2), dict(rows=16, cols=8, act_width=4), dict(rows=12, cols=5, act_width=16, port_width=32),
-           dict(rows=3, cols=7, act_width=16, port_width=128), dict(rows=16, cols=16, port_width=512),
-           dict(rows=16, cols=4, fold_width=0), dict(rows=32, cols=32, port_width=32, fold_width=16)]  # fmt: skip
+           dict(rows=3, cols=7, act_width=16, port_width=128, scratchpad=1024), dict(rows=16, cols=16, port_width=512),
+           dict(rows=16, cols=4, fold_width=0, tables=0),
+           dict(rows=32, cols=32, port_width=32, fold_width=16)]  # fmt: skip
 
 
 @pytest.mark.parametrize("sizes", CONFIGS, ids=str)

@@ -30,9 +30,14 @@ def expected() -> dict[str, Expected]:
     """Compiled, and every code of every layer equal in the simulator, of two images at most."""
     found = {}
     for name, case in ran().items():
-        if any(layer.kind in ("table", "product") for layer in case.network.layers):
+        if any(layer.kind == "product" for layer in case.network.layers):
             continue
-        found[name] = Expected(case.network, compile_network(case.network, ENGINE), case.codes[:2])
+        try:
+            program = compile_network(case.network, ENGINE)
+        except ValueError as error:
+            assert name.startswith("test_mish") and "10000 rows, at most 2047 fit" in str(error), error
+            continue
+        found[name] = Expected(case.network, program, case.codes[:2])
     return found
 
 

@@ -42,7 +42,7 @@ def test_refuses_broken_files(program: Program) -> None:
         (content[:-1], "x.syst is truncated or corrupt"),
         (content[:60], "x.syst is truncated or corrupt"),
         (bytes(flipped), "x.syst is truncated or corrupt"),
-        (bytes(newer), "x.syst has version 9 of the program format, this reads 2"),
+        (bytes(newer), "x.syst has version 9 of the program format, this reads 3"),
     ):
         with pytest.raises(ValueError, match=message):
             from_bytes(broken, "x.syst")

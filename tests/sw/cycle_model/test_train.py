@@ -86,7 +86,7 @@ def test_many_at_once(config: EngineConfig) -> None:
 
 def test_a_store_that_a_chain_has_begun_is_done_word_by_word() -> None:
     """Its addresses go out while the words of the one before still wait for a bank."""
-    config = EngineConfig(rows=5, cols=7, port_width=32, acc_depth=64, scratchpad=4096, wgt_width=5)
+    config = EngineConfig(rows=5, cols=7, port_width=32, acc_depth=64, scratchpad=4096, wgt_width=5, tables=0)
     network = random_network(1, 2, wgt_width=5, channels=48, size=20, kinds=BRANCHES)
     program = compile_network(network, config)
     fast = record(program, 2, 30)
