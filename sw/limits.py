@@ -72,22 +72,22 @@ def unfit(
 
 
 def _alone(real: RealLayer, shapes: Mapping[str, Shape], config: EngineConfig) -> QuantizedNetwork:
-    """A network of one layer, all codes 0 or 1: its shapes are what matters."""
-    codes = QFormat(min(8, config.act_width), 0)
+    """A network of one layer, all codes 0 or 1, of bits the engine has: its shapes are what matters."""
+    codes, width = QFormat(min(8, config.act_width), 0), min(8, config.wgt_width)
     wgt: IntArray | None = None
     if real.weight is not None:
         wgt = np.zeros(real.weight.shape, np.int64)
     elif real.kind == "avgpool":
         wgt = np.ones((1, 1, 1, 1), np.int64)
         if real.counts is not None:
-            wgt = real.counts[None, None].astype(np.int64) % 64
+            wgt = real.counts[None, None].astype(np.int64) % (1 << width - 1)
     table: IntArray | None = None
     if real.function is not None:
         table = np.zeros((real.function.channels, 1 << codes.width), np.int64)
     inputs = real.inputs if real.kind in ("add", "concat", "product") else real.inputs[:1]
     layer = Layer(
         name=real.name, kind=real.kind, inputs=inputs, output=real.output, kernel=real.kernel, stride=real.stride,
-        dilation=real.dilation, pads=real.pads, groups=real.groups, factor=real.factor, wgt=wgt,
+        dilation=real.dilation, pads=real.pads, groups=real.groups, factor=real.factor, wgt=wgt, wgt_width=width,
         res_shift=np.zeros(1, np.int64) if real.kind in _SUMS else None, table=table, lo=codes.min, hi=codes.max,
     )  # fmt: skip
     tensors = {n: Tensor(name=n, shape=shapes[n], format=codes) for n in (*inputs, real.output)}

@@ -20,9 +20,12 @@ def engine(seed: int) -> api.EngineConfig:
     """Small ones, with too little scratchpad for some."""
     rng = np.random.default_rng(seed)
     rows, cols = (int(n) for n in rng.integers(1, 9, 2))
+    acc_width, acc_depth = int(rng.choice([20, 24, 32])), int(rng.choice([16, 64, 256]))
+    words = 64 * int(rng.choice([1, 2, 8, 64]))
+    act_width, wgt_width = [(8, 8), (4, 3), (16, 16), (8, 8), (6, 8)][seed % 5]
     return api.EngineConfig(
-        rows=rows, cols=cols, acc_depth=int(rng.choice([16, 64, 256])), acc_width=int(rng.choice([20, 24, 32])),
-        scratchpad=64 * max(rows, cols) * int(rng.choice([1, 2, 8, 64])),
+        rows=rows, cols=cols, acc_depth=acc_depth, acc_width=48 if act_width == 16 else acc_width,
+        act_width=act_width, wgt_width=wgt_width, scratchpad=words * max(rows, cols) * (2 if act_width == 16 else 1),
     )  # fmt: skip
 
 
@@ -50,6 +53,7 @@ def test_what_is_accepted_quantizes_compiles_and_evaluates(seed: int, tmp_path: 
     config = engine(seed)
     api.quantize(
         tmp_path / "m.onnx", tmp_path / "i.npz", tmp_path / "q", preprocessing=given, acc_width=config.acc_width,
+        act_width=config.act_width, wgt_width=config.wgt_width,
         correct=("round",) if seed % 4 else None,
     )  # fmt: skip
     api.compile(tmp_path / "q", config)

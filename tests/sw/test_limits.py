@@ -40,6 +40,16 @@ def test_what_compiles_is_not_refused(seed: int) -> None:
     compile_network(nominal_network(seen.graph, api.RAW_PIXELS), api.EngineConfig(rows=4, cols=4))
 
 
+@pytest.mark.parametrize("width", [2, 5, 16])
+def test_engines_of_other_widths(width: int) -> None:
+    """Layers have no bits of their own yet: narrow engines refuse none for that."""
+    config = api.EngineConfig(rows=4, cols=4, act_width=width, wgt_width=width, acc_width=48)
+    for seed in range(8):
+        seen = examine(random_model(seed, branches=bool(seed % 2)))
+        assert limits.refused(seen.layers, seen.shapes, config) == {}
+        assert seen.graph is not None and limits.unfit(seen.graph, config) is None
+
+
 def test_check_lists_both_kinds_in_one_pass(run: Callable[..., Any], tmp_path: Path) -> None:
     build = ModelBuilder((3, 68, 68))
     odd = build.same("LRN", build.conv("input", 2), size=3)
