@@ -68,6 +68,7 @@ SEVERAL = {
     "tests/sim/test_cycle_model.py": {"sw.cycle_model.machine", "sim.rtl"},
     "tests/sim/test_depthwise.py": {"hw.taps", "hw.row_ring", "sim.iss_fir", "sw.depthwise"},
     "tests/sim/test_tables.py": {"hw.tables", "sim.iss_tables", "sw.table_slots"},
+    "tests/sim/test_functions.py": {"quant.functions", "sw.passes_tables", "sim.rtl"},  # from files to RTL
     "tests/sim/test_engine.py": {"hw.engine", "sim.rtl"},  # control, errors, restart
     "tests/sim/test_engine_axi.py": {"hw.engine"},  # a memory written by others
     "tests/sim/test_engine_throughput.py": {"hw.engine", "sim.rtl"},
