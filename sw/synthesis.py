@@ -83,6 +83,10 @@ def platform_of(family: str) -> object | None:
         from ..hw.ecp5 import Ecp5
 
         return Ecp5()
+    if family == "ice40":
+        from ..hw.ice40 import Ice40
+
+        return Ice40()
     return None
 
 

@@ -1,0 +1,54 @@
+"""``Ice40``: the engine's multipliers as primitives of Lattice's iCE40 UltraPlus; its block RAM is inferred."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, signed
+
+if TYPE_CHECKING:
+    from .multiplier import Multiplier
+
+__all__ = ["Ice40"]
+
+_BITS = 16
+_REGISTERS = ("A_REG", "B_REG", "TOP_8x8_MULT_REG", "BOT_8x8_MULT_REG", "PIPELINE_16x16_MULT_REG1",
+              "PIPELINE_16x16_MULT_REG2")  # fmt: skip
+_PRODUCT = 3
+"""Both halves of the output are the product's, after its last register."""
+
+
+class Ice40:
+    """The iCE40 UltraPlus family as the ``platform`` of ``elaborate``; to be mixed into a board's platform, too.
+
+    Memories stay generic: the block RAM (256x16) has no output register, and the large RAM (SB_SPRAM256KA) has a single
+    port, where ``Memory1R1W`` reads and writes in one cycle.
+    """
+
+    family = "ice40"
+
+    def lower_multiplier(self, multiplier: Multiplier) -> Module | None:
+        """One SB_MAC16; operands of up to 16 bits."""
+        if max(len(multiplier.a), len(multiplier.b)) > _BITS:
+            return None
+        m = Module()
+        a, b = Signal(signed(_BITS)), Signal(signed(_BITS))
+        product = Signal(2 * _BITS)
+        m.d.comb += [a.eq(multiplier.a), b.eq(multiplier.b), multiplier.p.eq(product)]
+        idle = ("AHOLD", "BHOLD", "CHOLD", "DHOLD", "IRSTTOP", "IRSTBOT", "ORSTTOP", "ORSTBOT", "OLOADTOP", "OLOADBOT",
+                "ADDSUBTOP", "ADDSUBBOT", "OHOLDTOP", "OHOLDBOT", "CI", "ACCUMCI", "SIGNEXTIN")  # fmt: skip
+        m.submodules.dsp = Instance(
+            "SB_MAC16",
+            **{f"p_{name}": Const(1) for name in (*_REGISTERS, "A_SIGNED", "B_SIGNED")},
+            p_TOPOUTPUT_SELECT=Const(_PRODUCT, 2),
+            p_BOTOUTPUT_SELECT=Const(_PRODUCT, 2),
+            **{f"i_{name}": Const(0) for name in idle},
+            i_CLK=ClockSignal(),
+            i_CE=Const(1),
+            i_A=a,
+            i_B=b,
+            i_C=Const(0, _BITS),
+            i_D=Const(0, _BITS),
+            o_O=product,
+        )
+        return m
