@@ -165,7 +165,7 @@ for ky, kx:                               # one pass: its y0, x0, base and tile 
 Slots left and right of 0..ox_last, and rows of slots whose y lies outside of the map, count as 0. Rows above the first
 one are the last rows of the depthwise pass before, which must be as long. So the last slots of a COMPUTE can read the
 first rows of what the next one works on: `ahead` rows below the map, where the next block of channels follows.
-A row has 2..fir_width slots. One pass alone may have more outputs than acc_depth.""",
+A row has 2..fir_width slots. One pass alone, of any COMPUTE, may have more pixels than acc_depth.""",
     (
         Field("kb_last", 12, "input blocks - 1"),
         Field("ky_last", 4, "kernel rows - 1"),

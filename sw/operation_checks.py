@@ -34,10 +34,10 @@ def check(op: Operation, config: EngineConfig) -> None:
         raise ValueError(
             f"layer {op.name!r} has a kernel of {op.kernel[0]}x{op.kernel[1]}, at most 16x16 is possible"
         )
-    if op.window_pixels > config.acc_depth:
+    if not op.fits(config):
         raise ValueError(
             f"layer {op.name!r} pools {op.window_pixels} pixels a window, the engine has {config.acc_depth} "
-            "accumulators: pool in two steps or use a larger acc_depth"
+            "accumulators: use a larger acc_depth, or an array with no more columns than rows"
         )
     limit = (1 << COORD - 1) - 1
     for axis, what in ((0, "rows"), (1, "columns")):

@@ -104,7 +104,11 @@ class Operation:
 
     def longest(self, config: EngineConfig) -> int:
         """Outputs of a strip at most: it has accumulators for these. A single pass of slots needs none."""
-        return 1 << 2 * COORD if self.fir == 1 else config.acc_depth // self.window_pixels
+        return 1 << 2 * COORD if self.fir == 1 else max(config.acc_depth // self.window_pixels, 1)
+
+    def fits(self, config: EngineConfig) -> bool:
+        """Are there accumulators for one window? A single pass needs none: a diagonal tile no wider than high."""
+        return self.window_pixels <= config.acc_depth or (self.wgt is None and config.cols <= config.rows)
 
     def rows_read(self, first: int, last: int) -> tuple[int, int]:
         """First and last row of the input map that output rows ``first``..``last`` read, inside the map."""

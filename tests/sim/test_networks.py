@@ -6,12 +6,14 @@ the cycle model knows every counter.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from engine_bench import SMALL, Expected, Run, averaged, convolution, run, shortcut
 from systolith.hw.config import EngineConfig
-from systolith.quant.network import QuantizedNetwork
+from systolith.quant.formats import QFormat
+from systolith.quant.network import Layer, QuantizedNetwork, Tensor
 from systolith.quant.quantizer import Options, quantize
 from systolith.sim.random_network import BRANCHES, MAPS, random_codes, random_network
 from systolith.sim.rtl import Stalls
@@ -210,6 +212,28 @@ def averages(config: EngineConfig) -> Iterator[QuantizedNetwork]:
     yield averaged(6, config, convolution(6, config, 8, 8, 3, 5, (3, 3), stride=(2, 2), pads=(1, 1, 1, 1)))
 
 
+def large_windows(config: EngineConfig) -> Iterator[QuantizedNetwork]:
+    """Pools over more pixels than there are accumulators, which a single pass does not need."""
+    fmt, bits = QFormat(min(8, config.act_width), 3), min(8, config.wgt_width)
+    cases = (("avgpool", (9, 9), (9, 8), 5), ("maxpool", (9, 9), (9, 8), 3),
+             ("avgpool", (10, 9), (9, 8), 4), ("maxpool", (12, 12), (12, 12), 5))  # fmt: skip
+    for number, (kind, size, kernel, channels) in enumerate(cases if config.cols <= config.rows else ()):
+        output = (size[0] - kernel[0] + 1, size[1] - kernel[1] + 1)
+        tensors = {
+            name: Tensor(name=name, shape=(*shape, channels), format=fmt)
+            for name, shape in (("x", size), ("y", output))
+        }
+        layer = Layer(
+            name="pool", kind=kind, inputs=("x",), output="y", kernel=kernel, lo=fmt.min, hi=fmt.max
+        )
+        if kind == "avgpool":
+            code = np.full((1, 1, 1, 1), 3 if bits > 2 else 1)
+            layer = replace(layer, wgt=code, wgt_width=bits, shift=np.full(channels, 7))
+        yield QuantizedNetwork(
+            name=f"large{number}", input="x", outputs=("y",), tensors=tensors, layers=(layer,)
+        )
+
+
 def settings(seed: int) -> list[dict[str, object]]:
     """Of the memory, and how many images back to back."""
     rng = np.random.default_rng(seed)
@@ -248,6 +272,7 @@ def test_every_model_agrees(config: EngineConfig) -> None:
         *random_networks(config, 100 * config.rows + config.cols, 10),
         *random_networks(config, 100 * config.rows + config.cols, 5, kinds=BRANCHES),
         *averages(config),
+        *large_windows(config),
         *random_networks(config, 100 * config.rows + config.cols, 4, kinds=MEANS),
         *image_networks(config, 100 * config.rows + config.cols, 6 if config.lanes > 1 else 0),
         *random_networks(config, 100 * config.rows + config.cols, 4, kinds=MAPS),

@@ -236,7 +236,7 @@ def test_refusals_name_layer_and_cure() -> None:
         ),
         (
             network(pool("in", size=20), shapes=pooled),
-            CONFIG,
+            replace(CONFIG, cols=6),
             "layer 'pool' pools 400 pixels a window, .* larger acc_depth",
         ),
         (

@@ -13,7 +13,8 @@ from systolith.sw.cycle_model.nominal import nominal_network
 from systolith.sw.onnx_reader import examine, read
 from systolith.sw.random_model import ModelBuilder, random_model
 
-CONFIG = api.EngineConfig()
+CONFIG = api.EngineConfig(cols=16)
+"""More columns than rows: pools take two passes, and need accumulators."""
 
 
 def test_every_layer_is_named_and_the_compiler_agrees() -> None:

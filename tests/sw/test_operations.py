@@ -107,4 +107,6 @@ def test_one_pool_for_each() -> None:
 def test_a_map_of_several_instructions() -> None:
     net = network(MAKERS["convolution"], average())
     with pytest.raises(ValueError, match="'mean' pools 64 pixels a window, the engine has 32 accumulators"):
-        operations(net, replace(CONFIG, acc_depth=32))
+        operations(net, replace(CONFIG, acc_depth=32, cols=5))
+    (_, pool) = operations(net, replace(CONFIG, acc_depth=32))  # in a single pass, which needs none
+    assert pool.pool == POOL_SUM and pool.longest(replace(CONFIG, acc_depth=32)) == 1
