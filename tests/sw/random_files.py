@@ -76,7 +76,10 @@ def _arithmetic(d: Drawn, source: str) -> str:
     ]
     values = np.array([d.number() for _ in range(int(np.prod(shape)))], np.float32).reshape(shape)
     operands = [source, d.build.constant(values)]
-    return d.put(op, operands[:: 1 if d.rng.random() < 0.8 else -1], (c, h, w))
+    turned = (
+        d.rng.random() < 0.2 and op != "Div"
+    )  # a map may hold 0: what images leave infinite, no check knows
+    return d.put(op, operands[:: -1 if turned else 1], (c, h, w))
 
 
 def _function(d: Drawn, source: str) -> str:
