@@ -160,7 +160,7 @@ def _engine(rows: int, cols: int, kilobytes: int, depth: int, **others: int) -> 
     return {"rows": rows, "cols": cols, "scratchpad": kilobytes << 10, "acc_depth": depth, **others}
 
 
-_SMALL = {"port_width": 32, "fold_width": 0, "fir_depth": 0}
+_SMALL = {"port_width": 32, "fold_width": 0, "fir_depth": 0, "tables": 0}
 
 
 def _ecp5(size: str, package: str, engine: Mapping[str, Any]) -> Device:
