@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -64,7 +65,7 @@ class Request:
         """All of them."""
         return self.blocks * self.block_step
 
-    @property
+    @cached_property
     def wish(self) -> Request:
         """The same, living as long as wished."""
         first = self.first if self.early is None else self.early
@@ -110,13 +111,18 @@ def _search(
     best: tuple[int, dict[Hashable, Placement]] | None = None
     failed = requests[0]
     for order, choose in ways:
-        found = _greedy(order, conflicts, config, choose, strict)
-        if isinstance(found, Request):
-            failed = found
-        elif best is None or found[0] < best[0]:
-            best = found
-            if best[0] == 0:  # nothing is cheaper
-                break
+        placed = _greedy(order, conflicts, config, choose, strict)
+        if isinstance(placed, Request):
+            failed = placed
+            continue
+        price = placed.price()
+        if best is not None and price >= best[0]:  # moves change collisions alone
+            continue
+        price += placed.settle(conflicts, config)
+        if best is None or price < best[0]:
+            best = price, placed.places()
+        if best[0] == 0:  # nothing is cheaper
+            break
     return failed if best is None else best[1]
 
 
@@ -162,33 +168,47 @@ class _Placed:
         for _ in range(_ROUNDS):
             left = 0
             for n, request in enumerate(self._order):
-                first, last = self._lives[:, n]
-                meets = (self._lives[0] <= last) & (self._lives[1] >= first)
-                meets[n] = False
-                busy = list(map(tuple, self._words[:, meets].T.tolist()))
                 rivals = [
                     (*self._words[:, self._number[other]].tolist(), weight)
                     for other, weight in conflicts.get(request.key, {}).items()
                     if other in self._number
                 ]
                 here = int(self._words[0, n])
-                starts = [here, *_free(request.words, busy, config)]
+                cost = _cost(here, here + request.words, rivals, config.bank_depth)
+                if not cost:  # it stays
+                    continue
+                first, last = self._lives[:, n]
+                meets = (self._lives[0] <= last) & (self._lives[1] >= first)
+                meets[n] = False
+                busy = list(map(tuple, self._words[:, meets].T.tolist()))
+                starts = _free(request.words, busy, config)
                 costs = [_cost(at, at + request.words, rivals, config.bank_depth) for at in starts]
-                start = starts[int(np.argmin(costs))]
-                self._words[:, n] = start, start + request.words
-                left += min(costs)
+                least = min(costs, default=cost)
+                if least < cost:
+                    start = starts[costs.index(least)]
+                    self._words[:, n] = start, start + request.words
+                left += min(least, cost)
+            if not left:
+                break
         return left // 2
 
-    def result(self) -> tuple[int, dict[Hashable, Placement]]:
-        """Every request's place, and the price of the wishes that are not met."""
-        price, places = 0, {}
+    def price(self) -> int:
+        """Of the wishes that are not met."""
+        price = 0
         for n, request in enumerate(self._order):
-            early = bool(self._lives[0, n] <= request.wish.first)
-            late = bool(self._lives[1, n] >= request.wish.last)
+            early, late = self._lives[0, n] <= request.wish.first, self._lives[1, n] >= request.wish.last
             price += request.words * (64 * (not early) + 4 * (not late))
-            base = int(self._words[0, n])
-            places[request.key] = Placement(base, request.block_step, request.blocks, early)
-        return price, places
+        return price
+
+    def places(self) -> dict[Hashable, Placement]:
+        """Every request's."""
+        return {
+            request.key: Placement(
+                int(self._words[0, n]), request.block_step, request.blocks,
+                bool(self._lives[0, n] <= request.wish.first),
+            )
+            for n, request in enumerate(self._order)
+        }  # fmt: skip
 
 
 _Choose = Callable[[Request, list[int]], int]
@@ -196,7 +216,7 @@ _Choose = Callable[[Request, list[int]], int]
 
 
 def _cheapest(request: Request, costs: list[int]) -> int:
-    return int(np.argmin(costs))
+    return costs.index(min(costs))
 
 
 def _lowest(request: Request, costs: list[int]) -> int:
@@ -214,7 +234,7 @@ def _slots_at_both_ends(request: Request, costs: list[int]) -> int:
 
 def _greedy(
     order: Sequence[Request], conflicts: Conflicts, config: EngineConfig, choose: _Choose, strict: bool
-) -> tuple[int, dict[Hashable, Placement]] | Request:
+) -> _Placed | Request:
     """Each request at one of its free starts: next to a neighbour, or at a bank."""
     placed, spans = _Placed(order), dict[Hashable, Span]()
     for request in order:
@@ -237,9 +257,7 @@ def _greedy(
         chosen = choose(request, costs)
         placed.add(free[chosen], first, last)
         spans[request.key] = free[chosen], free[chosen] + request.words
-    left = placed.settle(conflicts, config)
-    price, places = placed.result()
-    return left + price, places
+    return placed
 
 
 def _free(words: int, busy: Sequence[Span], config: EngineConfig) -> list[int]:
@@ -247,20 +265,26 @@ def _free(words: int, busy: Sequence[Span], config: EngineConfig) -> list[int]:
     starts = {bank * config.bank_depth for bank in range(config.banks)}
     starts |= {end for _, end in busy} | {base - words for base, _ in busy}
     starts |= {bank * config.bank_depth - words for bank in range(1, config.banks + 1)}
-    return [
-        start
-        for start in sorted(starts)
-        if 0 <= start <= config.words - words
-        and all(end <= start or start + words <= base for base, end in busy)
-    ]
+    found, highest = [], config.words - words
+    for start in sorted(starts):
+        if 0 <= start <= highest:
+            stop = start + words
+            for base, end in busy:
+                if base < stop and start < end:
+                    break
+            else:
+                found.append(start)
+    return found
 
 
 def _cost(base: int, end: int, rivals: Sequence[tuple[int, int, int]], depth: int) -> int:
     """Words that share a bank with a rival, weighted."""
     cost = 0
     for rival_base, rival_end, weight in rivals:
-        for bank in range(base // depth, -(-end // depth)):
+        # The banks that both touch: in all others one of them has no words.
+        first, last = max(base, rival_base) // depth, (min(end, rival_end) - 1) // depth
+        for bank in range(first, last + 1):
             low, high = bank * depth, (bank + 1) * depth
             mine, other = min(end, high) - max(base, low), min(rival_end, high) - max(rival_base, low)
-            cost += weight * min(mine, max(other, 0))
+            cost += weight * min(mine, other)
     return cost

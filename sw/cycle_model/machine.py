@@ -18,7 +18,7 @@ from .compute import Compute, Span
 from .fetch import Fetch, Queue
 from .loads import Load
 from .meeting import Meeting
-from .plan import UNITS, plan
+from .plan import UNITS, Plan, plan
 from .port import Port, Reader
 from .stores import Store
 from .train import Train
@@ -36,14 +36,14 @@ class Timing:
     spans: list[Span]
 
 
-def simulate(program: Program, images: int = 1, mem_latency: int = 30) -> Timing:
-    """The engine's counters after ``images`` images back to back."""
-    return run(program, images, mem_latency).timing()
+def simulate(program: Program, images: int = 1, mem_latency: int = 30, planned: Plan | None = None) -> Timing:
+    """The engine's counters after ``images`` images back to back. ``planned``: the program's plan, if it is known."""
+    return run(program, images, mem_latency, planned).timing()
 
 
-def run(program: Program, images: int = 1, mem_latency: int = 30) -> Machine:
+def run(program: Program, images: int = 1, mem_latency: int = 30, planned: Plan | None = None) -> Machine:
     """The machine after ``images`` images back to back: the cycles of all its events."""
-    machine = Machine(program, images, mem_latency)
+    machine = Machine(program, images, mem_latency, planned)
     while machine.settle():
         machine.decide()
     return machine
@@ -56,8 +56,8 @@ class _Part(Protocol):
 class Machine:
     """Its parts; what happened in each is in their lists when nothing is left to decide."""
 
-    def __init__(self, program: Program, images: int, mem_latency: int) -> None:
-        given = replace(plan(program), registers=program.registers(images))
+    def __init__(self, program: Program, images: int, mem_latency: int, planned: Plan | None = None) -> None:
+        given = replace(planned or plan(program), registers=program.registers(images))
         self.name = program.name
         self.done: dict[str, list[int]] = {unit: [] for unit in UNITS}
         self.queues = {unit: Queue(given, unit, images, self.done) for unit in UNITS}

@@ -81,13 +81,14 @@ def measure(job: Job, config: EngineConfig) -> Figures:
     moved, accessed = dict.fromkeys(KINDS, 0), dict.fromkeys(LEVELS, 0)
     for network in job.workload.networks((config.act_width, config.wgt_width, config.acc_width)):
         program = compile_network(network, config)
-        alone = simulate(program, 1, job.mem_latency)
-        batch = alone if job.images == 1 else simulate(program, job.images, job.mem_latency)
-        cycles, total, macs = cycles + alone.cycles, total + batch.cycles, macs + program.macs
         planned = plan(program)
-        for kind, count in _moved(program, planned).items():
+        alone = simulate(program, 1, job.mem_latency, planned)
+        batch = alone if job.images == 1 else simulate(program, job.images, job.mem_latency, planned)
+        cycles, total, macs = cycles + alone.cycles, total + batch.cycles, macs + program.macs
+        bytes_ = _moved(program, planned)
+        for kind, count in bytes_.items():
             moved[kind] += count
-        for level, count in _accesses(program, planned, alone.counters["pixels"]).items():
+        for level, count in _accesses(program, bytes_, alone.counters["pixels"]).items():
             accessed[level] += count
     return Figures(cycles=cycles, cycles_total=total, macs=macs, bytes=moved, accesses=accessed)
 
@@ -106,14 +107,14 @@ def _moved(program: Program, planned: Plan) -> dict[str, int]:
     return moved
 
 
-def _accesses(program: Program, planned: Plan, pixels: int) -> dict[str, int]:
+def _accesses(program: Program, moved: Mapping[str, int], pixels: int) -> dict[str, int]:
     """MACs, and bits that each level of memory reads and writes.
 
     A pixel of a pass reads ``rows`` activations, and an accumulator of each column, which it writes again. An output
     pixel writes ``cols`` activations. What goes over the port passes a queue; what is no weight and no instruction,
     the scratchpad too.
     """
-    config, moved = program.config, _moved(program, planned)
+    config = program.config
     outputs = sum(info.count for info in program.computes)
     through = moved["activations"] + moved["spills"]
     return {

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from systolith.hw.config import EngineConfig
 from systolith.quant.formats import QFormat
 from systolith.quant.network import Layer, QuantizedNetwork, Tensor
 from systolith.sim.random_network import random_network
+from systolith.sw import allocation
 from systolith.sw.allocation import Placement, Request, place, tensor_blocks
 from systolith.sw.operations import Operation, operations
 from systolith.sw.residency import plan
@@ -100,3 +102,71 @@ def test_conflicts_choose_the_bank() -> None:
     both = [Request("one", 16, 1, 0, 3), Request("other", 8, 1, 0, 3)]
     places = place(both, {"one": {"other": 1}, "other": {"one": 1}}, config)
     assert isinstance(places, dict) and places["one"].base // 16 != places["other"].base // 16
+
+
+def words_by_bank(base: int, end: int, depth: int) -> np.ndarray:
+    return np.bincount(np.arange(base, end) // depth, minlength=16)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_cost_is_a_count_of_words(seed: int) -> None:
+    """Bank by bank, the words that the smaller of two has there, weighted."""
+    rng = np.random.default_rng(seed)
+    depth = int(rng.integers(1, 20))
+    spans = [sorted(rng.choice(12 * depth, 2, replace=False).tolist()) for _ in range(5)]
+    rivals = [(base, end, int(rng.integers(1, 9))) for base, end in spans[1:]]
+    (base, end), mine = spans[0], words_by_bank(*spans[0], depth)
+    expected = sum(
+        int(np.minimum(mine, words_by_bank(b, e, depth)).sum()) * weight for b, e, weight in rivals
+    )
+    assert allocation._cost(base, end, rivals, depth) == expected
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_free_starts(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    config = EngineConfig(rows=2, cols=2, scratchpad=4 * 2 * 64)
+    busy = [tuple(sorted(rng.choice(257, 2, replace=False).tolist())) for _ in range(3)]
+    words = int(rng.integers(1, 70))
+    taken = np.zeros(256, bool)
+    for base, end in busy:
+        taken[base:end] = True
+    found = allocation._free(words, busy, config)
+    edges = {64 * bank for bank in range(4)} | {64 * bank - words for bank in range(1, 5)}
+    edges |= {end for _, end in busy} | {base - words for base, _ in busy}
+    assert found == [
+        at for at in sorted(edges) if 0 <= at <= 256 - words and not taken[at : at + words].any()
+    ]
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("seed", range(25))
+def test_no_way_that_is_left_out_is_cheaper(seed: int, strict: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search leaves ways out once they cannot win: the same places as with every way tried to its end."""
+    rng = np.random.default_rng(seed)
+    config = EngineConfig(rows=2, cols=2, scratchpad=4 * 2 * 64)
+    requests = [
+        Request(n, int(rng.integers(1, 30)), int(rng.integers(1, 3)), 2 * n, 2 * n + int(rng.integers(0, 6)),
+                early=max(0, 2 * n - 3) if rng.random() < 0.4 else None)
+        for n in range(9)
+    ]  # fmt: skip
+    conflicts = {n: {n - 1: 1, n + 1: 2} for n in range(9)}
+    tried = []
+
+    def greedy(*given: Any) -> Any:
+        tried.append(given)
+        return real(*given)
+
+    real = allocation._greedy
+    monkeypatch.setattr(allocation, "_greedy", greedy)
+    found = allocation._search(requests, conflicts, config, strict)
+    prices = []
+    for given in tried:
+        placed = real(*given)
+        if not isinstance(placed, Request):
+            prices.append((placed.price() + placed.settle(conflicts, config), placed.places()))
+    if isinstance(found, Request):
+        assert not prices
+    else:
+        assert found == min(prices, key=lambda item: item[0])[1]
+        assert len(tried) == 36 or min(prices, key=lambda item: item[0])[0] == 0
