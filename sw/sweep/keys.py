@@ -26,6 +26,7 @@ _SOURCES = (
     (_SW / "sweep", "*.py"),
     (_SW.parent / "quant", "*.py"),
     (_SW.parent / "hw", "config.py"),
+    (_SW.parent / "hw", "field_widths.py"),
     (_SW.parent / "hw", "isa.py"),
     (_SW.parent / "hw", "record.py"),
 )

@@ -3,6 +3,7 @@
     scratchpad   = words * lanes * act_width              accumulators = cols * acc_depth * acc_width
     queues       = (3 units' records + LOAD + weights + program) * port_width + rows of tiles on their way
     line buffer  = 2 rows of an image of fold_width pixels            depthwise = fir_lines * fir_depth * cols codes
+    tables       = cols * 2**table_addr_width codes
 
 Registers and the small FIFOs between units (LUT RAM) are not counted.
 """
@@ -27,5 +28,6 @@ def memory_bits(config: EngineConfig) -> dict[str, int]:
         "accumulators": config.cols * config.acc_depth * config.acc_width,
         "queues": (5 * _QUEUE + _PROGRAM) * config.port_width + pushed,
         "line_buffer": 2 * FOLD_CHANNELS * config.act_width * config.fold_width,
+        "tables": (config.cols * config.act_width << config.table_addr_width) if config.tables else 0,
         "depthwise": config.fir_lines * config.fir_depth * config.cols * (config.act_width + 1),
     }

@@ -33,6 +33,8 @@ def _walk(fragment):
         {},
         {"rows": 16, "cols": 4, "wgt_width": 4, "port_width": 128, "scratchpad": 50_000},
         {"rows": 3, "cols": 5, "act_width": 16, "acc_width": 40, "banks": 2, "fold_width": 0},
+        {"rows": 4, "cols": 4, "tables": 0},
+        {"rows": 4, "cols": 3, "act_width": 5, "tables": 64},
         {"rows": 6, "cols": 12, "fir_depth": 0, "acc_depth": 64, "scratchpad": 1 << 14},
         {"rows": 8, "cols": 2, "act_width": 4, "wgt_width": 2, "fold_width": 40, "fir_depth": 32},
     ],
