@@ -32,7 +32,7 @@ class Tables(Component):
 
     Members
     -------
-    codes, valid, last, table, slot : of a pixel. codes_o, valid_o, last_o : the same, looked up.
+    codes, valid, last, about : of a pixel, about: table, slot. codes_o, valid_o, last_o : the same, looked up.
     write, word : ``word`` is an entry, for it is of a LOAD with ``table``.
 
     Raises ``ValueError`` for an engine without tables.

@@ -41,6 +41,13 @@ def test_random_networks(seed: int) -> None:
     check(random_network(seed), [(1, 30), (3, 1 + 7 * (seed % 20))])
 
 
+def test_tables() -> None:
+    """What LOAD reads lies behind the program: it is not fetched instructions."""
+    network = random_network(2, 6, kinds=("conv", "table"))
+    assert compile_network(network, SMALL).tables
+    check(network, [(1, 30), (3, 100)])
+
+
 def test_strips() -> None:
     """Many LOADs and STOREs beside compute."""
     check(convolution(1, SMALL, 20, 20, 8, 8, (3, 3), pads=(1, 1, 1, 1)), [(1, 1), (2, 200)])
