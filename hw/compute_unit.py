@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module
+from amaranth.hdl import Cat, Const, Module, Value
 from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
@@ -92,8 +92,12 @@ class ComputeUnit(Component):
             array.switch.eq(delay(m, sequencer.switch, Operand.latency, name="switch")),
             # Residuals meet the sums at the columns.
             scratchpad.residual.eq(sequencer.residual),
+            scratchpad.residual.valid.eq(sequencer.residual.valid | sequencer.vector),
             residuals.read.eq(sequencer.residual),
             residuals.word.eq(scratchpad.residual_data),
+            # So does the vector of a product, which becomes a tile.
+            pusher.vector_valid.eq(delay(m, sequencer.vector, Scratchpad.latency, name="vector")),
+            pusher.vector.eq(Cat(_narrow(residuals.codes[c], config.wgt_width) for c in range(config.cols))),
             columns.res.eq(residuals.out),
             columns.psum.eq(array.psum),
             columns.wgt.eq(array.wgt_o),
@@ -198,3 +202,9 @@ class ComputeUnit(Component):
             writeback.tail.eq(tail.r_data),
             tail.r_en.eq(writeback.tail_take),
         ]
+
+
+def _narrow(code: Any, width: int) -> Any:
+    """The low bits, the sign repeated where there are fewer."""
+    bits = Value.cast(code)
+    return bits[:width] if len(bits) >= width else Cat(bits, bits[-1].replicate(width - len(bits)))

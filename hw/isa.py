@@ -165,7 +165,17 @@ for ky, kx:                               # one pass: its y0, x0, base and tile 
 Slots left and right of 0..ox_last, and rows of slots whose y lies outside of the map, count as 0. Rows above the first
 one are the last rows of the depthwise pass before, which must be as long. So the last slots of a COMPUTE can read the
 first rows of what the next one works on: `ahead` rows below the map, where the next block of channels follows.
-A row has 2..fir_width slots. One pass alone, of any COMPUTE, may have more pixels than acc_depth.""",
+A row has 2..fir_width slots. One pass alone, of any COMPUTE, may have more pixels than acc_depth.
+
+With product the tiles are no part of the weight stream but made of activations:
+
+for c in 0..cols-1:                       # read before the first pixel; lane >= lanes: word[res_base + res_block_step]
+    vector[c] = word[res_base][out_rot + c]
+for kb in 0..kb_last: for r in 0..rows-1:
+    tile[r][c] = vector[c] if kb*rows + r == c else 0
+
+An activation's low wgt_width bits are the signed weight; res_signed extends one that has fewer. Of a product ky_last,
+kx_last, res and fir are 0, kb_last is ceil(cols / rows) - 1; the tile of the last pass stays in the array.""",
     (
         Field("kb_last", 12, "input blocks - 1"),
         Field("ky_last", 4, "kernel rows - 1"),
@@ -207,6 +217,7 @@ A row has 2..fir_width slots. One pass alone, of any COMPUTE, may have more pixe
         Field("ahead", 2, "fir: rows below the map that are read all the same"),
         Field("table", 1, "1: the codes go through a table; only on an engine that has tables"),
         Field("slot", widths.slot, "which"),
+        Field("product", 1, "1: the tile is a diagonal of activations, res_base and so on say of which"),
     ),
 )  # fmt: skip
 
@@ -232,9 +243,7 @@ MAGIC = 0xA5
 SEGMENT = (
     Field("magic", 8, "0xA5, else the stream is out of step: an error"),
     Field("width", 5, "bits of a weight in this segment's tiles, 2..wgt_width"),
-    Field(
-        "n_rows", 19, "rows of tiles that follow the parameters: passes * rows, 0 where every tile is kept"
-    ),
+    Field("n_rows", 19, "rows of tiles that follow the parameters: passes * rows, 0 if kept or a product's"),
 )
 """The header of a segment of the weight stream, one port word. One segment per COMPUTE, in order.
 

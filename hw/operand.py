@@ -20,9 +20,9 @@ class Operand(Component):
     """out[i](t+5) = code of lane (rot + i) % lanes of the word read at t, or 0 where the read was not valid
 
     One bit wider than the code, so that signed and unsigned codes look alike. ``read`` is the request itself,
-    ``word`` the scratchpad's answer ``Scratchpad.latency`` cycles later.
+    ``word`` the scratchpad's answer ``Scratchpad.latency`` cycles later; ``codes`` are its codes, valid or not.
 
-    Latency: 5 cycles from the read, 1 from the word.
+    Latency: 5 cycles from the read, 1 from the word; ``codes`` come with the word.
     """
 
     latency = Scratchpad.latency + 1
@@ -35,6 +35,7 @@ class Operand(Component):
             {
                 "read": In(Read(config)),
                 "word": In(config.lanes * config.act_width),
+                "codes": Out(data.ArrayLayout(signed(config.act_width + 1), count)),
                 "out": Out(data.ArrayLayout(signed(config.act_width + 1), count)),
             }
         )
@@ -58,8 +59,9 @@ class Operand(Component):
             code = word[i * width : (i + 1) * width]
             sign = Signal(name=f"sign_{i}")
             m.d.comb += sign.eq(about.signed & code[-1])
+            m.d.comb += self.codes[i].eq(Cat(code, sign).as_signed())
             with m.If(about.valid):
-                m.d.sync += self.out[i].eq(Cat(code, sign).as_signed())
+                m.d.sync += self.out[i].eq(self.codes[i])
             with m.Else():
                 m.d.sync += self.out[i].eq(0)
         return m

@@ -10,13 +10,13 @@ from amaranth.lib.wiring import Component, In, Out
 
 from .accumulator import Accumulator
 from .config import EngineConfig
-from .delay import delays
 from .interfaces import record_layout
 from .isa import COMPUTE, COORD, POOL_MAX, POOL_MEAN, POOL_SUM
 from .loop_nest import LoopNest
 from .mean import mean_latency
 from .pass_generator import PassGenerator
 from .pixel import Bounds, Flags, MeanFields, Outputs, Read, Slot, Tail
+from .residual_port import ResidualPort
 
 __all__ = ["Events", "Sequencer"]
 
@@ -47,14 +47,14 @@ class Sequencer(Component):
 
     An instruction's record leaves the stream one cycle after ``started_instr``, with ``popped``; ``bounds``, ``tail``
     and ``mean`` (with ``popped_mean``) belong to that cycle. The residual's word is read ``rows + 1`` cycles after its
-    pixel, on ``residual``. If both would touch the same bank the pixel waits a cycle.
+    pixel, on ``residual``. If both would touch the same bank the pixel waits a cycle. The word of a product's vector is
+    read there, too, with ``vector`` (``ResidualPort``).
     """
 
     issue_latency = 2
 
     def __init__(self, *, config: EngineConfig) -> None:
         self.config = config
-        self.residual_delay = config.rows + 1
         super().__init__(
             {
                 "i": In(stream.Signature(record_layout(COMPUTE, config))),
@@ -63,6 +63,7 @@ class Sequencer(Component):
                 "tail_room": In(1),
                 "read": Out(Read(config)),
                 "residual": Out(Read(config)),
+                "vector": Out(1),
                 "flags": Out(Flags),
                 "slot": Out(Slot),
                 "outputs": Out(Outputs),
@@ -136,7 +137,7 @@ class Sequencer(Component):
             self.started_instr.eq(begins_instr & ~conflict),
         ]
         self._issue(m, loops, fields, active & ~conflict, first_pass, last_pass, passes, takes_tile)
-        self._conflict(m, loops, active, conflict)
+        self._residual(m, loops, fields, active, conflict, first_pass, known)
         self._tail(m)
         idle = Signal()
         m.d.comb += idle.eq(~active)
@@ -165,7 +166,7 @@ class Sequencer(Component):
         tiles, params = Signal(2), Signal(2)
         m.d.sync += tiles.eq(tiles + self.tile_ready - self.started_tile)
         m.d.sync += params.eq(params + self.param_ready - self.started_instr)
-        self._starved = Signal(name="starved")
+        self._starved, self._params = Signal(name="starved"), params
         m.d.comb += self._starved.eq((takes_tile & (tiles == 0)) | (passes.fresh & (params == 0)))
         # Nothing starts between a cycle and the next in which a pass may start: what is there stays.
         tile, record = Signal(), Signal()
@@ -284,25 +285,26 @@ class Sequencer(Component):
             self.slot.inside.eq(column_inside),
             self.slot.y.eq(loops.y),
         ]
-        self._residual(m, loops, fields, valid & first_pass & fields.res)
         self._outputs(m, fields)
 
-    def _residual(self, m: Module, loops: LoopNest, fields: Any, valid: Any) -> None:
-        command = Signal(Read(self.config))
-        out_rot = Signal.like(command.rot)
-        with m.Switch(fields.out_rot):
-            for group in range(self.config.groups):
-                with m.Case(group * self.config.group_lanes):
-                    m.d.comb += out_rot.eq(group)
-        m.d.sync += [
-            command.valid.eq(valid),
-            command.addr.eq(loops.res_addr),
-            command.next.eq(loops.res_next),
-            command.rot.eq(out_rot),
-            command.signed.eq(fields.res_signed),
+    def _residual(self, m: Module, loops: LoopNest, fields: Any, active: Signal, conflict: Signal,
+                  first_pass: Signal, known: Signal) -> None:  # fmt: skip
+        m.submodules.port = port = ResidualPort(config=self.config)
+        m.d.comb += [
+            port.fields.eq(fields),
+            port.record.eq(self.i.payload),
+            port.valid.eq(active & ~conflict & first_pass & fields.res),
+            port.addr.eq(loops.res_addr),
+            port.next.eq(loops.res_next),
+            port.active.eq(active),
+            port.pixel_addr.eq(loops.addr),
+            port.pixel_next.eq(loops.next),
+            port.known.eq(known & self._params.any()),
+            port.started.eq(self.started_instr),
+            self.residual.eq(port.read),
+            self.vector.eq(port.vector),
+            conflict.eq(port.conflict),
         ]
-        self._chain = delays(m, command, self.residual_delay, name="residual")
-        m.d.comb += self.residual.eq(self._chain[-1])
 
     def _outputs(self, m: Module, fields: Any) -> None:
         """Those of the slot: counts and steps as ``Taps`` wants them."""
@@ -316,16 +318,6 @@ class Sequencer(Component):
             self.outputs.x_step.eq(fields.x_step_wx - 2),
             self.outputs.x_last.eq(fields.wx_last - 1),
         ]
-
-    def _conflict(self, m: Module, loops: LoopNest, active: Signal, conflict: Signal) -> None:
-        """Would the pixel at the loops be on the port together with a residual of the same bank?"""
-        due = self._chain[-2]
-        low = (self.config.bank_depth - 1).bit_length()
-        mine, other = [loops.addr[low:]], [due.addr[low:]]
-        if self.config.groups > 1:
-            mine, other = [*mine, loops.next[low:]], [*other, due.next[low:]]
-        same = Cat(a == b for a in mine for b in other).any()
-        m.d.comb += conflict.eq(active & due.valid & same)
 
     def _tail(self, m: Module) -> None:
         r = self.i.payload

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import Component, In, Out
 from .block_fifo import BlockFifo
 from .config import EngineConfig
 from .delay import delay
+from .diagonal_tile import DiagonalTile
 from .interfaces import RowStream
 
 __all__ = ["TilePusher"]
@@ -22,6 +23,9 @@ class TilePusher(Component):
     switched to (``entered_tile``), parameters as soon as the instruction before has taken its own
     (``entered_instr``). Both announce themselves in time for the sequencer to start at the earliest cycle that
     is correct (``tile_ready``, ``param_ready``); see SystolicArray for the bound.
+
+    The tiles of a product come from a vector (``DiagonalTile``) that is there once its parameters have been pushed.
+    They go before all that is in the row memory; those of the product before have been pushed by then.
 
     Latency: entered_tile at s + 1, the first pixel of a pass that started at s (later if a bank conflict holds it
     back): the next tile's first row is on ``wgt`` at s + 6, tile_ready is counted at s + 6 + max(0, rows - 6). So
@@ -45,6 +49,8 @@ class TilePusher(Component):
                 "entered_instr": In(1),
                 "tile_ready": Out(1),
                 "param_ready": Out(1),
+                "vector": In(config.cols * config.wgt_width),
+                "vector_valid": In(1),
                 "wgt": Out(config.cols * config.wgt_width),
                 "tag": Out((config.rows + config.param_rows).bit_length()),
             }
@@ -62,26 +68,37 @@ class TilePusher(Component):
         ]
         # A decision in two steps: whether either kind of block may begin, and which kind comes.
         begin_tile, begin_params, begin, pushing = Signal(), Signal(), Signal(), Signal()
-        busy, still_busy, last = Signal(), Signal(), Signal()
-        param = row[-1]
+        busy, still_busy, last, param = Signal(), Signal(), Signal(), Signal()
+        m.submodules.diagonal = diagonal = DiagonalTile(config=config)
+        begin_own, own, own_busy = Signal(), Signal(), Signal()  # a tile of the vector
         index = Signal(range(max(rows, config.param_rows) + 1))
         m.d.comb += [
-            begin.eq(Mux(param, begin_params, begin_tile)),
-            pushing.eq(Mux(param, begin_params, begin_tile) | busy),
+            own.eq(begin_own | own_busy),
+            param.eq(row[-1] & ~own),
+            begin.eq(Mux(row[-1], begin_params, begin_tile)),
+            pushing.eq(begin | begin_own | busy),
             last.eq(index == Mux(param, config.param_rows - 1, rows - 1)),
             still_busy.eq(pushing & ~last),
-            fifo.o.ready.eq(pushing),
+            fifo.o.ready.eq(pushing & ~own),
+            diagonal.valid.eq(self.vector_valid),
+            diagonal.vector.eq(self.vector),
+            diagonal.begin.eq(begin_own),
+            diagonal.advance.eq(own),
             self.tile_ready.eq(pushing & ~param & (index == max(0, rows - 6))),
             self.param_ready.eq(pushing & param & last),
         ]
-        m.d.sync += [busy.eq(still_busy), self.wgt.eq(row[:-1]), self.tag.eq(0)]
+        m.d.sync += [busy.eq(still_busy), own_busy.eq(own & still_busy), self.tag.eq(0)]
+        m.d.sync += self.wgt.eq(Mux(own, diagonal.row, row[:-1]))
         with m.If(pushing):
             m.d.sync += [self.tag.eq(Mux(param, rows + 1, 1) + index), index.eq(Mux(last, 0, index + 1))]
         whole = self._whole_blocks(m, fifo, begin)
-        shadow_free = self._credit(m, self.entered_tile, self.switch_delay, begin & ~param, "shadow")
-        params_free = self._credit(m, self.entered_instr, self.param_delay, begin & param, "params")
-        m.d.sync += begin_tile.eq(~still_busy & whole & shadow_free)
-        m.d.sync += begin_params.eq(~still_busy & whole & params_free)
+        shadow_free = self._credit(
+            m, self.entered_tile, self.switch_delay, begin_own | (begin & ~row[-1]), "shadow"
+        )
+        params_free = self._credit(m, self.entered_instr, self.param_delay, begin & row[-1], "params")
+        m.d.sync += begin_own.eq(~still_busy & diagonal.will & shadow_free)
+        next_block = ~still_busy & whole & ~diagonal.will
+        m.d.sync += [begin_tile.eq(next_block & shadow_free), begin_params.eq(next_block & params_free)]
         return m
 
     def _whole_blocks(self, m: Module, fifo: BlockFifo, begin: Signal) -> Signal:

@@ -33,6 +33,7 @@ from ..quant.network import IntArray
 from ..sw.weights import Segment, decode_segment
 from .folded_words import folded_words
 from .iss_fir import Fir, FirError
+from .iss_product import ProductError, diagonal_tiles
 from .iss_tables import TableError, Tables
 from .loops import walks
 
@@ -152,7 +153,7 @@ class InstructionSetSimulator:
 
     def _check_rows(self, values: Mapping[str, int], segment: Segment, at: int) -> None:
         passes = (values["kb_last"] + 1) * (values["ky_last"] + 1) * (values["kx_last"] + 1)
-        rows = (passes - values["keep"]) * self.config.rows
+        rows = 0 if values["product"] else (passes - values["keep"]) * self.config.rows
         if len(segment.tiles) != rows:
             raise EngineError(
                 3, f"record {at} needs {rows} rows of tiles, the segment has {len(segment.tiles)}"
@@ -238,17 +239,13 @@ class InstructionSetSimulator:
         """COMPUTE, but for its writes: see ``write_codes``."""
         v, config, segment = command.values, self.config, command.segment
         assert segment is not None
+        tiles = self._tiles(command, segment)
         if v["fir"]:
-            return self._depthwise(command, segment)
+            return self._depthwise(command, segment, tiles)
         y, x, addr, res = walks(v, "y_step", "x_step", "addr_step", "res_step")
-        acc = np.zeros((len(y), config.cols), np.int64)
-        acc += segment.bias
+        acc = np.zeros((len(y), config.cols), np.int64) + segment.bias
         if v["res"]:
-            codes = self._lanes(
-                v["res_base"] + res, v["res_block_step"], v["out_rot"], config.cols, v["res_signed"]
-            )
-            acc += codes << segment.res_shift
-        tiles = self._tiles(v, segment)
+            acc += self._residual(v, v["res_base"] + res) << segment.res_shift
         inside = np.zeros(len(y), bool)
         for tile, (start_y, start_x, start, rot) in zip(tiles, self._passes(v), strict=True):
             at_y, at_x = _wrap(start_y + y, COORD), _wrap(start_x + x, COORD)
@@ -259,11 +256,17 @@ class InstructionSetSimulator:
             acc += sums.astype(np.int64)
         return self._trace(command, self._outputs(v, _wrap(acc, config.acc_width), segment, inside))
 
-    def _tiles(self, v: Mapping[str, int], segment: Segment) -> IntArray:
+    def _tiles(self, command: Command, segment: Segment) -> IntArray:
         """[passes, rows, cols]; the last one stays in the array."""
-        tiles = segment.tiles.reshape(-1, self.config.rows, self.config.cols)
+        v, config = command.values, self.config
+        tiles = segment.tiles.reshape(-1, config.rows, config.cols)
         if v["keep"]:
             tiles = np.concatenate([self.tile[None], tiles])
+        elif v["product"]:
+            try:
+                tiles = diagonal_tiles(v, self._residual(v, np.array([v["res_base"]]))[0], config)
+            except ProductError as error:
+                raise EngineError(6, f"{command}: {error}") from None
         self.tile = tiles[-1]
         return tiles
 
@@ -277,14 +280,14 @@ class InstructionSetSimulator:
             command.iteration, command.index, words, codes & ((1 << self.config.act_width) - 1)
         )
 
-    def _depthwise(self, command: Command, segment: Segment) -> ComputeTrace:
+    def _depthwise(self, command: Command, segment: Segment, tiles: IntArray) -> ComputeTrace:
         v, config = command.values, self.config
 
         def lanes(addr: IntArray, block_step: int, rot: int) -> IntArray:
             return self._lanes(addr, block_step, rot, config.cols, v["in_signed"])
 
         try:
-            acc = segment.bias + self.fir.sums(v, self._tiles(v, segment), self._passes(v), lanes)
+            acc = segment.bias + self.fir.sums(v, tiles, self._passes(v), lanes)
         except FirError as error:
             raise EngineError(6, f"{command}: {error}") from None
         codes = requantize(_wrap(acc, config.acc_width), segment.shift, v["lo"], v["hi"])
@@ -313,6 +316,9 @@ class InstructionSetSimulator:
         words = addr[:, None] + (lanes // config.lanes)[None, :] * block_step
         codes = self.scratchpad[words % config.words, lanes % config.lanes]
         return _wrap(codes, config.act_width) if signed else codes
+
+    def _residual(self, v: Mapping[str, int], addr: IntArray) -> IntArray:
+        return self._lanes(addr, v["res_block_step"], v["out_rot"], self.config.cols, v["res_signed"])
 
     def _outputs(
         self, v: Mapping[str, int], acc: IntArray, segment: Segment, inside: npt.NDArray[np.bool_]

@@ -14,6 +14,7 @@ import numpy as np
 from ..quant.formats import QFormat
 from ..quant.network import IntArray, Layer, QuantizedNetwork, Tensor
 from .random_geometry import Geometry, Shape, blind, inside
+from .random_products import excite, product
 from .random_tables import narrowed, random_table
 
 __all__ = ["BRANCHES", "MAPS", "TABLES", "random_codes", "random_network"]
@@ -52,8 +53,8 @@ def random_network(
 
     ``act_width`` and ``wgt_width`` are the widest formats, ``channels`` and ``size`` bound the maps; the
     layers' kinds are drawn from ``kinds``; "mean" is an average pool over the whole map, "border" one with a code for
-    each count of pixels inside the map. ``image``: the input has at most 4 channels, and the first layer is a
-    convolution with a kernel of up to 7x7.
+    each count of pixels inside the map, "excite" a block of squeeze and excitation. ``image``: the input has at most 4
+    channels, and the first layer is a convolution with a kernel of up to 7x7.
     """
     return _Generator(seed, act_width, wgt_width, channels, size).network(layers, kinds, image)
 
@@ -317,6 +318,12 @@ class _Generator:
             name=name, kind="upsample", inputs=(act.name,), output=output.name, factor=factor,
             lo=act.format.min, hi=act.format.max,
         )  # fmt: skip
+
+    def _product(self, name: str, act: Tensor) -> list[Layer]:
+        return product(self, name, act)
+
+    def _excite(self, name: str, act: Tensor) -> list[Layer]:
+        return excite(self, name, act)
 
     def _add(self, name: str, act: Tensor) -> Layer:
         other, fmt = self._residual(act.shape) or act, self.format()

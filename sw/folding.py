@@ -131,7 +131,7 @@ def port_words(image: Tensor, folded: Tensor, config: EngineConfig) -> float:
 def _reader(network: QuantizedNetwork, ops: Sequence[Operation]) -> Operation | None:
     """The operation that reads the network's input, where its kernel can be folded."""
     name = network.input
-    readers = [op for op in ops if name in (op.act.name, op.residual and op.residual.name)]
+    readers = [op for op in ops if name in [tensor.name for tensor in op.operands]]
     if len(readers) != 1 or name in network.outputs:
         return None
     op = readers[0]

@@ -110,8 +110,8 @@ class _Joiner:
                 return layer.output
         for op in self.ops:
             plain = op.wgt is not None and op.groups == 1
-            residual = op.residual is not None and op.residual.name == layer.output
-            if residual or (op.act.name == layer.output and not plain):
+            beside = layer.output in [tensor.name for tensor in op.operands[1:]]
+            if beside or (op.act.name == layer.output and not plain):
                 return f"{layer.name} (joined)"
         return layer.output
 

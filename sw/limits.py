@@ -9,6 +9,7 @@ together, room in the scratchpad say, is tried on the whole network in nominal f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -91,6 +92,8 @@ def _alone(real: RealLayer, shapes: Mapping[str, Shape], config: EngineConfig) -
         res_shift=np.zeros(1, np.int64) if real.kind in _SUMS else None, table=table, lo=codes.min, hi=codes.max,
     )  # fmt: skip
     tensors = {n: Tensor(name=n, shape=shapes[n], format=codes) for n in (*inputs, real.output)}
+    if real.kind == "product" and len(inputs) > 1:  # the second operand is quantized as weights are
+        tensors[inputs[1]] = replace(tensors[inputs[1]], format=QFormat(width, 0))
     return QuantizedNetwork(
         name=real.name, input=inputs[0], outputs=(real.output,), tensors=tensors, layers=(layer,)
     )

@@ -34,6 +34,7 @@ class Operands:
     act: View
     residual: View | None
     out: View
+    vector: View | None = None
 
 
 class Lowering:
@@ -124,6 +125,8 @@ class Lowering:
         if operands.residual is not None:
             patch = residual_patch(op, strip)
             yield from operands.residual.spans(own, patch.y0, patch.y0 + patch.rows - 1)
+        if operands.vector is not None:
+            yield from operands.vector.spans(own)
 
     def _segment(self, block: int, diagonal: int, lift: int) -> Segment:
         """The weights and parameters of a block, the same object for each strip."""
@@ -215,6 +218,15 @@ class Lowering:
                 "res_block_step": residual.step(target) % config.words,
             }
             strides["res_step"] = [x + residual.rows(y) for x, y in zip(across, down, strict=True)]
+        vector = operands.vector
+        if vector is not None:
+            assert op.vector is not None
+            values |= {
+                "product": 1,
+                "res_signed": int(op.vector.format.signed),
+                "res_base": vector.word(target, 0, 0) % config.words,
+                "res_block_step": vector.step(target) % config.words,
+            }
         for name, per_loop in strides.items():
             for loop, count, step in zip(
                 ("wx", "wy", "ox", "oy"), counts, steps(per_loop, counts), strict=True

@@ -3,10 +3,12 @@
     for oy, ox, wy, wx:                            pixel = (oy*window_stride + wy*window_dilation, likewise x)
       acc = bias + (residual[pixel] << res_shift) + sum_{c,k} act[pixel*stride + k*dilation - origin, c] * wgt
     out[oy, ox] = requantized acc; over the window: sum before, or maximum after
+    product: acc = act[oy, ox, c] * vector[0, 0, c]
 
 A convolution has windows of one pixel, a pool a kernel of one tap; a max pool in a convolution has both. So has a
 global average pool: the window is the map, the sum is of requantized codes, and ``Mean`` makes the output of it.
-Pools, additions and tables take their operand through a diagonal tile; a table is looked up last, behind a maximum.
+Pools, additions and tables take their operand through a diagonal tile; that of a product is made of a map of one pixel.
+A table is looked up last, behind a maximum.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from ..hw.config import EngineConfig
 from ..hw.isa import COORD, POOL_MAX, POOL_MEAN, POOL_NONE, POOL_SUM
 from ..quant.network import IntArray, Layer, QuantizedNetwork, Tensor
 from .operation_checks import check, check_wgt
+from .products import multiplier
 from .tables import entries, range_of, rises
 
 __all__ = ["Mean", "Operation", "operations"]
@@ -46,6 +49,8 @@ class Operation:
     act: Tensor
     residual: Tensor | None
     output: Tensor
+    vector: Tensor | None = None
+    """What a product multiplies by."""
     kernel: Pair = (1, 1)
     dilation: Pair = (1, 1)
     stride: Pair = (1, 1)
@@ -91,6 +96,11 @@ class Operation:
         if self.wgt is not None:
             return self.wgt
         return np.array([self.diagonal]) if self.codes is None else self.codes
+
+    @property
+    def operands(self) -> tuple[Tensor, ...]:
+        """All that it reads."""
+        return tuple(tensor for tensor in (self.act, self.residual, self.vector) if tensor is not None)
 
     @property
     def depthwise(self) -> bool:
@@ -172,10 +182,6 @@ def _each(values: IntArray | None, count: int) -> IntArray:
 
 
 def _operation(index: int, layer: Layer, tensors: Mapping[str, Tensor], config: EngineConfig) -> Operation:
-    if layer.kind == "product":
-        raise ValueError(
-            f"layer {layer.name!r} is of kind {layer.kind}, which the engine does not compute yet"
-        )
     inputs, output = [tensors[name] for name in layer.inputs], tensors[layer.output]
     if layer.lo < output.format.min or layer.hi > output.format.max or layer.lo > layer.hi:
         raise ValueError(
@@ -198,6 +204,8 @@ def _operation(index: int, layer: Layer, tensors: Mapping[str, Tensor], config: 
         act = op.act.format
         table = entries(layer, op.act, output, config)
         return replace(op, diagonal=1, shift=_each(None, channels), lo=act.min, hi=act.max, table=table)
+    if layer.kind == "product":
+        return replace(op, residual=None, vector=multiplier(op, config))
     op = replace(op, origin=layer.pads[:2])
     if layer.kind == "conv":
         if layer.wgt is None:

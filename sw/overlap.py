@@ -45,7 +45,7 @@ def overlapped(
     ready = 0  # rows of `before` that are complete when its last strip begins
     loading = True
     for index, (op, after) in enumerate(zip(ops, [*ops[1:], None], strict=True)):
-        first = loading and network_input in (op.act.name, op.residual.name if op.residual else None)
+        first = loading and network_input in [tensor.name for tensor in op.operands]
         loading = loading and not first
         plan = list(given.get(index, ())) or list(strips(op, config, first))
         pairs = ((before, op), (op, after))
@@ -83,8 +83,7 @@ def _chained(op: Operation, after: Operation, joined: Joined, config: EngineConf
 
 
 def _reads(op: Operation, other: Operation, joined: Joined) -> bool:
-    tensors = [op.act.name] if op.residual is None else [op.act.name, op.residual.name]
-    return joined.root(other.output.name) in map(joined.root, tensors)
+    return joined.root(other.output.name) in [joined.root(tensor.name) for tensor in op.operands]
 
 
 def _cut(op: Operation, before: Operation | None, ready: int, config: EngineConfig, joined: Joined) -> int:
@@ -93,6 +92,8 @@ def _cut(op: Operation, before: Operation | None, ready: int, config: EngineConf
     tiles = Tiles(op, config)
     # A pass must outlast its tile's way through the port, a strip the pipeline.
     port = config.rows * tiles.width * config.plane_words / config.planes_per_word
+    if op.vector is not None:  # which is read behind the parameters, each behind the COMPUTE before
+        port = (config.param_rows + config.rows + 15) / _SLACK
     pipeline = config.rows + config.cols + 48
     pixels = max(config.rows, 8, port * _SLACK, pipeline / tiles.passes)
     least = -(-int(pixels) // width)

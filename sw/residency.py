@@ -117,9 +117,8 @@ class Planner:
         self.read: dict[str, int] = {}
         for i, op in enumerate(ops):
             self.made.setdefault(joined.root(op.output.name), i)
-            for tensor in (op.act, op.residual, op.output):
-                if tensor is not None:
-                    self.read[joined.root(tensor.name)] = i
+            for tensor in (*op.operands, op.output):
+                self.read[joined.root(tensor.name)] = i
         for name in network.outputs:  # one operation more, so that its STORE hides behind that
             self.read[name] = min(self.read[name] + 1, len(ops) - 1)
         self.words = {
@@ -129,7 +128,7 @@ class Planner:
             for name in self.made
         }
         self.loads = next(
-            i for i, op in enumerate(ops) if network.input in (op.act.name, op.residual and op.residual.name)
+            i for i, op in enumerate(ops) if network.input in [tensor.name for tensor in op.operands]
         )
         """the first operation that reads the network's input"""
         self._known: dict[tuple[int, Modes, int], Stream | None] = {}
@@ -230,13 +229,14 @@ class Planner:
 
     def spillable(self, name: str) -> bool:
         """May it lie in external memory?"""
-        return name != self.network.input or name not in self.network.outputs
+        vectors = [self.joined.root(op.vector.name) for op in self.ops if op.vector is not None]
+        return name not in vectors and (name != self.network.input or name not in self.network.outputs)
 
     def _spill(self, short: int, spilled: set[str]) -> None:
         """One tensor more, at operation ``short`` or the nearest that has one. Raises ``ValueError`` if none has."""
         for index in sorted(range(len(self.ops)), key=lambda i: abs(i - short)):
             op = self.ops[index]
-            touched = {self.joined.root(t.name) for t in (op.act, op.residual, op.output) if t is not None}
+            touched = {self.joined.root(t.name) for t in (*op.operands, op.output)}
             names = [name for name in self._resident(index, spilled) if self.spillable(name)]
             if names:
                 spilled.add(max(names, key=lambda name: self.words[name] * (1 if name in touched else 2)))

@@ -149,8 +149,10 @@ class _Scheduler:
         tensor = self.network.tensors[name]
         ends, reader, act = set[int](), 0, tensor
         for i, (op, stream) in enumerate(zip(self.plan.ops, self.plan.streams, strict=True)):
-            if name in (op.act.name, op.residual.name if op.residual else None):
+            if name in [read.name for read in op.operands]:
                 reader, act = i, op.act if op.act.name == name else tensor
+                if op.vector is not None and op.vector.name == name:
+                    break
                 rows = [stream.op.rows_read(p.strip.y0, p.strip.y1 - 1)[1] + 1 for p in stream.phases]
                 pixels = stream.op.act.shape[0] // op.act.shape[0]  # of a row, if the stream is flat
                 ends |= {-(-row // pixels) for row in rows}
@@ -275,7 +277,8 @@ class _Operation:
             residual = self.ring(self._residual_key, k, residual_patch(op, phase.strip), words)
         elif op.residual is not None:
             residual = self.all.resident(op.residual)
-        return Operands(act, residual, out)
+        vector = None if op.vector is None else self.all.resident(op.vector)
+        return Operands(act, residual, out, vector)
 
     def _stores(self, k: int, phase: Phase, block: int) -> Iterator[Step]:
         """STOREs of the words that are complete with this block."""

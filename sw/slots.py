@@ -97,6 +97,8 @@ def conflicts(network: QuantizedNetwork, streams: Sequence[Stream], joined: Join
         act, residual, out = _operands(i, stream, joined)
         added, stored = _turns(stream)
         add(act, residual, 64 * added)
+        if stream.op.vector is not None:  # read while the block before computes
+            add(act, [joined.root(stream.op.vector.name)], 8 * len(stream.phases))
         for ones in (act, residual):
             add(ones, out, 16 * stored if stream.modes.out_ring else 1)
         if stream.op.output.name in network.outputs:

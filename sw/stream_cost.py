@@ -41,7 +41,8 @@ def cycles(stream: Stream, again: bool = False) -> float:
     tiles = Tiles(op, config)
     beats = config.word_beats
     passes = tiles.passes / tiles.blocks
-    rows = config.param_rows * config.wgt_width + passes * config.rows * tiles.width
+    streamed = 0 if op.vector is not None else passes * config.rows
+    rows = config.param_rows * config.wgt_width + streamed * tiles.width
     segment = 1 + rows * config.plane_words / config.planes_per_word
     records = 4 * _record_words(config)
     total = slowest = 0.0

@@ -1,7 +1,7 @@
 """Weights as tiles: [n_rows, cols] codes for the passes of one block of output channels.
 
 tile(kb, ky, kx)[r][c] = wgt[channel + c, first + kb*rows + r, ky, kx]        0 where there is no such channel
-diagonal: tile(p)[r][c] = code if p*rows + r == c and channel + c exists else 0
+diagonal: tile(p)[r][c] = code if p*rows + r == c and channel + c exists else 0; a product's is no part of the stream
 
 In groups, a block of output channels reads only the input channels of its groups: ``first`` is the first of them,
 rounded down to a group of lanes, for a rotation goes no finer. Output channel k has weights for the C/G input
@@ -78,6 +78,8 @@ class Tiles:
             return self.fir.tiles(index)
         op, rows, cols = self._op, self._config.rows, self._config.cols
         channel, count = index * cols, self.input_blocks(index)
+        if op.vector is not None:
+            return np.zeros((0, cols), np.int64)
         real = min(cols, op.output.shape[2] - channel)
         padded = np.zeros((cols, count * rows, *op.kernel), np.int64)
         if op.wgt is None:

@@ -66,6 +66,12 @@ SEVERAL = {
     "tests/sim/test_node_tests.py": {"sw.compiler", "sim.iss", "sim.rtl"},
     "tests/sim/test_networks.py": {"sim.rtl", "hw.engine", "sw.compiler", "sw.cycle_model.machine"},  # in RTL
     "tests/sim/test_cycle_model.py": {"sw.cycle_model.machine", "sim.rtl"},
+    "tests/sim/test_products.py": {
+        "hw.diagonal_tile",
+        "hw.residual_port",
+        "sim.iss_product",
+        "sim.random_products",
+    },
     "tests/sim/test_depthwise.py": {"hw.taps", "hw.row_ring", "sim.iss_fir", "sw.depthwise"},
     "tests/sim/test_tables.py": {"hw.tables", "sim.iss_tables", "sw.table_slots"},
     "tests/sim/test_functions.py": {"quant.functions", "sw.passes_tables", "sim.rtl"},  # from files to RTL

@@ -12,6 +12,7 @@ from .fetch import Queue
 from .pixels import Accesses
 from .plan import Plan
 from .pusher import Pusher
+from .vectors import TO_PUSH, Vectors
 
 __all__ = ["Compute", "Span"]
 
@@ -98,6 +99,9 @@ class Compute:
         """cycles without a pixel between passes: first, last, and what ``_count`` tells their causes by."""
         self.firsts = array("q")
         self._due: list[Run] = []
+        self.vectors = Vectors(
+            self.at, plan.config.rows + 1, any(accesses.vector for accesses in self.accesses)
+        )
         self._moved = False
         # The COMPUTE at work: its span, its next pass; tiles taken; the pass before: its start, a bubble early in it.
         self.span, self.passed, self.tiles = Span(0, 0, 0, 0), 0, 0
@@ -128,6 +132,12 @@ class Compute:
             while len(queue.valid) <= index:
                 yield True
             span.cause = queue.causes[index]
+            if accesses.vector:
+                while len(stream.param_ready) <= index:
+                    yield True
+                at = self.vectors.read(accesses, max(queue.valid[index], stream.param_ready[index]))
+                stream.vectors.append(at + TO_PUSH)
+                self._moved = True
             self.passed = 0
             while self.passed < passes:
                 p = self.passed
@@ -158,6 +168,7 @@ class Compute:
                 run = self._pass(accesses, p, start, span)
                 if p == 0:
                     queue.taken.append(start + 1)
+                    self.vectors.later(start + 1)
                     stream.entered_instr.append(run.first)
                     span.start = run.first
                     taking = run.first + config.rows + 17
@@ -174,7 +185,7 @@ class Compute:
             room = [*room[1:], max(taking, span.end - 1)]
             self.done.append(span.end)
             self.spans.append(span)
-        self.bound = 1 << 62
+        self.lift(1 << 62)
 
     def _count(self, span: Span, begin: int, end: int, known: int, ready: int, fresh: bool) -> None:
         """What the cycles without a pixel, ``begin`` to ``end``, were lost to."""
@@ -279,7 +290,12 @@ class Compute:
 
     # What others may not do --------------------------------------------------------------------------
 
-    def _at(self, cycle: int) -> tuple[Run, int] | None:
+    def lift(self, cycle: int) -> None:
+        """What is not known yet comes in this cycle or later."""
+        self.bound = max(self.bound, cycle)
+        self.vectors.later(cycle)
+
+    def at(self, cycle: int) -> tuple[Run, int] | None:
         """The pixel that leaves the loops in a cycle."""
         i = bisect_right(self.firsts, cycle) - 1
         if i < 0 or cycle > self.runs[i].last:
@@ -292,20 +308,20 @@ class Compute:
 
     def reads(self, cycle: int) -> int | None:
         """Banks that pixels and residuals read in a cycle, None where that is not known yet."""
-        if cycle - 1 >= self.bound:
+        if cycle - 1 >= min(self.bound, self.vectors.bound):
             return None
-        banks = 0
-        found = self._at(cycle - 1)
+        banks = self.vectors.reads(cycle - 1) if self.vectors.products else 0
+        found = self.at(cycle - 1)
         if found:
             banks = int(found[0].accesses.reads(found[0].index)[found[1]])
-        found = self._at(cycle - self.config.rows - 2)
+        found = self.at(cycle - self.config.rows - 2)
         if found and found[0].index == 0 and found[0].accesses.res:
             banks |= int(found[0].accesses.residuals[found[1]])
         return banks
 
     def quiet(self, cycle: int, bank: int) -> int:
-        """The cycle before which no pixel of the pass that is read in ``cycle`` touches a bank; no residuals at all."""
-        if self.residuals:
+        """The cycle before which no pixel of the pass that is read in ``cycle`` touches a bank; nothing else reads."""
+        if self.residuals or self.vectors.products:
             return cycle
         i = bisect_right(self.firsts, cycle - 1) - 1
         if i < 0 or cycle - 1 > self.runs[i].last or self.runs[i].accesses.near(self.runs[i].index) & bank:
@@ -318,11 +334,11 @@ class Compute:
         at = past - self.config.table_latency
         if at >= self.bound:
             return None
-        if self.means and (found := self._at(past - _mean_latency(self.config) + self.config.cols - 1)):
+        if self.means and (found := self.at(past - _mean_latency(self.config) + self.config.cols - 1)):
             accesses = found[0].accesses
             if accesses.mean and found[0].index == accesses.passes - 1 and found[1] == accesses.pixels - 1:
                 return int(accesses.writes[0])
-        found = self._at(at)
+        found = self.at(at)
         if not found or found[0].index != found[0].accesses.passes - 1 or found[0].accesses.mean:
             return 0
         output = int(found[0].accesses.outputs[found[1]])

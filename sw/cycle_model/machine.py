@@ -87,8 +87,9 @@ class Machine:
             while self.stream.run() | self.compute.run():
                 pass
             blocked = self.load.blocked is not None or self.store.blocked is not None
+            bound = self.compute.bound + self.compute.vectors.bound
             seen = (len(self.fetched.puts), len(self.loaded.puts), len(self.queues["compute"].taken),
-                    len(self.done["compute"]), self.compute.bound if blocked else 0)  # fmt: skip
+                    len(self.done["compute"]), bound if blocked else 0)  # fmt: skip
             if seen == self._seen:
                 return any(len(self.done[unit]) < self.queues[unit].total for unit in UNITS)
             self._seen = seen
@@ -106,7 +107,7 @@ class Machine:
             return
         blocked = min((b for b in (self.load.blocked, self.store.blocked) if b is not None), default=None)
         if blocked is not None and (at is None or blocked <= at):
-            compute.bound = max(compute.bound, blocked + 1)
+            compute.lift(blocked + 1)
         elif at is None:
             raise ValueError(f"the program of {self.name!r} never ends: its instructions wait for each other")
         elif self.port.grant() is self.weights and compute.held is not None:

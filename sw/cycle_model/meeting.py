@@ -23,8 +23,8 @@ class Meeting:
 
     @property
     def bound(self) -> int:
-        """No pixel beyond the known ones is at the loops before this cycle."""
-        return self._compute.bound
+        """No pixel beyond the known ones is at the loops before this cycle, no vector is read."""
+        return min(self._compute.bound, self._compute.vectors.bound)
 
     def reads(self, cycle: int) -> int | None:
         """As ``Compute.reads``."""
@@ -37,6 +37,8 @@ class Meeting:
     def meets(self, cycles: Masks, banks: Masks) -> bool:
         """True: may be. ``banks``: a mask for each of the ``cycles``, which ascend, the last not beyond ``bound``."""
         mask = int(np.bitwise_or.reduce(banks))
+        if self._compute.vectors.between(int(cycles[0]) - 1, int(cycles[-1]) - 1):
+            return True
         return self._pixels(cycles - 1, banks, mask) or (
             self._compute.residuals and self._residuals(cycles - self._compute.config.rows - 2, banks)
         )

@@ -24,6 +24,7 @@ class Accesses:
         self.values, self.config = record.values, config
         self.counts, self.pixels, self.passes = loop_counts(record.values), record.pixels, record.passes
         self.res = bool(record.values["res"])
+        self.vector = record.vector
         self.mean = record.values["pool"] == POOL_MEAN
         self.low = (config.bank_depth - 1).bit_length()
         self._compared: dict[int, Masks] = {}

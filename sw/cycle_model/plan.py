@@ -38,6 +38,11 @@ class Record:
         return (v["kb_last"] + 1) * (v["ky_last"] + 1) * (v["kx_last"] + 1)
 
     @cached_property
+    def vector(self) -> bool:
+        """Does a COMPUTE make its tiles of activations?"""
+        return bool(self.values["product"] and not self.values["keep"])
+
+    @cached_property
     def pixels(self) -> int:
         """Pixels of one pass of a COMPUTE, slots where it is depthwise."""
         return prod(loop_counts(self.values))

@@ -102,6 +102,8 @@ class Train:
         # A row of the next tile that comes later than the push of the tile could begin is not in the state.
         if pusher.tile_next < 1 or not here or len(stream.put) < end or stream.put[end - 1] > held:
             return None
+        if pusher.of_vector():
+            return None
         rows = stream.recall.key()
         if rows is None:
             return None

@@ -189,6 +189,41 @@ def test_means(rows, cols, size, kernel, blocks, behind):
     compare(config, network, seed, "full")
 
 
+@pytest.mark.parametrize(("rows", "cols", "taps"), [(4, 4, 3), (2, 7, 1), (2, 7, 3), (5, 3, 5)])
+def test_products_behind_long_instructions(rows, cols, taps):
+    """Vectors are there before the tiles of the instruction before, and of other vectors, have been pushed."""
+    config = EngineConfig(rows=rows, cols=cols, scratchpad=1 << 14, acc_depth=64)
+    rng, fmt, shape = np.random.default_rng(taps), QFormat(8, 3), (6, 5, 3 * cols)
+    shapes = dict.fromkeys(("x", "long", "y"), shape) | {"gate": (1, 1, shape[2])}
+    about = {"shift": rng.integers(5, 9, shape[2]), "lo": fmt.min, "hi": fmt.max}
+    wgt, mean = rng.integers(-128, 128, (shape[2], shape[2], taps, taps)), np.full((1, 1, 1, 1), 99)
+    layers = (
+        Layer(name="m", kind="avgpool", inputs=("x",), output="gate", kernel=shape[:2], wgt=mean, **about),
+        Layer(name="c", kind="conv", inputs=("x",), output="long", kernel=(taps, taps), pads=(taps // 2,) * 4,
+              wgt=wgt, **about),
+        Layer(name="p", kind="product", inputs=("x", "gate"), output="y", **about),
+    )  # fmt: skip
+    tensors = {name: Tensor(name=name, shape=s, format=fmt) for name, s in shapes.items()}
+    about = {"name": "long", "input": "x", "outputs": ("long", "y"), "tensors": tensors}
+    compare(config, QuantizedNetwork(layers=layers, **about), 1, "full")
+
+
+@pytest.mark.parametrize("feed", ["full", "slow"])
+@pytest.mark.parametrize(("rows", "cols", "seed"), [(4, 4, 1), (3, 5, 6), (7, 2, 4), (2, 7, 5)])
+def test_products(rows, cols, seed, feed):
+    """Vectors become tiles, between tiles of the stream; one block of channels and several, short passes too."""
+    config = EngineConfig(rows=rows, cols=cols, scratchpad=1 << 14, acc_depth=64, banks=2)
+    compare(config, random_network(seed, 3, size=6, kinds=("excite", "product", "conv", "add")), seed, feed)
+
+
+@pytest.mark.parametrize(("act_width", "wgt_width"), [(8, 4), (4, 8), (4, 5)])
+def test_products_of_wide_codes(act_width, wgt_width):
+    """Codes wider than weights are cut, narrower ones extended."""
+    about = {"act_width": act_width, "wgt_width": wgt_width}
+    config = EngineConfig(rows=3, cols=4, scratchpad=1 << 14, acc_depth=64, **about)
+    compare(config, random_network(4, 1, size=4, kinds=("excite",), **about), 6, "full")
+
+
 def test_means_of_wide_codes():
     config = EngineConfig(
         rows=3, cols=4, act_width=16, wgt_width=16, acc_width=48, scratchpad=1 << 14, acc_depth=64

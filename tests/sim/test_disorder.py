@@ -56,6 +56,18 @@ def differs(program: Program, network: QuantizedNetwork, seeds: int) -> bool:
     return False
 
 
+def make_products(seed: int) -> tuple[QuantizedNetwork, EngineConfig]:
+    """A network with products."""
+    _, config = make(seed)
+    return random_network(seed, 3, size=4, kinds=("excite", "product", "conv")), config
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_order_of_products_gives_the_same_codes(seed: int) -> None:
+    network, config = make_products(seed)
+    assert not differs(compiler.compile_network(network, config), network, 4)
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_any_order_gives_the_same_codes(seed: int) -> None:
     network, config = make(seed)

@@ -59,6 +59,38 @@ def test_means(rows: int, cols: int, fuse_pools: bool) -> None:
         check(random_network(seed, 4, kinds=("conv", "mean", "add"), channels=20), config, fuse_pools)
 
 
+@pytest.mark.parametrize(("rows", "cols"), ARRAYS)
+def test_products(rows: int, cols: int) -> None:
+    config = EngineConfig(rows=rows, cols=cols, acc_depth=128)
+    for seed in range(4):
+        check(random_network(seed, 3, kinds=("excite", "product", "conv", "add"), channels=20), config)
+
+
+@pytest.mark.parametrize("change", [{"res": 1}, {"fir": 1}, {"ky_last": 1}, {"kx_last": 1}, {"kb_last": 2}])
+def test_a_product_goes_with_nothing_else(change: dict[str, int]) -> None:
+    network = random_network(2, 1, kinds=("excite",))
+    program = compile_network(network, EngineConfig(rows=3, cols=5))
+    memory, registers = program.image(random_codes(network, 0))
+    engine = InstructionSetSimulator(program.config, memory)
+    command = next(c for c in engine.fetch(registers) if c.values.get("product"))
+    engine.compute(command)
+    with pytest.raises(
+        EngineError, match="a product has 2 blocks, and no kernel, residual or fir go with it"
+    ):
+        engine.compute(replace(command, values=command.values | change))
+
+
+def test_a_product_with_tiles_in_the_stream() -> None:
+    network = random_network(2, 1, kinds=("excite",))
+    program = compile_network(network, EngineConfig(rows=3, cols=5))
+    size = record_words(program.config) * program.config.port_bytes
+    parts = [program.records[at : at + size] for at in range(0, len(program.records), size)]
+    number = next(n for n, part in enumerate(parts) if decode(part, program.config)[1].get("product"))
+    parts[number] = encode(COMPUTE, program.config, decode(parts[number], program.config)[1] | {"product": 0})
+    with pytest.raises(EngineError, match=f"record {number} needs 6 rows of tiles, the segment has 0"):
+        simulate(replace(program, records=b"".join(parts)), random_codes(network, 0))
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_sixteen_bits(seed: int) -> None:
     config = EngineConfig(rows=4, cols=6, act_width=16, wgt_width=16, acc_width=48, acc_depth=64)
