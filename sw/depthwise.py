@@ -151,17 +151,26 @@ class Fir:
             return False
         return self._rows(strip, 0).count >= self.config.fir_lines - 1
 
-    def ahead(self, strip: Strip, block: int, act: View, after: Strip) -> int:
-        """Rows below the map that block ``block`` reads for the next one's strip ``after``, 0 where that cannot be."""
+    def order(self, first: int, last: int) -> list[int]:
+        """The blocks ``first``..``last`` - 1, those that lie in the same lanes of their words one after the other."""
+        turn = -(-self.config.lanes // self.config.cols)
+        together = self.passes == 1 and self.config.lanes % self.config.cols == 0
+        return sorted(range(first, last), key=lambda block: (block % turn, block) if together else (0, block))
+
+    def ahead(self, strip: Strip, block: int, act: View, after: Strip, following: int) -> int:
+        """Rows below the map that a block reads for that of strip ``after``, 0 where that cannot be."""
         rows, height = self._rows(strip, 0), self.op.act.shape[0]
         ahead = rows.end - height
         if not 0 < ahead <= min(_AHEAD, rows.count, self._rows(after, 0).start):
             return 0
-        if self.passes > 1 or self.config.cols < self.config.lanes or after.y0:
+        (word, rot), (next_word, next_rot) = (
+            divmod(b * self.config.cols, self.config.lanes) for b in (block, following)
+        )
+        if self.passes > 1 or next_rot != rot or next_word != word + 1 or after.y0:
             return 0
         if self.left(after, ahead) == self.lead(after) or self._columns(strip) != self._columns(after):
             return 0
-        joined = block + 1 in act.planes and act.step(block) == act.rows(1) * height
+        joined = next_word in act.planes and act.step(word) == act.rows(1) * height
         return ahead if joined and act.patch.y0 == 0 else 0
 
     def fields(self, strip: Strip, block: int, act: View, lead: int, ahead: int) -> dict[str, int]:

@@ -81,9 +81,9 @@ class Lowering:
         if self.tiles.fir is not None:
             depthwise, ahead = self._depthwise(self.tiles.fir, strip, block, operands.act, after)
             values |= depthwise
-            if ahead:
+            if ahead and after is not None:
                 top = operands.act.patch.y0
-                reads += operands.act.spans(block_words(block + 1, config), top, top + ahead - 1)
+                reads += operands.act.spans(block_words(after[1], config), top, top + ahead - 1)
         return Step(
             instruction=COMPUTE,
             values=values,
@@ -102,10 +102,10 @@ class Lowering:
         if self._read is not None and self._read[0] == block:
             lead = fir.left(strip, self._read[1])
         ahead, self._read = 0, None
-        if after is not None and after[1] == block + 1:
-            ahead = fir.ahead(strip, block, act, after[0])
-            self._read = (block + 1, ahead) if ahead else None
-        elif after is not None and after[1] == block and fir.follows(strip, after[0]):
+        if after is not None and after[1] != block:
+            ahead = fir.ahead(strip, block, act, *after)
+            self._read = (after[1], ahead) if ahead else None
+        elif after is not None and fir.follows(strip, after[0]):
             self._read = block, fir.slots(strip).rows.end
         return fir.fields(strip, block, act, lead, ahead), ahead
 

@@ -188,14 +188,12 @@ class _Operation:
         """In order."""
         stream = self.stream
         computes = [
-            (k, phase, block)
-            for k, phase in enumerate(stream.phases)
-            for block in range(phase.first, phase.last)
+            (k, phase, block) for k, phase in enumerate(stream.phases) for block in self._blocks(phase)
         ]
         residuals = _Residuals(self, computes) if stream.modes.res_ring else None
         current = _Phase()
         for c, (k, phase, block) in enumerate(computes):
-            if block == phase.first:
+            if c == 0 or computes[c - 1][0] != k:
                 current = self._start(k, phase)
             group = [] if residuals is None else residuals.before(c)
             if c == 0 and self.index > 0 and self._wished(Slot(self.index, self._residual_key)):
@@ -207,10 +205,17 @@ class _Operation:
             )
             group += self._stores(k, phase, block)
             current.body.append(group)
-            if block == phase.last - 1:
+            if after is None or computes[c + 1][0] != k:
                 for step in chain(current.early, current.late, *current.body):
                     step.op = self.index
                 yield current
+
+    def _blocks(self, phase: Phase) -> Sequence[int]:
+        """In the order of their COMPUTEs: as they are numbered where each takes or leaves something of its own."""
+        fir, table = self.lowering.tiles.fir, self.op.table
+        if fir is None or self.stream.modes.out_ring or (table is not None and len(table) > 1):
+            return range(phase.first, phase.last)
+        return fir.order(phase.first, phase.last)
 
     @property
     def _residual_key(self) -> str:

@@ -24,6 +24,7 @@ def engine(rows: int, cols: int, **about: int) -> EngineConfig:
 FAST = [engine(6, 6, banks=2)]
 SLOW = [
     engine(9, 3, port_width=32),
+    engine(12, 6, scratchpad=16384),
     engine(8, 8, scratchpad=2048, port_width=128),
     engine(10, 12, fir_depth=64),
     engine(6, 4, act_width=16, wgt_width=16, acc_width=48, scratchpad=16384),

@@ -119,7 +119,13 @@ def test_passes(rows: int, cols: int, kernel: Pair, passes: int) -> None:
         assert (values["ky_last"] + 1) * (values["kx_last"] + 1) == passes
 
 
-@pytest.mark.parametrize("config", [EngineConfig(), EngineConfig(rows=16, cols=16), EngineConfig(cols=16)])
+@pytest.mark.parametrize(
+    "config",
+    [
+        EngineConfig(rows=rows, cols=cols)
+        for rows, cols in ((8, 8), (16, 16), (8, 16), (16, 8), (16, 4), (9, 3))
+    ],
+)
 @pytest.mark.parametrize("size", [6, 7, 12, 24])
 def test_cycles(config: EngineConfig, size: int) -> None:
     """At most 1.05 (wanted: 1.15) * pixels of the input * ceil(channels / cols) * ceil(9 / rows) cycles."""
@@ -140,7 +146,13 @@ def test_blocks_read_ahead_for_each_other() -> None:
     """Only the first of them has a row of slots that makes no outputs."""
     found = check(depthwise(1, 6, 6, 40), EngineConfig(rows=16, cols=16))
     assert [(v["oy_last"] + 1, v["ahead"]) for v in found] == [(7, 1), (6, 1), (6, 0)]
-    found = check(depthwise(1, 6, 6, 40), EngineConfig(rows=16, cols=8))  # blocks that share words
+    # Blocks that share words: first all that lie in the lower lanes.
+    found = check(depthwise(1, 6, 6, 40), EngineConfig(rows=16, cols=8))
+    read = [(v["in_rot"], v["oy_last"] + 1, v["ahead"]) for v in found]
+    assert read == [(0, 7, 1), (0, 6, 1), (0, 6, 0), (8, 7, 1), (8, 6, 0)]
+    found = check(
+        depthwise(1, 6, 6, 40), EngineConfig(rows=12, cols=8)
+    )  # and those that lie across two words
     assert {(v["oy_last"] + 1, v["ahead"]) for v in found} == {(7, 0)}
 
 
