@@ -46,7 +46,7 @@ class DiagonalTile(Component):
         kept, column = Signal.like(self.vector, reset_less=True), Signal(cols, reset_less=True)
         left = Signal(range(self.tiles + 1))
         m.d.comb += [
-            self.will.eq(self.valid | Mux(self.begin, left > 1, left != 0)),
+            self.will.eq(self.valid | Mux(self.begin, left[1:].any(), left.any())),
             self.row.eq(kept & Cat(here.replicate(width) for here in column)),
         ]
         with m.If(self.valid):

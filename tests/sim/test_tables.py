@@ -186,8 +186,8 @@ def fields(program: Program) -> list[tuple[str, dict[str, int]]]:
 def test_networks_have_what_they_should() -> None:
     """The tests above reload slots, look up behind maxima and depthwise slots, and fuse."""
     seen: set[str] = set()
-    for config in (*FAST, *SLOW):
-        for network in [*directed(config), *networks(config, 500, 6)]:
+    for config, long in [*((config, 0) for config in FAST), *((config, 10_000) for config in SLOW)]:
+        for network in [*directed(config), *networks(config, long + 100 * config.rows + config.cols, 8)]:
             program = compile_network(network, config)
             loads = [v for kind, v in fields(program) if kind == LOAD.name and v["table"]]
             bases = [v["base"] for v in loads]

@@ -116,7 +116,7 @@ def test_where_it_does_not_apply() -> None:
     graph = convolution()
     assert exact_input(graph, IMAGENET, 7) is None
     assert exact_input(graph, IMAGENET, 16) is not None
-    assert exact_input(graph, Preprocessing(255.0, (1e9,))) is None  # float32 cannot tell pixels apart
+    assert exact_input(graph, Preprocessing(255.0, (-1e9,))) is None  # float32 cannot tell pixels apart
     assert exact_input(graph, Preprocessing(255.0, (-0.1,))) is None  # real 0 is darker than black
     assert exact_input(convolution(pads=(0, 0, 0, 0)), Preprocessing(255.0, (-0.1,))) is not None
     assert exact_input(replace(graph, outputs=("x", "y")), IMAGENET) is None
