@@ -12,6 +12,7 @@ again at the first, until all images are done.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from math import ceil
 
 from . import field_widths as widths
@@ -272,6 +273,7 @@ def record_bits(instruction: Instruction, config: EngineConfig) -> int:
     return sum(bits for _, _, bits in layout(instruction, config))
 
 
+@cache
 def record_words(config: EngineConfig) -> int:
     """Port words of every record of a program."""
     return ceil(max(record_bits(i, config) for i in INSTRUCTIONS.values()) / config.port_width)
