@@ -45,11 +45,12 @@ def slow_layer(layer: Layer, inputs: list[IntArray]) -> IntArray:
                     if layer.kind == "maxpool":
                         acc[:, y, x] = np.maximum(acc[:, y, x], act[:, row, col])
                     elif layer.kind == "avgpool":
-                        acc[:, y, x] += act[:, row, col] * layer.wgt[0, 0, 0, 0]  # type: ignore[index]
+                        each = layer.wgt[0, 0]  # type: ignore[index]
+                        acc[:, y, x] += act[:, row, col] * each[y % len(each), x % each.shape[1]]
                     else:
-                        inside, each = layer.wgt.shape[1], channels // layer.groups  # type: ignore[union-attr]
+                        inside, group = layer.wgt.shape[1], channels // layer.groups  # type: ignore[union-attr]
                         for k in range(channels):
-                            first = k // each * inside
+                            first = k // group * inside
                             seen = act[:, row, col, first : first + inside]
                             acc[:, y, x, k] += seen @ layer.wgt[k, :, r, s]  # type: ignore[index]
     if layer.kind == "maxpool":
