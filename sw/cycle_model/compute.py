@@ -313,7 +313,7 @@ class Compute:
         banks = self.vectors.reads(cycle - 1) if self.vectors.products else 0
         found = self.at(cycle - 1)
         if found:
-            banks = int(found[0].accesses.reads(found[0].index)[found[1]])
+            banks |= int(found[0].accesses.reads(found[0].index)[found[1]])
         found = self.at(cycle - self.config.rows - 2)
         if found and found[0].index == 0 and found[0].accesses.res:
             banks |= int(found[0].accesses.residuals[found[1]])

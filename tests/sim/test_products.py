@@ -199,3 +199,12 @@ def test_more_products(config: EngineConfig) -> None:
 def test_more_products_of_maps_in_strips(config: EngineConfig) -> None:
     kinds = ("conv", "excite", "product", "product", "add")
     check(jobs(networks(config, 1300, 12, 16, kinds, spilled=True), config))
+
+
+def test_a_store_meets_a_vector_beside_a_pixel() -> None:
+    """A vector and a pixel are read in one cycle, of two banks: a STORE keeps out of the way of both."""
+    config = next(config for config in SLOW if config.rows == config.cols == 1)
+    (network,) = networks(config, 1118, 1)
+    assert network.name == "random1118"
+    program, codes = compile_network(network, config), random_codes(network, 1, 1)
+    check([(Expected(network, program, codes), Run(program=program, codes=codes, mem_latency=3))])
