@@ -27,6 +27,7 @@ from systolith.sim.memory_image import Trace, decode_trace
 from systolith.sim.rtl import RtlJob, SimulationError, Stalls
 from systolith.sw import integer_reference
 from systolith.sw.api_models import rtl_codes, run_iss
+from systolith.sw.cycle_model.machine import simulate
 from systolith.sw.driver import Driver, EngineError
 from systolith.sw.program import Program
 from systolith.sw.verify import Ledger
@@ -196,6 +197,18 @@ class Expected:
         assert counters["pixels"] == images * pixels(program), what
         assert counters["pixels"] + sum(counters[name] for name in STALLS) == counters["cycles"], what
         assert len(outcome.outputs) == images
+
+
+def check_timing(job: Run, outcome: Outcome, what: str) -> None:
+    """The cycle model's counters are the engine's, and so is the last write of every COMPUTE.
+
+    A write is on the trace a cycle after the one that the engine counts.
+    """
+    assert outcome.error is None and outcome.trace is not None, what
+    timing = simulate(job.program, len(job.codes), job.mem_latency)
+    assert timing.counters == outcome.counters, what
+    last = np.cumsum([info.count for info in job.program.computes] * len(job.codes)) - 1
+    assert [span.end + 1 for span in timing.spans] == outcome.trace.cycle[last].tolist(), what
 
 
 # Programs ------------------------------------------------------------------------------------------

@@ -5,16 +5,14 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from engine_bench import SMALL, Run, averaged, computes, convolution, run, shortcut
+from engine_bench import SMALL, Run, averaged, check_timing, computes, convolution, run, shortcut
 from systolith.hw.config import EngineConfig
 from systolith.hw.isa import POOL_MEAN
 from systolith.quant.network import QuantizedNetwork
 from systolith.sim.random_network import random_codes, random_network
 from systolith.sw import onnx_reader
 from systolith.sw.compiler import compile_network
-from systolith.sw.cycle_model.machine import simulate
 from systolith.sw.cycle_model.nominal import nominal_network
 from systolith.sw.images import Preprocessing
 from systolith.sw.program import Program
@@ -48,14 +46,10 @@ def programs(config: EngineConfig, seeds: range, **sizes: int) -> list[tuple[Qua
 
 
 def check(jobs: list[Run], what: str) -> None:
-    """Counters, and the last write of every COMPUTE: it is on the trace a cycle after the engine counts from."""
+    """Every counter, and the last write of every COMPUTE."""
     for number, (job, outcome) in enumerate(zip(jobs, run(jobs), strict=True)):
         name = f"{what} {number}: {job.program.name}, {len(job.codes)} images, latency {job.mem_latency}"
-        assert outcome.error is None and outcome.trace is not None, name
-        timing = simulate(job.program, len(job.codes), job.mem_latency)
-        assert timing.counters == outcome.counters, name
-        last = np.cumsum([info.count for info in job.program.computes] * len(job.codes)) - 1
-        assert [span.end + 1 for span in timing.spans] == outcome.trace.cycle[last].tolist(), name
+        check_timing(job, outcome, name)
 
 
 def test_every_compute() -> None:

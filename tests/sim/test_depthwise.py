@@ -1,14 +1,12 @@
 """Depthwise layers in random networks on the engine: references == instruction-set simulator == RTL == cycle model."""
 
-import numpy as np
 import pytest
-from engine_bench import Expected, Run, computes, run
+from engine_bench import Expected, Run, check_timing, computes, run
 from systolith.hw.config import EngineConfig
 from systolith.quant.network import QuantizedNetwork
 from systolith.sim.random_network import random_codes, random_network
 from systolith.sim.rtl import Stalls
 from systolith.sw.compiler import compile_network
-from systolith.sw.cycle_model.machine import simulate
 from systolith.sw.program import Program
 
 KINDS = ("depthwise", "depthwise", "depthwise", "conv", "add", "maxpool", "avgpool", "branch")
@@ -95,13 +93,8 @@ def check(config: EngineConfig, count: int, chain: bool = False) -> None:
     for (expected, job), outcome in zip(jobs, run([job for _, job in jobs]), strict=True):
         what = f"{expected.network.name}, {len(job.codes)} images"
         expected.check(outcome, len(job.codes), what)
-        if job.stalls is not None:
-            continue
-        assert outcome.trace is not None
-        timing = simulate(job.program, len(job.codes), job.mem_latency)
-        assert timing.counters == outcome.counters, what
-        last = np.cumsum([info.count for info in job.program.computes] * len(job.codes)) - 1
-        assert [span.end + 1 for span in timing.spans] == outcome.trace.cycle[last].tolist(), what
+        if job.stalls is None:
+            check_timing(job, outcome, what)
     blocks = [v for expected, _ in jobs for v in computes(expected.program) if v["fir"]]
     assert any(v["x_step_wx"] > 1 for v in blocks)
     if chain:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from engine_bench import Expected, Run, computes, run
+from engine_bench import Expected, Run, check_timing, computes, run
 from systolith.hw.config import EngineConfig
 from systolith.hw.isa import POOL_MEAN
 from systolith.quant.formats import QFormat
@@ -89,13 +89,8 @@ def check(jobs: list[tuple[Expected, Run]]) -> None:
     for (expected, job), outcome in zip(jobs, run([job for _, job in jobs]), strict=True):
         what = f"{expected.network.name}, {len(job.codes)} images, latency {job.mem_latency}"
         expected.check(outcome, len(job.codes), what)
-        if job.stalls is not None:
-            continue
-        assert outcome.trace is not None
-        timing = simulate(job.program, len(job.codes), job.mem_latency)
-        assert timing.counters == outcome.counters, what
-        last = np.cumsum([info.count for info in job.program.computes] * len(job.codes)) - 1
-        assert [span.end + 1 for span in timing.spans] == outcome.trace.cycle[last].tolist(), what
+        if job.stalls is None:
+            check_timing(job, outcome, what)
 
 
 def jobs(networks: list[QuantizedNetwork], config: EngineConfig) -> list[tuple[Expected, Run]]:

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from engine_bench import SMALL, Expected, Run, changed, convolution, records, run
+from engine_bench import SMALL, Expected, Run, changed, check_timing, convolution, records, run
 from systolith.hw.config import EngineConfig
 from systolith.hw.isa import COMPUTE, LOAD, POOL_MAX, decode
 from systolith.quant.arithmetic import FloatArray
@@ -120,11 +120,7 @@ def check(config: EngineConfig, found: list[QuantizedNetwork]) -> None:
     for job, outcome, (right, images, what) in zip(runs, run(runs), about, strict=True):
         right.check(outcome, images, what)
         if job.stalls is None:
-            timing = simulate(job.program, images, job.mem_latency)
-            assert timing.counters == outcome.counters, what
-            assert outcome.trace is not None
-            last = np.cumsum([info.count for info in job.program.computes] * images) - 1
-            assert [span.end + 1 for span in timing.spans] == outcome.trace.cycle[last].tolist(), what
+            check_timing(job, outcome, what)
 
 
 @pytest.mark.parametrize("config", FAST, ids=name)
