@@ -14,7 +14,7 @@ from .control_port import ControlPort
 from .counters import COUNTED, Counters
 from .fetch import Fetch
 from .instruction_queue import InstructionQueue
-from .interfaces import Axi4, AxiLite
+from .interfaces import EnginePorts
 from .isa import COMPUTE, LOAD, REGIONS, STORE
 from .load_unit import LoadUnit
 from .memory_reader import MemoryReader
@@ -38,7 +38,7 @@ class Engine(Component):
 
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
-        super().__init__({"axi": Out(Axi4(config)), "ctl": In(AxiLite()), "irq": Out(1)})
+        super().__init__(EnginePorts(config))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

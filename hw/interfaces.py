@@ -8,8 +8,8 @@ from amaranth.lib.wiring import Flow, In, Out, Signature
 from .config import EngineConfig
 from .isa import LOAD, WAIT, Instruction, layout
 
-__all__ = ["Axi4", "AxiLite", "LoadWrite", "Progress", "ReadClient", "RowStream", "ScratchpadRead", "ScratchpadWrite",
-           "load_word", "record_layout"]  # fmt: skip
+__all__ = ["Axi4", "AxiLite", "EnginePorts", "LoadWrite", "Progress", "ReadClient", "RowStream", "ScratchpadRead",
+           "ScratchpadWrite", "load_word", "record_layout"]  # fmt: skip
 
 
 def record_layout(instruction: Instruction, config: EngineConfig) -> data.StructLayout:
@@ -119,3 +119,10 @@ class AxiLite(Signature):
             | {name: In(bits) for name, bits in dict(awready=1, wready=1, bresp=2, bvalid=1, arready=1, rdata=32,
                                                      rresp=2, rvalid=1).items()}
         )  # fmt: skip
+
+
+class EnginePorts(Signature):
+    """All of the engine: memory port, control port, interrupt."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        super().__init__({"axi": Out(Axi4(config)), "ctl": In(AxiLite()), "irq": Out(1)})

@@ -139,7 +139,14 @@ def _patience(program: Program, images: int) -> int:
     return min(100_000 + images * (64 * work + 512 * words + 2000 * instructions), (1 << 32) - 1)
 
 
-def simulate(simulation: Simulation, module: str, folder: Path, *, waves: Path | None = None) -> None:
+def simulate(
+    simulation: Simulation,
+    module: str,
+    folder: Path,
+    *,
+    waves: Path | None = None,
+    plusargs: Sequence[str] = (),
+) -> None:
     """Run a cocotb test module in a folder. Raises SimulationError with the log's tail unless every test passes."""
     log, results = folder / "sim.log", folder / "results.xml"
     simulator = runner.Verilator()
@@ -153,7 +160,8 @@ def simulate(simulation: Simulation, module: str, folder: Path, *, waves: Path |
     try:
         simulator.test(test_module=module, hdl_toplevel=simulation.top, hdl_toplevel_lang="verilog", seed=1,
                        build_dir=simulation.executable.parent, test_dir=folder, results_xml=str(results),
-                       waves=waves is not None, log_file=log, extra_env=environment)  # fmt: skip
+                       waves=waves is not None, log_file=log, extra_env=environment,
+                       plusargs=list(plusargs))  # fmt: skip
         failed = get_results(results)[1]
     except (RuntimeError, SystemExit):
         failed = 1

@@ -5,13 +5,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from systolith.hw import ecp5 as lowering
 from systolith.hw.ecp5 import Ecp5, block_geometry
 from systolith.hw.memory import Memory1R1W
 from systolith.hw.multiplier import Multiplier
 from systolith.hw.verilog import to_rtlil, to_verilog
 from systolith.sim.toolchain import find_toolchain
 
-CELLS = Path(__file__).parent / "ecp5_cells.v"
+CELLS = Path(lowering.__file__).parent.parent / "sim" / "cells" / "ecp5.v"
 
 MEMORIES = [
     (36, 512),

@@ -139,19 +139,22 @@ def verilog(config: EngineConfig) -> str:
     return engine_verilog(config)
 
 
-def run(runs: Sequence[Run]) -> list[Outcome]:
-    """The runs, all of one configuration. A broken AXI protocol is an error here, whatever else happened."""
+def run(runs: Sequence[Run], text: str | None = None, plusargs: Sequence[str] = ()) -> list[Outcome]:
+    """The runs, all of one configuration. A broken AXI protocol is an error here, whatever else happened.
+
+    ``text``: Verilog to take instead of the configuration's engine.
+    """
     from systolith.sim.build import build_bench
     from systolith.sim.rtl import simulate
 
     config = runs[0].program.config
     needed = max(job.program.memory_map(len(job.codes)).end for job in runs)
-    simulation = build_bench(config, verilog(config), memory_bytes=needed, optimize=OPTIMIZE)
+    simulation = build_bench(config, text or verilog(config), memory_bytes=needed, optimize=OPTIMIZE)
     outcomes = []
     with tempfile.TemporaryDirectory(prefix="systolith-") as name:
         folder = Path(name)
         (folder / "runs.pkl").write_bytes(pickle.dumps(list(runs)))
-        simulate(simulation, "engine_bench", folder)
+        simulate(simulation, "engine_bench", folder, plusargs=plusargs)
         for number, left in enumerate(pickle.loads((folder / "left.pkl").read_bytes())):
             if "error" in left:
                 left["error"] = EngineError(*left["error"])

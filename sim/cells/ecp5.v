@@ -1,5 +1,5 @@
-// Behaviour of the ECP5 cells that hw/ecp5.py uses, in the modes it uses; any other mode stops the elaboration.
-// After Lattice's memory and sysDSP usage guides and yosys' maps of the same cells.
+// Behaviour of the ECP5 cells that yosys writes for an engine, in the modes it uses; any other mode stops the
+// simulation. After Lattice's memory, sysDSP and architecture guides and yosys' maps of the same cells.
 
 /* verilator lint_off DECLFILENAME */
 /* verilator lint_off WIDTHEXPAND */
@@ -97,4 +97,89 @@ module MULT18X18D #(
     assign {P35, P34, P33, P32, P31, P30, P29, P28, P27, P26, P25, P24, P23, P22, P21, P20, P19, P18,
             P17, P16, P15, P14, P13, P12, P11, P10, P9, P8, P7, P6, P5, P4, P3, P2, P1, P0}
         = REG_OUTPUT_CLK == "NONE" ? product_in : out_reg;
+endmodule
+
+// Z = bit {D, C, B, A} of INIT.
+module LUT4 #(
+    parameter [15:0] INIT = 16'h0000
+) (
+    input A, B, C, D,
+    output Z
+);
+    assign Z = INIT[{D, C, B, A}];
+endmodule
+
+// Joins two LUT4 to a function of five inputs.
+module PFUMX (
+    input ALUT, BLUT, C0,
+    output Z
+);
+    assign Z = C0 ? ALUT : BLUT;
+endmodule
+
+// Joins two PFUMX, or two of its own kind.
+module L6MUX21 (
+    input D0, D1, SD,
+    output Z
+);
+    assign Z = SD ? D1 : D0;
+endmodule
+
+// Two bits of a carry chain: LUT4 of each propagates, the low four bits of its INIT, of A and B alone, generate.
+// INJECT1 cuts what would come in.
+module CCU2C #(
+    parameter [15:0] INIT0 = 16'h0000,
+    parameter [15:0] INIT1 = 16'h0000,
+    parameter INJECT1_0 = "YES",
+    parameter INJECT1_1 = "YES"
+) (
+    input CIN, A0, B0, C0, D0, A1, B1, C1, D1,
+    output S0, S1, COUT
+);
+    wire [3:0] low0 = INIT0[3:0], low1 = INIT1[3:0];
+    wire propagate0 = INIT0[{D0, C0, B0, A0}], propagate1 = INIT1[{D1, C1, B1, A1}];
+    wire carry0 = propagate0 ? CIN : INJECT1_0 == "NO" && low0[{B0, A0}];
+    assign S0 = propagate0 ^ (INJECT1_0 == "NO" && CIN);
+    assign S1 = propagate1 ^ (INJECT1_1 == "NO" && carry0);
+    assign COUT = propagate1 ? carry0 : INJECT1_1 == "NO" && low1[{B1, A1}];
+endmodule
+
+// A register: synchronous reset before enable, its reset value from the bitstream.
+module TRELLIS_FF #(
+    parameter GSR = "ENABLED",
+    parameter CEMUX = "1",
+    parameter CLKMUX = "CLK",
+    parameter LSRMUX = "LSR",
+    parameter SRMODE = "LSR_OVER_CE",
+    parameter REGSET = "RESET"
+) (
+    input CLK, LSR, CE, DI,
+    output reg Q
+);
+    initial begin
+        if (CLKMUX != "CLK" || LSRMUX != "LSR" || SRMODE == "ASYNC") $fatal(1, "mode not modelled");
+        Q = REGSET == "SET";
+    end
+    wire enable = CEMUX == "1" || (CEMUX == "INV" ? ~CE : CE);
+    always @(posedge CLK)
+        if (LSR) Q <= REGSET == "SET";
+        else if (enable) Q <= DI;
+endmodule
+
+// 16 words of 4 bits in look-up tables: one write port, an asynchronous read port.
+module TRELLIS_DPR16X4 #(
+    parameter [63:0] INITVAL = 64'h0,
+    parameter WCKMUX = "WCK",
+    parameter WREMUX = "WRE"
+) (
+    input [3:0] DI, WAD, RAD,
+    input WRE, WCK,
+    output [3:0] DO
+);
+    reg [3:0] words[0:15];
+    integer i;
+    initial for (i = 0; i < 16; i = i + 1) words[i] = INITVAL[4*i+:4];
+    wire write = WREMUX == "INV" ? ~WRE : WRE;
+    always @(posedge WCK) if (write) words[WAD] <= DI;
+    assign DO = words[RAD];
 endmodule
