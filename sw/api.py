@@ -207,27 +207,39 @@ def verilog(
     output: str | Path | None = None,
     *,
     testbench: bool = False,
+    device: str | None = None,
+    package: str | Path | None = None,
+    freq: float | None = None,
     progress: Progress = quiet,
 ) -> VerilogFiles:
     """The engine of a configuration as Verilog, top module ``engine``; written to ``output`` if it is given.
 
-    ``testbench``: write a self-checking bench too, into the folder ``<output without suffix>_bench``.
+    ``testbench``: write a self-checking bench too, into the folder ``<output without suffix>_bench``. ``device``: as
+    yosys's netlist of its cells, with what the cells do; the device must be an ECP5. ``package``: a folder for FuseSoC,
+    Vivado and others (``docs/ip.md``), its constraints for a clock of ``freq`` MHz, by default 100.
     """
     from ..hw.verilog import engine_verilog
+    from .api_package import FREQ, write_package
+    from .synthesis_netlist import engine_netlist
 
     if output is not None:
         file_target(output)
     elif testbench:
         raise ValueError("a test bench needs an output: name the Verilog file")
+    if package is not None and device is not None:
+        raise ValueError("package must be of RTL, not of a device's netlist: leave device out")
+    if freq is not None and package is None:
+        raise ValueError("freq must come with package: the Verilog itself has no clock")
     progress(f"generating an engine: {config.describe()}")
-    text = engine_verilog(config)
+    text = engine_verilog(config) if device is None else engine_netlist(config, device, say=progress)
     path = folder = None
     if output is not None:
         target = Path(output)
         if testbench:
             folder = write_testbench(config, target.with_name(f"{target.stem}_bench"), f"../{target.name}")
         path = write_whole(output, text)
-    return VerilogFiles(config=config, verilog=text, path=path, testbench=folder)
+    packaged = None if package is None else write_package(config, package, text, FREQ if freq is None else freq)
+    return VerilogFiles(config=config, verilog=text, path=path, testbench=folder, package=packaged)
 
 
 def demo(output: str | Path = "systolith-demo", *, progress: Progress = quiet) -> DemoResult:

@@ -188,12 +188,15 @@ class VerilogFiles:
     path: Path | None
     testbench: Path | None
     """the folder of the self-checking test bench."""
+    package: Path | None = None
+    """the folder for other people's flows."""
 
     def to_json(self) -> dict[str, Any]:
         """Paths, sizes and the engine; the text itself is in the file."""
         return {
             "verilog": None if self.path is None else str(self.path),
             "testbench": None if self.testbench is None else str(self.testbench),
+            "package": None if self.package is None else str(self.package),
             "config": config_json(self.config),
             "lines": self.verilog.count("\n"),
             "modules": self.verilog.count("\nendmodule"),
@@ -208,4 +211,5 @@ class VerilogFiles:
         ]
         lines += [] if self.path is None else [f"written: {self.path}"]
         lines += [] if self.testbench is None else [f"test bench: {self.testbench}"]
+        lines += [] if self.package is None else [f"package: {self.package}"]
         return "\n".join(lines)

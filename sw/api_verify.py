@@ -42,6 +42,7 @@ def verify(
     layers: str | None = None,
     program: str | Path | None = None,
     verilog: str | Path | None = None,
+    netlist: str | Path | None = None,
     waves: str | Path | None = None,
     progress: Progress = quiet,
 ) -> Verification:
@@ -57,6 +58,7 @@ def verify(
     mem_latency : of the bench memory, 1..200 cycles.
     layers : ``A:B`` restricts comparison and report to layers A <= i < B, counted from 0.
     program, verilog : files to take as they are instead of compiling and generating.
+    netlist : file of ``api.verilog(device=...)``: it runs beside the RTL, and every port must agree in every cycle.
     waves : file for a waveform; its suffix becomes .fst or .vcd, whichever can be written here.
 
     What the models do wrong is in the result. Raises ValueError for a program or Verilog of another engine or
@@ -77,6 +79,7 @@ def verify(
     if program is not None:
         used = _program(Path(program), compiled, errors)
     text = _verilog(Path(verilog), engine) if verilog is not None else None
+    cells = _verilog(Path(netlist), engine) if netlist is not None else None
     target = None if waves is None else Path(waves)
     if target is not None and not target.absolute().parent.is_dir():
         raise ValueError(f"directory {str(target.parent)!r} does not exist: create it, or write elsewhere")
@@ -85,11 +88,16 @@ def verify(
 
         progress(f"generating the engine: {engine.describe()}")
         text = engine_verilog(engine)
+    if cells is not None:
+        from ..hw.ports import engine_ports
+        from ..sim.lockstep import lockstep
+
+        text = lockstep(text, cells, engine_ports(engine))
     with ThreadPoolExecutor(1) as pool:
         progress(
             f"RTL: building the simulation, then {count} image{'s alone, then back to back' * (count > 1)}"
         )
-        given = None if verilog is None else str(verilog)
+        given = next((str(path) for path in (netlist, verilog) if path is not None), None)
         future = pool.submit(
             run_rtl, used, codes, mem_latency=mem_latency, limit=cycle_limit(compiled, mem_latency),
             verilog=text, given=given, waves=target,

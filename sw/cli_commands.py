@@ -11,7 +11,7 @@ from . import api
 from .cli_bits import bits_file, budgets, precisions, wgt_bits
 from .cli_options import ENGINE, engine_config, mem_latency, named, preprocessing
 from .cli_sweep import AXES
-from .cli_synth import run_synth
+from .cli_synth import megahertz, run_synth
 
 __all__ = ["COMMANDS", "Outcome"]
 
@@ -191,7 +191,10 @@ def _disasm(arguments: Namespace, progress: api.Progress) -> Outcome:
 def _verilog(arguments: Namespace, progress: api.Progress) -> Outcome:
     config = engine_config(arguments)
     mem_latency(arguments)
-    result = api.verilog(config, arguments.output, testbench=arguments.testbench, progress=progress)
+    result = api.verilog(
+        config, arguments.output, testbench=arguments.testbench, device=arguments.device,
+        package=arguments.package, freq=megahertz(arguments.freq), progress=progress,
+    )  # fmt: skip
     return Outcome(document=result.to_json(), lines=[result.to_text()])
 
 
@@ -213,7 +216,7 @@ def _verify(arguments: Namespace, progress: api.Progress) -> Outcome:
     result = api.verify(
         arguments.directory, arguments.images, count=arguments.count, config=engine_config(arguments),
         mem_latency=mem_latency(arguments), layers=arguments.layers, program=arguments.program,
-        verilog=arguments.verilog, waves=arguments.waves, progress=progress,
+        verilog=arguments.verilog, netlist=arguments.netlist, waves=arguments.waves, progress=progress,
     )  # fmt: skip
     return Outcome(
         document=result.to_json(),

@@ -111,7 +111,16 @@ results it must give. To run it, all you need is Verilator >= 5.036:
   systolith verilog --rows 4 --cols 4 -o engine.v --testbench
   cd engine_bench
   make                 (or: verilator --binary --timing -f files.f && ./obj_dir/Vtestbench)
-It prints PASS, or FAIL and what differs, and then ends with a status other than 0.""",
+It prints PASS, or FAIL and what differs, and then ends with a status other than 0.
+
+--package DIR also writes a folder that other flows take: the Verilog, a FuseSoC core, a script that makes a
+Vivado IP, SDC and XDC constraints for --freq MHz, a datasheet of this engine (docs/ip.md):
+  systolith verilog --rows 8 --cols 8 -o engine.v --package engine_ip --freq 150
+
+--device ecp5-85f (or another ECP5) writes what yosys makes of the engine instead: a netlist of the FPGA's
+cells, with models of the cells for any simulator. `verify --netlist` proves it. It needs
+  pip install systolith[synth]
+  systolith verilog --rows 2 --cols 2 --scratchpad 4K --device ecp5-25f -o netlist.v""",
     "synth": """\
 Place and route an engine on an FPGA and write its bitstream: clock, cells, and what limits the clock.
 Options of the engine have the device's own defaults. Nothing of a vendor is needed, only

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from systolith.quant.search import METHODS
+from systolith.sw.api_datasheet import ip_page
 from systolith.sw.cli_options import ENGINE, parser
 from systolith.sw.cli_texts import TEXTS
 from systolith.sw.isa_docs import isa_page, main, registers_page
@@ -30,6 +31,10 @@ def blocks(page: Path, info: str) -> list[str]:
 @pytest.mark.parametrize(("page", "text"), [("isa.md", isa_page()), ("registers.md", registers_page())])
 def test_generated_pages_are_current(page: str, text: str) -> None:
     assert (DOCS / page).read_text() == text, "run python -m systolith.sw.isa_docs"
+
+
+def test_page_of_the_block_is_current() -> None:
+    assert (DOCS / "ip.md").read_text() == ip_page(), "run python -m systolith.sw.api_datasheet"
 
 
 def test_generator_writes_both_pages(tmp_path: Path) -> None:

