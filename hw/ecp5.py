@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,15 @@ if TYPE_CHECKING:
     from .memory import Memory1R1W
     from .multiplier import Multiplier
 
-__all__ = ["Ecp5", "block_geometry"]
+__all__ = ["Ecp5", "block_contents", "block_geometry"]
 
 _GEOMETRIES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 """Words and bits of a DP16KD, the widest first."""
 
 _ADDRESS = 14
 _HALF = 18
+_NINE = 9
+_LINE = 32
 
 
 def block_geometry(*, width: int, depth: int) -> tuple[int, int, int] | None:
@@ -26,6 +29,27 @@ def block_geometry(*, width: int, depth: int) -> tuple[int, int, int] | None:
         if depth <= words:
             return ceil(width / bits), words, bits
     return None
+
+
+def block_contents(*, width: int, depth: int, init: Sequence[int]) -> list[list[int]]:
+    """What each block RAM of a memory holds after configuration, as 2048 numbers of 9 bits, the way ecppack has them.
+
+    number[word * bits / 9] = 9 bits of a word, the lowest first; narrow words share the lower 8 bits of a number.
+    Raises ValueError for a memory that no blocks hold.
+    """
+    geometry = block_geometry(width=width, depth=depth)
+    if geometry is None:
+        raise ValueError(f"depth must be at most {_GEOMETRIES[-1][0]} for block RAM, not {depth}")
+    count, _, bits = geometry
+    blocks = [[0] * (1 << _ADDRESS + 1 - 4) for _ in range(count)]
+    numbers, shared = max(bits // _NINE, 1), max((_NINE - 1) // bits, 1)
+    for block, values in enumerate(blocks):
+        for word, whole in enumerate(init):
+            part = whole >> block * bits & (1 << bits) - 1
+            for i in range(numbers):
+                piece = part >> i * _NINE & (1 << _NINE) - 1
+                values[word * numbers // shared + i] |= piece << word % shared * bits
+    return blocks
 
 
 class Ecp5:
@@ -43,11 +67,16 @@ class Ecp5:
             return None
         count, words, bits = geometry
         m = Module()
+        contents = (
+            block_contents(width=memory.width, depth=memory.depth, init=memory.init) if memory.init else None
+        )
         for i in range(count):
             part = slice(i * bits, min((i + 1) * bits, memory.width))
             data = Signal(bits, name=f"data_{i}")
             m.d.comb += memory.rdata[part].eq(data)
-            m.submodules[f"block_{i}"] = _block(memory, words, bits, memory.wdata[part], data)
+            m.submodules[f"block_{i}"] = _block(
+                memory, words, bits, memory.wdata[part], data, contents[i] if contents else []
+            )
         return m
 
     def lower_multiplier(self, multiplier: Multiplier) -> Module | None:
@@ -82,7 +111,19 @@ def _pins(prefix: str, value: Any) -> dict[str, Any]:
     return {f"{prefix}{i}": value[i] for i in range(len(value))}
 
 
-def _block(memory: Memory1R1W, words: int, bits: int, wdata: Any, rdata: Signal) -> Instance:
+def _initial(values: Sequence[int]) -> dict[str, Const]:
+    """A block's contents as parameters: 16 words of 18 bits each, on 20 bits."""
+    pairs = [low | high << _NINE for low, high in zip(values[::2], values[1::2], strict=True)]
+    lines = [pairs[i : i + _LINE // 2] for i in range(0, len(pairs), _LINE // 2)]
+    return {
+        f"p_INITVAL_{number:02X}": Const(sum(pair << 20 * i for i, pair in enumerate(line)), 20 * len(line))
+        for number, line in enumerate(lines)
+    }
+
+
+def _block(
+    memory: Memory1R1W, words: int, bits: int, wdata: Any, rdata: Signal, contents: Sequence[int]
+) -> Instance:
     """One DP16KD: writes on port A, reads on port B; at 36 bits each port lends its data pins to the other.
 
     Addresses end at pin 13; in words of 18 and 36 bits pins 0 up enable the bytes of a write. At 36 bits
@@ -117,5 +158,6 @@ def _block(memory: Memory1R1W, words: int, bits: int, wdata: Any, rdata: Signal)
         p_REGMODE_B="OUTREG",
         p_RESETMODE="SYNC",
         p_GSR="DISABLED",
+        **_initial(contents),
         **ports,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Module, Signal
@@ -22,6 +23,7 @@ class Memory1R1W(Component):
     Parameters
     ----------
     width, depth : bits of a word, words.
+    init : the first words when the FPGA has been configured; the others are 0.
 
     Members
     -------
@@ -31,10 +33,12 @@ class Memory1R1W(Component):
 
     latency = 2
 
-    def __init__(self, *, width: int, depth: int) -> None:
+    def __init__(self, *, width: int, depth: int, init: Sequence[int] = ()) -> None:
         if width < 1 or depth < 2:
             raise ValueError(f"width and depth must be at least 1 and 2, not {width!r} and {depth!r}")
-        self.width, self.depth = width, depth
+        if len(init) > depth:
+            raise ValueError(f"init must be at most {depth} words, not {len(init)}")
+        self.width, self.depth, self.init = width, depth, list(init)
         addr_width = (depth - 1).bit_length()
         super().__init__(
             {
@@ -51,7 +55,7 @@ class Memory1R1W(Component):
         if lower is not None and (lowered := lower(self)) is not None:
             return lowered
         m = Module()
-        m.submodules.ram = ram = Memory(shape=self.width, depth=self.depth, init=[])
+        m.submodules.ram = ram = Memory(shape=self.width, depth=self.depth, init=self.init)
         write, read = ram.write_port(), ram.read_port(domain="sync")
         m.d.comb += [
             write.addr.eq(self.waddr),

@@ -6,23 +6,44 @@ from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
+from .delay import delay
 from .interfaces import Axi4
+from .memory import Memory1R1W
 
-__all__ = ["OnChipMemory"]
+__all__ = ["OnChipMemory", "memory_parts"]
 
 _DECERR = 3
+
+_LARGEST, _SMALLEST, _PARTS = 1 << 14, 1 << 9, 3
+"""Words of the parts: what a block RAM holds of 1 bit and of 36 on ECP5. Parts that are not the largest: so many."""
+
+
+def memory_parts(words: int) -> list[int]:
+    """Depths, powers of two that only fall, of the memories that ``words`` words are made of; a few words more.
+
+    With depths of 2**14 .. 2**11 no bit of a block RAM that an ECP5 has for words of 1 to 8 bits is left unused.
+    """
+    parts = [_LARGEST] * (words // _LARGEST)
+    left = words % _LARGEST
+    for number in range(_PARTS):
+        if left > 0:
+            above = 1 << (left - 1).bit_length()
+            depth = above if number == _PARTS - 1 or above == left else above >> 1
+            parts.append(max(depth, _SMALLEST))
+            left -= parts[-1]
+    return parts
 
 
 class OnChipMemory(Component):
     """axi reads and writes ``words`` port words from address 0 on; so does the host, in cycles the engine leaves free.
 
-    Latency: the first beat of a read burst comes 3 cycles after its address is taken, the others without gaps, those of
-    the next burst too; the response to a write burst comes 1 cycle after its last beat. A host's read is answered 2
-    cycles after it is taken. A word that is read while it is written is undefined.
+    Latency: the first beat of a read burst comes 5 cycles after its address is taken, the others without gaps, those of
+    the next burst too: address register, block RAM (2), selection of the part. The response to a write burst comes 1
+    cycle after its last beat. A host's read is answered 4 cycles after it is taken. A word that is read while it is
+    written is undefined.
 
     ``rready`` is not looked at: the engine holds it high. ``wstrb`` neither: the engine writes whole words. Addresses
     beyond the memory are answered with DECERR and written nowhere.
@@ -61,11 +82,30 @@ class OnChipMemory(Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.storage = storage = Memory(
-            shape=self.config.port_width, depth=self.words, init=self.init
-        )
-        writing = self._writes(m, storage.write_port())
-        reading = self._reads(m, storage.read_port(domain="sync"))
+        depths = memory_parts(self.words)
+        self._bits = (sum(depths) - 1).bit_length()
+        self._raddr, self._waddr = Signal(self._bits), Signal(self._bits)
+        self._wen, self._wdata = Signal(), Signal(self.config.port_width)
+        data, first = Signal(self.config.port_width, reset_less=True), 0
+        asked = delay(m, self._raddr, 1 + Memory1R1W.latency, name="raddr")
+        for number, depth in enumerate(depths):
+            part = Memory1R1W(
+                width=self.config.port_width, depth=depth, init=self.init[first : first + depth]
+            )
+            m.submodules[f"part_{number}"] = part
+            low = depth.bit_length() - 1
+            raddr, waddr = (
+                Signal(low, name=f"{name}_{number}", reset_less=True) for name in ("raddr", "waddr")
+            )
+            wen, wdata = Signal(name=f"wen_{number}"), Signal.like(data, name=f"wdata_{number}")
+            m.d.sync += [raddr.eq(self._raddr), waddr.eq(self._waddr), wdata.eq(self._wdata)]
+            m.d.sync += wen.eq(self._wen & (self._waddr[low:] == first >> low))
+            m.d.comb += [part.raddr.eq(raddr), part.waddr.eq(waddr), part.wdata.eq(wdata), part.wen.eq(wen)]
+            with m.If(asked[low:] == first >> low):
+                m.d.sync += data.eq(part.rdata)
+            first += depth
+        m.d.comb += [self.axi.rdata.eq(data), self.host_rdata.eq(data)]
+        writing, reading = self._writes(m), self._reads(m)
         m.d.comb += self.host_ready.eq(~Mux(self.host_write, writing, reading))
         return m
 
@@ -74,7 +114,7 @@ class OnChipMemory(Component):
         word = address >> (self.config.port_bytes.bit_length() - 1)
         return word, word >= self.words
 
-    def _reads(self, m: Module, port: Any) -> Signal:
+    def _reads(self, m: Module) -> Signal:
         """AR and R. Returns whether the engine reads in this cycle."""
         axi, active = self.axi, Signal()
         beat, left = Signal(32), Signal(8)
@@ -85,23 +125,23 @@ class OnChipMemory(Component):
             m.d.sync += [beat.eq(beat + self.config.port_bytes), left.eq(left - 1), active.eq(~last)]
         with m.If(axi.arvalid & axi.arready):
             m.d.sync += [beat.eq(axi.araddr), left.eq(axi.arlen), active.eq(1)]
-        m.d.comb += [port.en.eq(1), port.addr.eq(Mux(active, word, self.host_addr))]
         asked = Signal()
-        m.d.comb += asked.eq(self.host_valid & ~self.host_write & ~active)
-        data = Signal(self.config.port_width, reset_less=True)
-        fetched = Signal(4)  # what the memory's output register holds: engine's, last, beyond; host's
-        m.d.sync += [
-            data.eq(port.data),
-            fetched.eq(active | (active & last) << 1 | beyond << 2 | asked << 3),
-            axi.rvalid.eq(fetched[0]),
-            axi.rlast.eq(fetched[1]),
-            axi.rresp.eq(Mux(fetched[2], _DECERR, 0)),
-            self.host_rvalid.eq(fetched[3]),
+        m.d.comb += [
+            self._raddr.eq(Mux(active, word, self.host_addr)),
+            asked.eq(self.host_valid & ~self.host_write & ~active),
         ]
-        m.d.comb += [axi.rdata.eq(data), self.host_rdata.eq(data)]
+        fetched = Signal(4)  # of a word: engine's, last, beyond; host's
+        m.d.comb += fetched.eq(active | (active & last) << 1 | beyond << 2 | asked << 3)
+        answer = delay(m, fetched, Memory1R1W.latency + 2, name="fetched")
+        m.d.comb += [
+            axi.rvalid.eq(answer[0]),
+            axi.rlast.eq(answer[1]),
+            axi.rresp.eq(Mux(answer[2], _DECERR, 0)),
+            self.host_rvalid.eq(answer[3]),
+        ]
         return active
 
-    def _writes(self, m: Module, port: Any) -> Signal:
+    def _writes(self, m: Module) -> Signal:
         """AW, W and B. Returns whether the engine writes in this cycle."""
         axi, active, bad = self.axi, Signal(), Signal()
         beat = Signal(32)
@@ -122,8 +162,8 @@ class OnChipMemory(Component):
             m.d.sync += axi.bvalid.eq(0)
         host = self.host_valid & self.host_write & ~writes
         m.d.comb += [
-            port.addr.eq(Mux(writes, word, self.host_addr)),
-            port.data.eq(Mux(writes, axi.wdata, self.host_wdata)),
-            port.en.eq(Mux(writes, ~beyond, host)),
+            self._waddr.eq(Mux(writes, word, self.host_addr)),
+            self._wdata.eq(Mux(writes, axi.wdata, self.host_wdata)),
+            self._wen.eq(Mux(writes, ~beyond, host)),
         ]
         return writes

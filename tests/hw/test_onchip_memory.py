@@ -2,7 +2,7 @@
 
 import pytest
 from systolith.hw.config import EngineConfig
-from systolith.hw.onchip_memory import OnChipMemory
+from systolith.hw.onchip_memory import OnChipMemory, memory_parts
 
 CONFIG = EngineConfig(rows=2, cols=2, port_width=32)
 WORDS = 200
@@ -145,3 +145,53 @@ def test_bad_sizes():
         OnChipMemory(config=CONFIG, words=1)
     with pytest.raises(ValueError, match="init must be at most 4 words, not 5"):
         OnChipMemory(config=CONFIG, words=4, init=range(5))
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (2, [512]), (512, [512]), (513, [512, 512]), (4096, [4096]), (11000, [8192, 2048, 1024]),
+        (12288, [8192, 4096]), (16384, [16384]), (40000, [16384, 16384, 4096, 2048, 2048]),
+    ],
+)  # fmt: skip
+def test_parts_fall_and_begin_at_multiples_of_themselves(words, parts):
+    assert memory_parts(words) == parts and sum(parts) >= words
+
+
+def test_parts_hold_their_own_words(bench):
+    """Contents, and what the engine writes across both borders."""
+    words, init = 1500, [7 * i + 5 for i in range(1400)]
+    assert memory_parts(words) == [1024, 512]
+    dut = OnChipMemory(config=CONFIG, words=words, init=init)
+    run, got = bench(dut), []
+    content = init + [0] * (words - len(init))
+    axi = dut.axi
+
+    async def write(ctx):
+        ctx.set(axi.bready, 1)
+        for first in (1020, 1395):
+            ctx.set(axi.awaddr, 4 * first)
+            ctx.set(axi.awvalid, 1)
+            await ctx.tick().until(axi.awready)
+            ctx.set(axi.awvalid, 0)
+            for beat in range(8):
+                content[first + beat] = run.random.getrandbits(32)
+                ctx.set(axi.wdata, content[first + beat])
+                ctx.set(axi.wlast, beat == 7)
+                ctx.set(axi.wvalid, 1)
+                await ctx.tick().until(axi.wready)
+            ctx.set(axi.wvalid, 0)
+            await ctx.tick().until(axi.bvalid)
+        ctx.set(axi.rready, 1)
+        for first in range(0, words, 250):
+            ctx.set(axi.araddr, 4 * first)
+            ctx.set(axi.arlen, 249)
+            ctx.set(axi.arvalid, 1)
+            await ctx.tick().until(axi.arready)
+            ctx.set(axi.arvalid, 0)
+            for _ in range(250):
+                got.append((await ctx.tick().sample(axi.rdata).until(axi.rvalid))[0])
+
+    run.add(write, needed=True)
+    run.run()
+    assert got == content
