@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Elaboratable, Module
+from amaranth.hdl import ClockDomain, Elaboratable, Module
 from amaranth.lib.io import Buffer
 
+from .board_clock import BoardClock
 from .config import EngineConfig
 from .link import BAUD
 from .onchip import OnChip
+from .pll import Pll
 
 __all__ = ["Board", "divisor"]
 
@@ -28,12 +30,13 @@ def divisor(clock: float, baud: int = BAUD) -> int:
 class Board(Elaboratable):
     """platform's clock and reset; its UART 0 is the link; its LED 0, if ``led``, shines when a batch is done
 
-    The clock is the board's oscillator, as the platform makes it ``sync``. Registers start with their values from the
-    bitstream, on iCE40 held for 15 us until the block RAM works.
+    The clock is the board's oscillator, as the platform makes it ``sync``, or a PLL's. Registers start with their
+    values from the bitstream; those that could see a clock before it is steady are held in reset until then.
 
     Parameters
     ----------
     config, words, init : as of ``OnChip``.
+    pll : makes the clock; None: the oscillator's.
     baud : bits a second on the link.
     led : whether the board has a light to spare.
     """
@@ -44,15 +47,22 @@ class Board(Elaboratable):
         *,
         words: int,
         init: Sequence[int] = (),
+        pll: Pll | None = None,
         baud: int = BAUD,
         led: bool = True,
     ) -> None:
-        self.config, self.words, self.init, self.baud, self.led = config, words, init, baud, led
+        self.config, self.words, self.init = config, words, init
+        self.pll, self.baud, self.led = pll, baud, led
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        cycles = divisor(platform.default_clk_frequency, self.baud)
+        clock = platform.default_clk_frequency if self.pll is None else self.pll.mhz * 1e6
+        cycles = divisor(clock, self.baud)
         m.submodules.onchip = chip = OnChip(self.config, words=self.words, init=self.init, divisor=cycles)
+        if self.pll is not None:
+            m.domains.sync = ClockDomain(reset_less=True)
+            m.submodules.clock = source = BoardClock(self.pll)
+            m.d.comb += chip.hold.eq(source.hold)
         uart = platform.request("uart", 0, dir="-")
         m.submodules.rx = rx = Buffer("i", uart.rx)
         m.submodules.tx = tx = Buffer("o", uart.tx)

@@ -20,8 +20,8 @@ __all__ = ["OnChip"]
 class OnChip(Component):
     """host -- rx, tx -- HostLink -- control port -- Engine -- memory port -- OnChipMemory -- HostLink
 
-    One clock. ``rst`` resets everything but the memory's contents; the link's command RESET the engine and its memory
-    port alone, at any cycle.
+    One clock. ``rst`` and ``hold`` reset everything but the memory's contents; the link's command RESET the engine and
+    its memory port alone, at any cycle.
 
     Parameters
     ----------
@@ -34,6 +34,8 @@ class OnChip(Component):
     Members
     -------
     rx, tx : the link, 8N1, idle high.
+    hold : a reset that the engine sees one cycle later, through the register that the command RESET uses: for boards
+        whose clock becomes steady after the configuration.
     irq : the engine's; for a light.
     """
 
@@ -51,15 +53,16 @@ class OnChip(Component):
         self.link = HostLink(config=config, words=words, patience=patience)
         self.receiver = UartReceiver(divisor=divisor)
         self.transmitter = UartTransmitter(divisor=divisor)
-        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "irq": Out(1)})
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "hold": In(1), "irq": Out(1)})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        engine, reset = Engine(self.config), Signal()
-        m.submodules.link = link = self.link
+        engine, reset = Engine(self.config), Signal(init=1)
+        link, held = self.link, ResetInserter(self.hold)
+        m.submodules.link = held(link)
         m.submodules.engine = ResetInserter(reset)(engine)
         m.submodules.memory = ResetInserter(reset)(self.memory)
-        m.submodules.receiver, m.submodules.transmitter = self.receiver, self.transmitter
+        m.submodules.receiver, m.submodules.transmitter = held(self.receiver), held(self.transmitter)
         connect(m, self.receiver.o, link.i)
         connect(m, link.o, self.transmitter.i)
         connect(m, link.ctl, engine.ctl)
@@ -68,6 +71,6 @@ class OnChip(Component):
             if name.startswith("host_"):
                 ours, theirs = getattr(link, name), getattr(self.memory, name)
                 m.d.comb += theirs.eq(ours) if member.flow == Out else ours.eq(theirs)
-        m.d.sync += reset.eq(link.reset)
+        m.d.sync += reset.eq(link.reset | self.hold)
         m.d.comb += [self.receiver.rx.eq(self.rx), self.tx.eq(self.transmitter.tx), self.irq.eq(engine.irq)]
         return m

@@ -22,7 +22,7 @@ module bench_uart #(
     reg [31:0] now = 0;
     always @(posedge clk) now <= rst ? 0 : now + 1;
 
-    onchip dut (.clk(clk), .rst(rst), .rx(rx), .tx(tx), .irq(irq));
+    onchip dut (.clk(clk), .rst(rst), .hold(1'b0), .rx(rx), .tx(tx), .irq(irq));
 
     reg [3:0] command /*verilator public_flat_rw*/ = 0;
     reg [31:0] value /*verilator public_flat_rw*/ = 0;

@@ -50,8 +50,8 @@ class SimulatedLine:
 def run(line: SimulatedLine) -> list[dict[str, Any]]:
     """Every batch of batches.json on the same board; before them one that is stopped by a reset, if asked for."""
     program = load_program("program")
-    line.command(RESET, 8)
     order = json.loads(Path("batches.json").read_text())
+    line.command(RESET, order["reset"])
     port = UartPort(line, port_bytes=program.config.port_bytes, size=order["size"])
     driver = Driver(port)
     driver.require(program.config)

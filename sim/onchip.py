@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,22 +53,25 @@ def run_onchip(
     reset_after: int = 0,
     divisor: int = 4,
     timeout: int = 2_000_000,
+    reset: int = 8,
+    sources: Mapping[str, str] | None = None,
     optimize: str = "-O1",
 ) -> list[OnChipResult]:
     """Run batches of codes [N, H, W, C] (or one [H, W, C]) one after the other.
 
     ``reset_after``: start the first batch once before, and reset the engine after at least so many of its cycles.
     ``resident``: program and weights are the memory's contents; else they come over the line. ``divisor``: cycles of a
-    bit. ``timeout``: cycles of the engine. Raises as ``run_jobs``; an error of the engine is a SimulationError.
+    bit. ``timeout``: cycles of the engine. ``reset``: cycles of the first reset. ``sources``: Verilog by file name of a
+    board in place of ``hw.onchip``, its module ``onchip`` with the same ports. Raises as ``run_jobs``; an error of the
+    engine is a SimulationError.
     """
     codes = [np.asarray(batch) for batch in batches]
     images = max(1 if batch.ndim == 3 else len(batch) for batch in codes)
     words = needed_words(program, images)
     init = contents(program) if resident else []
-    files = {
-        "onchip.v": onchip_text(program.config, words, init, divisor, 1 << 16),
-        _BENCH.name: _BENCH.read_text(),
-    }
+    if sources is None:
+        sources = {"onchip.v": onchip_text(program.config, words, init, divisor, 1 << 16)}
+    files = {**sources, _BENCH.name: _BENCH.read_text()}
     simulation = build(files, "bench_uart", parameters={"DIVISOR": divisor}, optimize=optimize)
     with tempfile.TemporaryDirectory(prefix="systolith-") as name:
         folder = Path(name)
@@ -76,7 +79,7 @@ def run_onchip(
         for number, batch in enumerate(codes):
             np.save(folder / f"codes{number}.npy", batch)
         order = {"batches": len(codes), "resident": resident, "timeout": timeout, "reset_after": reset_after,
-                 "size": words * program.config.port_bytes}  # fmt: skip
+                 "size": words * program.config.port_bytes, "reset": reset}  # fmt: skip
         (folder / "batches.json").write_text(json.dumps(order))
         simulate(simulation, "systolith.sim.cocotb_onchip", folder)
         results = []
