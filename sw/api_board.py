@@ -9,16 +9,21 @@ from typing import Any
 
 from ..hw.config import EngineConfig
 from ..hw.link import BAUD
+from ..hw.pll import Pll, fastest_clock
 from .api_files import file_target, fresh_folder, write_whole
 from .api_results import config_json
 from .api_synth import Synth
 from .onchip_image import contents, needed_words
 from .program import Program
-from .synthesis import place
-from .synthesis_boards import TOP, BoardData, board_named, clock_hz, prepare
+from .synthesis import Synthesis, place
+from .synthesis_boards import TOP, BoardData, board_named, board_pll, clock_hz, pll_kind, prepare
+from .synthesis_patch import marks, memory_blocks, patched
 from .synthesis_tools import find
 
-__all__ = ["VivadoProject", "synth_board"]
+__all__ = ["FASTEST", "VivadoProject", "synth_board"]
+
+FASTEST = "max"
+"""The clock that place and route finds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +80,7 @@ def synth_board(
     program: Program | None = None,
     memory: int | None = None,
     images: int = 1,
+    clock: float | str | None = None,
     baud: int = BAUD,
     freq: float | None = None,
     seeds: int = 1,
@@ -85,10 +91,13 @@ def synth_board(
 
     ``output``: the bitstream's file, or the folder of a Vivado project. ``config``: the program's, if there is a
     program, else by default what fits the board. ``program``: contents of the memory, with its weights. ``memory``:
-    bytes, by default the board's, and at least what a batch of ``images`` needs. ``freq``: MHz to reach, by default the
-    board's oscillator, which is what the engine runs at.
+    bytes, by default the board's, and at least what a batch of ``images`` needs. ``clock``: MHz that the FPGA's PLL
+    makes, "max" for the fastest that place and route reaches; by default the board's oscillator. ``freq``: MHz to
+    reach, by default the clock.
 
-    Raises ValueError for bad values, SynthesisError if a tool is missing or fails, or the design does not fit.
+    On ECP5 a second program of the same engine, memory and clock takes seconds: its contents are put into the design
+    that is routed. Raises ValueError for bad values, SynthesisError if a tool is missing or fails, or the design does
+    not fit.
     """
     data = board_named(board)
     if seeds < 1 or images < 1:
@@ -102,26 +111,70 @@ def synth_board(
     if data.vivado and output is None:
         raise ValueError(f"{board} becomes a Vivado project: name its folder by -o DIR")
     target = None if data.vivado or output is None else file_target(output)
-    if not data.vivado:
-        family = data.target.family
-        for name in family.programs:
-            find(name, family.packages[name])
-    files = prepare(data, config, words=words, init=[] if program is None else contents(program), baud=baud)
+    fastest = clock == FASTEST
+    pll = board_pll(data, None if fastest or clock is None else _megahertz(clock))
+    init = [] if program is None else contents(program)
     if data.vivado:
         assert output is not None
+        if fastest:
+            pll_kind(data)  # there is none
 
         def fill(folder: Path) -> None:
-            for name, text in files.items():
+            for name, text in prepare(data, config, words=words, init=init, baud=baud).items():
                 (folder / name).write_text(text)
 
         return VivadoProject(config=config, board=board, folder=fresh_folder(output, fill, mark=f"{TOP}.tcl"))
-    (pins,) = (text for name, text in files.items() if name != f"{TOP}.il")
-    result = place(
-        data.target, files[f"{TOP}.il"], TOP, pins=pins, speed=data.speed, seeds=range(1, seeds + 1),
-        freq=clock_hz(data) / 1e6 if freq is None else freq, jobs=jobs, bitstream=True, say=progress,
-    )  # fmt: skip
+    family = data.target.family
+    for name in family.programs:
+        find(name, family.packages[name])
+    patch, init = _patch(data, config, words, init)
+
+    def run(pll: Pll | None) -> Synthesis:
+        files = prepare(data, config, words=words, init=init, pll=pll, baud=baud)
+        (pins,) = (text for name, text in files.items() if name != f"{TOP}.il")
+        mhz = clock_hz(data) / 1e6 if pll is None else pll.mhz
+        return place(
+            data.target, files[f"{TOP}.il"], TOP, pins=pins, speed=data.speed, seeds=range(1, seeds + 1),
+            freq=mhz if freq is None or fastest else freq, jobs=jobs, bitstream=True, patch=patch, say=progress,
+        )  # fmt: skip
+
+    pll, result = _search(data, run, progress) if fastest else (pll, run(pll))
     packed = result.bitstream
     if target is not None and packed is not None:
         packed = write_whole(target, packed.read_bytes())
     result = replace(result, device=f"{board} ({result.device})", bitstream=packed)
-    return Synth(config=config, result=result, bitstream=packed)
+    return Synth(config=config, result=result, bitstream=packed, pll=pll)
+
+
+def _megahertz(clock: float | str) -> float:
+    if isinstance(clock, str) or not clock > 0:
+        raise ValueError(f"clock must be MHz or {FASTEST!r}, not {clock!r}")
+    return clock
+
+
+def _patch(
+    data: BoardData, config: EngineConfig, words: int, init: list[int]
+) -> tuple[Callable[[str], str] | None, list[int]]:
+    """What is done to the routed design, and the contents of the memory before that."""
+    if data.target.family.name != "ecp5":
+        return None, init
+    placed, width = marks(words, config.port_width), config.port_width
+    old, new = (memory_blocks(words, width, part) for part in (placed, init))
+    return lambda text: patched(text, old, new), placed
+
+
+def _search(
+    data: BoardData, run: Callable[[Pll | None], Synthesis], say: Callable[[str], None]
+) -> tuple[Pll | None, Synthesis]:
+    """The fastest clock that is met: from the device's aim on each time what the last run reached.
+
+    Every clock is another design, by the divisor of the serial link at least, so one that was reached may be missed.
+    """
+    kind, source, limit = pll_kind(data), clock_hz(data) / 1e6, data.target.aim
+    while True:
+        pll = fastest_clock(kind, source, limit)
+        result = run(pll)
+        say(f"{pll.mhz:g} MHz: {'met' if result.met else 'missed'}, {result.mhz:.1f} MHz")
+        if result.met:
+            return pll, result
+        limit = min(result.mhz, 0.99 * pll.mhz)

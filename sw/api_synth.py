@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..hw.config import EngineConfig
+from ..hw.pll import Pll
 from .api_files import file_target, write_whole
 from .api_results import config_json, table
 from .synthesis import Synthesis, synthesize
@@ -18,11 +19,13 @@ __all__ = ["DEVICES", "Synth", "device_config", "synth"]
 
 @dataclass(frozen=True, kw_only=True)
 class Synth:
-    """An engine after place and route; ``bitstream``: the file, of the fastest seed."""
+    """An engine after place and route; ``bitstream``: the file, of the fastest seed; ``pll``: what makes the clock
+    where its oscillator does not."""
 
     config: EngineConfig
     result: Synthesis
     bitstream: Path | None
+    pll: Pll | None = None
 
     @property
     def ok(self) -> bool:
@@ -45,6 +48,7 @@ class Synth:
             "speed": result.speed,
             "config": config_json(self.config),
             "freq_mhz": result.freq,
+            "pll": None if self.pll is None else self.pll.describe(),
             "fmax_mhz": round(result.mhz, 3),
             "fmax_all": {str(route.seed): round(route.mhz, 3) for route in result.routes},
             "met": result.met,
@@ -73,6 +77,7 @@ class Synth:
         lines.append(
             f"clock: {result.mhz:.1f} MHz{asked}" + (f" (seeds: {clocks})" if len(result.routes) > 1 else "")
         )
+        lines += [] if self.pll is None else [f"made by {self.pll.describe()}"]
         path = result.slowest.path
         if path is not None:
             lines += [f"slowest path: {path.words}", *path.steps]

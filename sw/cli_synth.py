@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from .api_board import VivadoProject, synth_board
+from .api_board import FASTEST, VivadoProject, synth_board
 from .api_synth import Synth, device_config, synth
 from .container import load_program
 from .synthesis_boards import BOARDS, board_named
@@ -16,8 +16,8 @@ from .synthesis_devices import DEVICES
 __all__ = ["add_synth", "megahertz", "run_synth"]
 
 
-def megahertz(text: str | None) -> float | None:
-    """``--freq``; raises ValueError."""
+def megahertz(text: str | None, option: str = "--freq") -> float | None:
+    """A clock in MHz; raises ValueError that names the ``option``."""
     if text is None:
         return None
     try:
@@ -25,7 +25,8 @@ def megahertz(text: str | None) -> float | None:
     except ValueError:
         value = 0.0
     if not 1 <= value <= 1000:
-        raise ValueError(f"--freq must be 1..1000 MHz, not {text!r}")
+        known = f", or {FASTEST}" if option == "--clock" else ""
+        raise ValueError(f"{option} must be 1..1000 MHz{known}, not {text!r}")
     return value
 
 
@@ -39,6 +40,9 @@ def add_synth(command: ArgumentParser, count_of: Any, names: tuple[str, ...]) ->
                          help="a board's memory holds this program and its weights from the start")  # fmt: skip
     command.add_argument("--memory", type=count_of("--memory", 1), metavar="BYTES",
                          help="a board's memory, also as 64K (default: what fits and the program needs)")  # fmt: skip
+    command.add_argument("--clock", metavar="MHZ",
+                         help=f"a board's clock by its FPGA's PLL, {FASTEST}: the fastest that place and route reaches "
+                              "(default: the oscillator's)")  # fmt: skip
     command.add_argument("-o", "--output", metavar="FILE",
                          help="where to copy the bitstream, or a Vivado project's folder")  # fmt: skip
     command.add_argument("--freq", metavar="MHZ",
@@ -62,7 +66,7 @@ def run_synth(
     freq = megahertz(arguments.freq)
     chosen = {name: getattr(arguments, name) for name in names}
     if arguments.board is None:
-        for name in ("program", "memory"):
+        for name in ("program", "memory", "clock"):
             if getattr(arguments, name) is not None:
                 raise ValueError(f"--{name} is for a board: give --board instead of --device")
         config = device_config(arguments.device, **chosen)
@@ -73,6 +77,11 @@ def run_synth(
     if arguments.speed is not None:
         raise ValueError("--speed is for --device: a board has its own speed grade")
     board = board_named(arguments.board)
+    clock = arguments.clock if arguments.clock == FASTEST else megahertz(arguments.clock, "--clock")
+    if clock == FASTEST and freq is not None:
+        raise ValueError(
+            f"--freq is what a clock must reach, and --clock {FASTEST} finds it: leave one of them out"
+        )
     program = None if arguments.program is None else load_program(arguments.program)
     given = any(value is not None for value in chosen.values())
     config_ = None
@@ -84,6 +93,6 @@ def run_synth(
         )
         config_ = board.config(**base)
     return synth_board(
-        arguments.board, arguments.output, config=config_, program=program, memory=arguments.memory, freq=freq,
-        seeds=arguments.seeds, jobs=arguments.jobs, progress=progress,
+        arguments.board, arguments.output, config=config_, program=program, memory=arguments.memory, clock=clock,
+        freq=freq, seeds=arguments.seeds, jobs=arguments.jobs, progress=progress,
     )  # fmt: skip

@@ -160,9 +160,13 @@ def place(
     freq: float | None = None,
     jobs: int = 1,
     bitstream: bool = False,
+    patch: Callable[[str], str] | None = None,
     say: Callable[[str], None] = _quiet,
 ) -> Synthesis:
-    """As ``synthesize``, of a design as RTLIL ``text`` with ``pins`` as the family's nextpnr wants them told."""
+    """As ``synthesize``, of a design as RTLIL ``text`` with ``pins`` as the family's nextpnr wants them told.
+
+    ``patch``: changes what nextpnr wrote before it is packed.
+    """
     seeds = tuple(seeds)
     speed = _check(target, speed, seeds, freq)
     flow = Flow(device=target, text=text, top=top, pins=pins, speed=speed, aim=freq or target.aim, say=say)
@@ -176,4 +180,4 @@ def place(
         )
         result = Synthesis(device=target.name, speed=speed, freq=freq, routes=routes,
                            resources=resources(reports[0]), folder=flow.folder)  # fmt: skip
-        return replace(result, bitstream=flow.pack(result.best.seed)) if bitstream else result
+        return replace(result, bitstream=flow.pack(result.best.seed, patch)) if bitstream else result

@@ -12,11 +12,12 @@ from typing import Any
 
 from ..hw.config import EngineConfig
 from ..hw.link import BAUD
+from ..hw.pll import PLLS, Pll, PllKind, nearest_clock
 from .synthesis import platform_of
 from .synthesis_devices import DEVICES, Device
 from .synthesis_tools import SynthesisError
 
-__all__ = ["BOARDS", "BoardData", "board_named", "clock_hz", "prepare"]
+__all__ = ["BOARDS", "BoardData", "board_named", "board_pll", "clock_hz", "pll_kind", "prepare"]
 
 TOP = "top"
 
@@ -183,19 +184,45 @@ def clock_hz(board: BoardData) -> float:
     return float(_platform(board).default_clk_frequency)
 
 
+def pll_kind(board: BoardData) -> PllKind:
+    """The PLL of the board's FPGA. Raises ValueError where none is known here."""
+    device = None if board.vivado else DEVICES[board.device]
+    kind = None if device is None else PLLS.get(device.words.get("yosys", device.family.name))
+    if kind is None:
+        raise ValueError(
+            f"clock cannot be chosen for {board.name}: no PLL of its FPGA is known here; leave it out for the "
+            f"oscillator's {clock_hz(board) / 1e6:g} MHz"
+        )
+    return kind
+
+
+def board_pll(board: BoardData, mhz: float | None) -> Pll | None:
+    """The PLL's setting nearest to a clock, None for the oscillator's own. Raises ValueError where it makes none."""
+    source = clock_hz(board) / 1e6
+    if mhz is None or abs(mhz - source) < 1e-6:
+        return None
+    return nearest_clock(pll_kind(board), source, mhz)
+
+
 def prepare(
-    board: BoardData, config: EngineConfig, *, words: int, init: Sequence[int] = (), baud: int = BAUD
+    board: BoardData,
+    config: EngineConfig,
+    *,
+    words: int,
+    init: Sequence[int] = (),
+    pll: Pll | None = None,
+    baud: int = BAUD,
 ) -> dict[str, str]:
     """The files that the tools read, by name: ``top.il`` and pins, or for Vivado ``top.v``, ``top.xdc``, ``top.tcl``.
 
-    Raises ValueError for a baud rate that the board's clock cannot divide into, SynthesisError where amaranth-boards
-    is absent.
+    ``pll``: makes the clock; None: the oscillator's. Raises ValueError for a baud rate that the clock cannot divide
+    into, SynthesisError where amaranth-boards is absent.
     """
     from ..hw.board import Board, divisor
 
     platform = _platform(board)
-    divisor(platform.default_clk_frequency, baud)
-    top = Board(config, words=words, init=init, baud=baud, led=board.led)
+    divisor(platform.default_clk_frequency if pll is None else pll.mhz * 1e6, baud)
+    top = Board(config, words=words, init=init, pll=pll, baud=baud, led=board.led)
     plan = platform.prepare(top, name=TOP, emit_src=False)
     text = {
         name: content if isinstance(content, str) else content.decode()

