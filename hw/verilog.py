@@ -70,7 +70,7 @@ def _with_ports(modules: Mapping[str, str]) -> dict[str, str]:
         )
         return "(" + "\n    ".join(lines) + " );" + rest
 
-    return {name: _BODY.sub(instance, own(name, body)) for name, body in modules.items()}
+    return {name: own(name, _BODY.sub(instance, body)) for name, body in modules.items()}
 
 
 def _shared(modules: dict[str, str]) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 from systolith.hw.config import EngineConfig
 from systolith.hw.verilog import WAIVERS, engine_verilog, to_verilog
@@ -101,3 +101,45 @@ def test_engine_lints(sizes: tuple[int, int], tmp_path: Path) -> None:
     assert f"{config.hash:#010x}" in text.splitlines()[2]
     assert all(reason in text for reason in WAIVERS.values())
     assert _lint(text, "engine", tmp_path) == ""
+
+
+class Sums(Component):
+    """o = the sum of signals of others, and of ``child``'s."""
+
+    def __init__(self, signals: list[Signal], child: "Sums | None" = None) -> None:
+        self.signals, self.child = signals, child
+        super().__init__({"o": Out(8)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.d.sync += self.o.eq(Cat(*self.signals) + (0 if self.child is None else self.child.o))
+        if self.child is not None:
+            m.submodules.child = self.child
+        return m
+
+
+class Passing(Component):
+    """Two signals without names go into ``parent``, the second one through it into ``child``."""
+
+    def __init__(self) -> None:
+        super().__init__({"a": In(8), "o": Out(8)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        first, second = [Signal(8) for _ in range(2)]
+        m.d.sync += [first.eq(self.a), second.eq(first)]
+        m.submodules.parent = parent = Sums([first[2:5], second[1:4]], Sums([second[1:4]]))
+        m.d.comb += self.o.eq(parent.o)
+        return m
+
+
+def test_ports_without_names_pass_through() -> None:
+    """An instance's ports are called as its module calls them, not as the module around it does."""
+    text = to_verilog(Passing(), "top")
+    modules = {
+        match[1]: match[2] for match in re.finditer(r"^module (\w+) (.*?)^endmodule", text, re.M | re.S)
+    }
+    ports = {name: set(re.findall(r"port_\d", body.split(";")[0])) for name, body in modules.items()}
+    assert ports == {"top": set(), "top_parent": {"port_0", "port_1"}, "top_parent_child": {"port_0"}}
+    (inside,) = re.findall(r"top_parent_child child \((.*?)\);", modules["top_parent"], re.S)
+    assert set(re.findall(r"\.(port_\d) \((port_\d) \)", inside)) == {("port_0", "port_1")}
