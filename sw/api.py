@@ -238,7 +238,9 @@ def verilog(
         if testbench:
             folder = write_testbench(config, target.with_name(f"{target.stem}_bench"), f"../{target.name}")
         path = write_whole(output, text)
-    packaged = None if package is None else write_package(config, package, text, FREQ if freq is None else freq)
+    packaged = (
+        None if package is None else write_package(config, package, text, FREQ if freq is None else freq)
+    )
     return VerilogFiles(config=config, verilog=text, path=path, testbench=folder, package=packaged)
 
 

@@ -278,7 +278,9 @@ def parser() -> ArgumentParser:
     )
     verilog.add_argument("--device", metavar="NAME", help="a netlist of this FPGA's cells, see above")
     verilog.add_argument("--package", metavar="DIR", help="also write a folder for FuseSoC, Vivado, ...")
-    verilog.add_argument("--freq", metavar="MHZ", help="the clock of the package's constraints (default: 100)")
+    verilog.add_argument(
+        "--freq", metavar="MHZ", help="the clock of the package's constraints (default: 100)"
+    )
     _engine_options(verilog)
 
     synth = command("synth")
@@ -296,7 +298,9 @@ def parser() -> ArgumentParser:
     )
     verify.add_argument("--program", metavar="FILE", help="take this program as it is instead of compiling")
     verify.add_argument("--verilog", metavar="FILE", help="take this engine as it is instead of generating")
-    verify.add_argument("--netlist", metavar="FILE", help="run this netlist of `verilog --device` beside the RTL")
+    verify.add_argument(
+        "--netlist", metavar="FILE", help="run this netlist of `verilog --device` beside the RTL"
+    )
     verify.add_argument(
         "--waves",
         metavar="FILE",

@@ -14,6 +14,7 @@ from systolith.hw.board import Board
 from systolith.hw.config import EngineConfig
 from systolith.hw.ecp5 import Ecp5
 from systolith.hw.pll import PLLS, nearest_clock
+from systolith.sim import onchip
 from systolith.sim.onchip import run_onchip
 from systolith.sim.random_network import random_codes, random_network
 from systolith.sw import integer_reference
@@ -24,7 +25,7 @@ CONFIG = EngineConfig(
     rows=2, cols=2, scratchpad=1024, acc_depth=16, port_width=32, fold_width=0, fir_depth=0, tables=0
 )
 SEED = 28
-CELLS = Path(__file__).with_name("ecp5_cells.v")
+CELLS = Path(onchip.__file__).parent / "cells" / "ecp5.v"
 SETTLED = 2500
 """Cycles of the bench until the PLL has locked and the board has waited 15 us."""
 
