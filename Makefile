@@ -12,7 +12,7 @@ NOTES   = $(VENV)/installed-notebook
 WORKERS = 2
 TYPED   = -p systolith.hw -p systolith.quant -p systolith.sw -p systolith.sim
 
-.PHONY: help install demo test test-slow bench bench-slow notebooks lint fmax clean check-system
+.PHONY: help install demo test test-slow bench bench-slow notebooks lint fmax fmax-slow clean check-system
 
 help:
 	@echo 'make install    make .venv and install everything into it, pinned by constraints.txt'
@@ -23,7 +23,8 @@ help:
 	@echo 'make bench-slow all of them (trained networks are taken from ../shared/data, if they are there)'
 	@echo 'make notebooks  run the notebooks from top to bottom, warnings as errors; under 10 minutes'
 	@echo 'make lint       ruff and mypy'
-	@echo 'make fmax       place and route a 4x4 engine for ECP5; fails below 150 MHz'
+	@echo 'make fmax       clock and cells of small engines on ECP5 into docs/benchmarks.md; under 15 minutes'
+	@echo 'make fmax-slow  the whole clock table, hours the first time; what was interrupted goes on'
 	@echo 'make clean      remove .venv, demo-out and what the tools left'
 
 install: $(STAMP)
@@ -80,7 +81,10 @@ lint: $(STAMP)
 	MYPYPATH=.types $(BIN)/mypy $(TYPED)
 
 fmax: $(SYNTH)
-	$(BIN)/systolith synth --device ecp5-85f --rows 4 --cols 4 --scratchpad 32K --acc-depth 1024 --freq 150
+	$(BIN)/python -m systolith.sw.bench_clock --jobs $(WORKERS) -o docs/benchmarks.md
+
+fmax-slow: $(SYNTH)
+	$(BIN)/python -m systolith.sw.bench_clock --slow --jobs $(WORKERS) -o docs/benchmarks.md
 
 clean:
 	rm -rf $(VENV) demo-out build dist systolith.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

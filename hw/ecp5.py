@@ -59,6 +59,8 @@ class Ecp5:
     """
 
     family = "ecp5"
+    multipliers: int | None = None
+    """DSPs that there are; multipliers beyond become logic. None: no limit."""
 
     def lower_memory(self, memory: Memory1R1W) -> Module | None:
         """Slices of block RAM, each with its output register: clock to data falls from 5.8 to about 1 ns."""
@@ -80,8 +82,11 @@ class Ecp5:
         return m
 
     def lower_multiplier(self, multiplier: Multiplier) -> Module | None:
-        """One MULT18X18D; operands of up to 18 bits."""
+        """One MULT18X18D; operands of up to 18 bits, as far as there are DSPs."""
         if max(len(multiplier.a), len(multiplier.b)) > _HALF:
+            return None
+        self.built = getattr(self, "built", 0) + 1
+        if self.multipliers is not None and self.built > self.multipliers:
             return None
         m = Module()
         a, b = Signal(signed(_HALF)), Signal(signed(_HALF))

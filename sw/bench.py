@@ -17,13 +17,15 @@ from pathlib import Path
 from ..sim.toolchain import ToolchainError
 from .api_files import file_target, write_whole
 from .benchmark.cases import CASES, chosen
+from .benchmark.clock_page import clock_section
+from .benchmark.clock_results import clocks_from_json
 from .benchmark.measure import measure, measure_speeds, revision
 from .benchmark.page import page
 from .benchmark.results import Measurement, from_json, reached, to_json
 from .benchmark.sources import DATA, find
 from .benchmark.speed import Speed
 
-__all__ = ["main"]
+__all__ = ["main", "written"]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,7 +107,16 @@ def _kept(output: Path) -> tuple[dict[str, Measurement], list[Speed]]:
 def _write(output: Path, rows: dict[str, Measurement], speeds: list[Speed]) -> None:
     ordered = [rows[case.name] for case in CASES if case.name in rows]
     write_whole(output.with_suffix(".json"), to_json(ordered, speeds))
-    write_whole(output, page(ordered, CASES, speeds))
+    write_whole(output, written(output))
+
+
+def written(output: Path) -> str:
+    """The page from the numbers beside it: these, and the clocks of ``bench_clock``."""
+    rows, speeds = _kept(output)
+    clocks = output.with_suffix(".clocks.json")
+    return page(rows.values(), CASES, speeds) + clock_section(
+        clocks_from_json(clocks.read_text()) if clocks.is_file() else ()
+    )
 
 
 def _cycles(row: Measurement) -> str:

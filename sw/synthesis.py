@@ -76,13 +76,18 @@ def _quiet(line: str) -> None:
     pass
 
 
-def platform_of(family: str) -> object | None:
-    """The family's lowerings of memories and multipliers; None: all is inferred by yosys."""
+def platform_of(family: str, multipliers: int | None = None) -> object | None:
+    """The family's lowerings of memories and multipliers; None: all is inferred by yosys.
+
+    ``multipliers``: DSPs of the device, where the family must be told.
+    """
     # Amaranth is slow to import: only when there is something to do.
     if family == "ecp5":
         from ..hw.ecp5 import Ecp5
 
-        return Ecp5()
+        found = Ecp5()
+        found.multipliers = multipliers
+        return found
     if family == "ice40":
         from ..hw.ice40 import Ice40
 
@@ -126,7 +131,7 @@ def synthesize(
         from ..hw.engine import Engine
 
         component = Engine(component)
-    text = to_rtlil(Harness(component), _TOP, platform=platform_of(target.family.name))
+    text = to_rtlil(Harness(component), _TOP, platform=platform_of(target.family.name, target.multipliers))
     pins = "".join(
         f"{target.family.pin_line.format(port=port, pin=pin)}\n"
         for port, pin in zip(_PORTS, target.harness, strict=False)

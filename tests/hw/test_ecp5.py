@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from systolith.hw import ecp5 as lowering
+from systolith.hw.array import SystolicArray
+from systolith.hw.config import EngineConfig
 from systolith.hw.ecp5 import Ecp5, block_contents, block_geometry
 from systolith.hw.memory import Memory1R1W
 from systolith.hw.multiplier import Multiplier
@@ -173,3 +175,13 @@ endmodule
     run = subprocess.run([tmp_path / "obj" / "Vbench"], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout[-500:]
     assert int(run.stdout.split("compared ")[1].split()[0]) > 200_000
+
+
+def test_multipliers_beyond_the_dsps_are_logic():
+    """As an engine of more PEs than the device has DSPs; the others stay DSPs."""
+    platform = Ecp5()
+    platform.multipliers = 3
+    config = EngineConfig(rows=2, cols=2, scratchpad=1024, acc_depth=16, fir_depth=0)
+    text = to_rtlil(SystolicArray(config=config), "dut", platform=platform)
+    assert text.count("cell \\MULT18X18D ") == 3 and text.count("cell $mul ") == 1
+    assert to_rtlil(SystolicArray(config=config), "dut", platform=Ecp5()).count("cell \\MULT18X18D ") == 4

@@ -16,7 +16,7 @@ CONFIG = EngineConfig(rows=1, cols=1)
 
 YOSYS = """#!/usr/bin/env python3
 import pathlib, sys
-pathlib.Path("netlist.new").write_text('''/* built somewhere */
+pathlib.Path("output.new").write_text('''/* built somewhere */
 
 module top(clk, d, q);
   input clk;
@@ -73,7 +73,7 @@ def test_netlist_with_the_models_it_needs(yosys: Path) -> None:
     assert netlist(Inverter(), "top", "ecp5-85f") == text.partition("\n\n")[2].join(("\n", ""))
     calls = (yosys.parent / "calls").read_text().splitlines()
     assert calls == [
-        "read_rtlil component.il; synth_ecp5 -top top -no-rw-check; write_verilog -noattr netlist.new"
+        "read_rtlil component.il; synth_ecp5 -top top -no-rw-check -nodsp; write_verilog -noattr output.new"
     ]
 
 
