@@ -26,15 +26,15 @@ TOP = "top"
 class BoardData:
     """One board.
 
-    ``platform``: module of amaranth_boards and class. ``device``: one of ``DEVICES``, "" for Vivado's. ``package``,
-    ``speed``: where they are not the device's. ``uart``: pins of rx and tx and the connector they belong to, where the
-    platform has no UART. ``led``: whether its LED 0 is free. ``memory``: bytes of memory beside the engine. ``engine``:
-    fields of EngineConfig, where they are not the device's.
+    ``platform``: module of amaranth_boards and class, or a class of one's own. ``device``: one of ``DEVICES``, "" for
+    Vivado's. ``package``, ``speed``: where they are not the device's. ``uart``: pins of rx and tx and the connector
+    they belong to, where the platform has no UART. ``led``: whether its LED 0 is free. ``memory``: bytes of memory
+    beside the engine. ``engine``: fields of EngineConfig, where they are not the device's.
     """
 
     name: str
     title: str
-    platform: tuple[str, str]
+    platform: tuple[str, str] | type
     device: str
     package: str = ""
     speed: int | None = None
@@ -160,15 +160,18 @@ def board_named(name: str) -> BoardData:
 
 def _platform(board: BoardData) -> Any:
     """The board's platform with its family's lowerings. Raises SynthesisError where the package is absent."""
-    module, name = board.platform
-    try:
-        base = getattr(importlib.import_module(f"amaranth_boards.{module}"), name)
-    except ModuleNotFoundError:
-        raise SynthesisError(
-            "amaranth-boards is not installed: pip install amaranth-boards (pip install systolith[synth] installs all)"
-        ) from None
+    base: Any = board.platform
+    if isinstance(base, tuple):
+        module, name = base
+        try:
+            base = getattr(importlib.import_module(f"amaranth_boards.{module}"), name)
+        except ModuleNotFoundError:
+            raise SynthesisError(
+                "amaranth-boards is not installed: pip install amaranth-boards "
+                "(pip install systolith[synth] installs all)"
+            ) from None
     family = None if board.vivado else platform_of(DEVICES[board.device].family.name)
-    platform = type(name, (base,) if family is None else (base, type(family)), {})()
+    platform = type(base.__name__, (base,) if family is None else (base, type(family)), {})()
     if board.uart is not None:
         from amaranth.build import Attrs
 

