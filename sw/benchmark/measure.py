@@ -37,7 +37,7 @@ from .results import Measurement
 from .sources import Source, find
 from .speed import TARGETS, Speed, measure_speed
 
-__all__ = ["measure", "measure_speeds", "revision"]
+__all__ = ["measure", "measure_speeds", "quantized", "revision"]
 
 _KEPT = ("cycles", "cycles_total", "compared", "counters")
 """What is kept of a measurement that found nothing wrong."""
@@ -70,7 +70,7 @@ def measure(
     )  # fmt: skip
     if case.rtl:
         with tempfile.TemporaryDirectory(prefix="systolith-") as name:
-            model = _quantized(source, Path(name), progress)
+            model = quantized(source, Path(name), progress)
         network = model.network
     else:
         network = nominal_network(onnx_reader.read(onnx.load_from_string(source.onnx)), source.preprocessing)
@@ -118,7 +118,7 @@ def measure_speeds(commit: str, *, progress: api.Progress = api_verify.quiet) ->
     source = find("demo")
     assert source is not None
     with tempfile.TemporaryDirectory(prefix="systolith-") as name:
-        model = _quantized(source, Path(name), progress)
+        model = quantized(source, Path(name), progress)
     codes = model.network.input_codes(model.preprocessing.apply(source.images[:1]))[0]
     result = []
     for size in TARGETS:
@@ -128,7 +128,7 @@ def measure_speeds(commit: str, *, progress: api.Progress = api_verify.quiet) ->
     return result
 
 
-def _quantized(source: Source, folder: Path, progress: api.Progress) -> QuantizedModel:
+def quantized(source: Source, folder: Path, progress: api.Progress) -> QuantizedModel:
     """Quantized in the quickest way: the formats decide no cycle."""
     (folder / "net.onnx").write_bytes(source.onnx)
     np.savez(folder / "calibration.npz", images=source.calibration)
