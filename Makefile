@@ -12,7 +12,7 @@ NOTES   = $(VENV)/installed-notebook
 WORKERS = 2
 TYPED   = -p systolith.hw -p systolith.quant -p systolith.sw -p systolith.sim
 
-.PHONY: help install demo test test-slow bench bench-slow notebooks lint fmax fmax-slow clean check-system
+.PHONY: help install demo test test-slow bench bench-slow notebooks lint fmax fmax-slow boards clean check-system
 
 help:
 	@echo 'make install    make .venv and install everything into it, pinned by constraints.txt'
@@ -25,6 +25,7 @@ help:
 	@echo 'make lint       ruff and mypy'
 	@echo 'make fmax       clock and cells of small engines on ECP5 into docs/benchmarks.md; under 15 minutes'
 	@echo 'make fmax-slow  the whole clock table, hours the first time; what was interrupted goes on'
+	@echo 'make boards     bitstreams of networks on boards, their frames a second into docs/benchmarks.md'
 	@echo 'make clean      remove .venv, demo-out and what the tools left'
 
 install: $(STAMP)
@@ -85,6 +86,9 @@ fmax: $(SYNTH)
 
 fmax-slow: $(SYNTH)
 	$(BIN)/python -m systolith.sw.bench_clock --slow --jobs $(WORKERS) -o docs/benchmarks.md
+
+boards: $(SYNTH)
+	$(BIN)/python -m systolith.sw.bench_boards -o docs/benchmarks.md
 
 clean:
 	rm -rf $(VENV) demo-out build dist systolith.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

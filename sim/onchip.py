@@ -51,6 +51,7 @@ def run_onchip(
     *,
     resident: bool = True,
     reset_after: int = 0,
+    memory: int = 0,
     divisor: int = 4,
     timeout: int = 2_000_000,
     reset: int = 8,
@@ -60,14 +61,14 @@ def run_onchip(
     """Run batches of codes [N, H, W, C] (or one [H, W, C]) one after the other.
 
     ``reset_after``: start the first batch once before, and reset the engine after at least so many of its cycles.
-    ``resident``: program and weights are the memory's contents; else they come over the line. ``divisor``: cycles of a
-    bit. ``timeout``: cycles of the engine. ``reset``: cycles of the first reset. ``sources``: Verilog by file name of a
+    ``resident``: program and weights are the memory's contents; else they come over the line. ``memory``: bytes, at
+    least what the batches need. ``divisor``: cycles of a bit. ``timeout``: cycles of the engine. ``reset``: cycles of the first reset. ``sources``: Verilog by file name of a
     board in place of ``hw.onchip``, its module ``onchip`` with the same ports. Raises as ``run_jobs``; an error of the
     engine is a SimulationError.
     """
     codes = [np.asarray(batch) for batch in batches]
     images = max(1 if batch.ndim == 3 else len(batch) for batch in codes)
-    words = needed_words(program, images)
+    words = max(needed_words(program, images), memory // program.config.port_bytes)
     init = contents(program) if resident else []
     if sources is None:
         sources = {"onchip.v": onchip_text(program.config, words, init, divisor, 1 << 16)}

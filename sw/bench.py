@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..sim.toolchain import ToolchainError
 from .api_files import file_target, write_whole
+from .benchmark.boards import boards_from_json, boards_section
 from .benchmark.cases import CASES, chosen
 from .benchmark.clock_page import clock_section
 from .benchmark.clock_results import clocks_from_json
@@ -111,11 +112,15 @@ def _write(output: Path, rows: dict[str, Measurement], speeds: list[Speed]) -> N
 
 
 def written(output: Path) -> str:
-    """The page from the numbers beside it: these, and the clocks of ``bench_clock``."""
+    """The page from the numbers beside it: these, the networks of ``bench_boards``, the clocks of ``bench_clock``."""
     rows, speeds = _kept(output)
-    clocks = output.with_suffix(".clocks.json")
-    return page(rows.values(), CASES, speeds) + clock_section(
-        clocks_from_json(clocks.read_text()) if clocks.is_file() else ()
+    boards, clocks = (output.with_suffix(f".{kind}.json") for kind in ("boards", "clocks"))
+    return "".join(
+        (
+            page(rows.values(), CASES, speeds),
+            boards_section(boards_from_json(boards.read_text()) if boards.is_file() else ()),
+            clock_section(clocks_from_json(clocks.read_text()) if clocks.is_file() else ()),
+        )
     )
 
 

@@ -26,9 +26,13 @@ __all__ = ["main"]
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="systolith board bench", description="Measure networks on boards.")
     parser.add_argument("names", nargs="*", help=f"of {', '.join(BOARD_CASES)} (default: all)")
-    parser.add_argument("--data", type=Path, default=DATA, help="folder of the trained models (default: %(default)s)")
+    parser.add_argument(
+        "--data", type=Path, default=DATA, help="folder of the trained models (default: %(default)s)"
+    )
     parser.add_argument("--bitstreams", type=Path, help="copy each bitstream to NAME.bit in this folder")
-    parser.add_argument("-o", "--output", type=Path, help="write the table into this page, its numbers beside it")
+    parser.add_argument(
+        "-o", "--output", type=Path, help="write the table into this page, its numbers beside it"
+    )
     return parser
 
 
@@ -52,7 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{name}: {run.frames:,.1f} frames a second: {run.clock:g} MHz, reached {run.reached:.1f}, "
                   f"{run.cycles:,} cycles, {run.wrong} of {run.compared} codes wrong", flush=True)  # fmt: skip
             if options.output is not None:
-                write_whole(_numbers(options.output), boards_to_json(runs[n] for n in BOARD_CASES if n in runs))
+                write_whole(
+                    _numbers(options.output), boards_to_json(runs[n] for n in BOARD_CASES if n in runs)
+                )
                 write_whole(options.output, written(options.output))
     except (ValueError, ToolchainError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -99,11 +99,13 @@ def measure_board(
     with tempfile.TemporaryDirectory(prefix="systolith-") as name:
         model = quantized(source, Path(name), say)
     program = compile_network(model.network, case.config)
-    made = synth_board(case.board, output, program=program, memory=case.memory, clock=case.clock, progress=say)
+    made = synth_board(
+        case.board, output, program=program, memory=case.memory, clock=case.clock, progress=say
+    )
     assert isinstance(made, Synth) and made.result.freq is not None
     codes = model.network.input_codes(model.preprocessing.apply(source.images[:1]))
     say(f"simulation of {case.config.describe()} behind its serial line")
-    (result,) = run_onchip(program, [codes[0]], optimize="-O2")
+    (result,) = run_onchip(program, [codes[0]], memory=case.memory)
     wanted = integer_reference.run(model.network, codes)
     pairs = [(code, wanted[tensor][0]) for tensor, code in result.outputs[0].items()]
     return BoardRun(
@@ -123,7 +125,9 @@ def boards_from_json(text: str) -> list[BoardRun]:
     """The inverse; raises ValueError for another version."""
     document = json.loads(text)
     if document.get("version") != _VERSION:
-        raise ValueError(f"the boards are of version {document.get('version')!r}, not {_VERSION}: measure again")
+        raise ValueError(
+            f"the boards are of version {document.get('version')!r}, not {_VERSION}: measure again"
+        )
     return [BoardRun(**run) for run in document["runs"]]
 
 
@@ -136,7 +140,12 @@ memory included; an image's way over the link, 31 ms for 3 KB at 1 Mbit/s, is no
 memory and link.
 """
 
-_CELLS = (("TRELLIS_COMB", "LUTs"), ("TRELLIS_FF", "registers"), ("MULT18X18D", "DSPs"), ("DP16KD", "block RAMs"))
+_CELLS = (
+    ("TRELLIS_COMB", "LUTs"),
+    ("TRELLIS_FF", "registers"),
+    ("MULT18X18D", "DSPs"),
+    ("DP16KD", "block RAMs"),
+)
 
 
 def boards_section(runs: Iterable[BoardRun]) -> str:
