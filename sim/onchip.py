@@ -62,9 +62,9 @@ def run_onchip(
 
     ``reset_after``: start the first batch once before, and reset the engine after at least so many of its cycles.
     ``resident``: program and weights are the memory's contents; else they come over the line. ``memory``: bytes, at
-    least what the batches need. ``divisor``: cycles of a bit. ``timeout``: cycles of the engine. ``reset``: cycles of the first reset. ``sources``: Verilog by file name of a
-    board in place of ``hw.onchip``, its module ``onchip`` with the same ports. Raises as ``run_jobs``; an error of the
-    engine is a SimulationError.
+    least what the batches need. ``divisor``: cycles of a bit. ``timeout``: cycles of the engine. ``reset``: cycles of
+    the first reset. ``sources``: Verilog by file name of a board in place of ``hw.onchip``, its module ``onchip`` with
+    the same ports. Raises as ``run_jobs``; an error of the engine is a SimulationError.
     """
     codes = [np.asarray(batch) for batch in batches]
     images = max(1 if batch.ndim == 3 else len(batch) for batch in codes)
