@@ -243,6 +243,40 @@ def test_vivado_project(echo: type[Echo], tmp_path: Path, program: Program) -> N
     assert "module top" in (tmp_path / "arty" / "top.v").read_text()
 
 
+@needs_boards
+@pytest.mark.parametrize(
+    ("name", "part", "clock", "period"),
+    [
+        ("arty-a7-35", "xc7a35ticsg324-1L", "clk100_0__io", "10.0"),
+        ("arty-z7-20", "xc7z020clg400-1", "clk125_0__io", "8.0"),
+    ],
+)
+def test_vivado_projects_are_complete(
+    name: str, part: str, clock: str, period: str, echo: type[Echo], tmp_path: Path, program: Program
+) -> None:
+    """The script reads files that are there, for the board's part, up to a bitstream; every port has its pin."""
+    synth_board(name, tmp_path / "project", program=program)
+    verilog, pins, script = (
+        (tmp_path / "project" / f"top.{kind}").read_text() for kind in ("v", "xdc", "tcl")
+    )
+    steps = [line.split() for line in script.splitlines() if line and line[0] not in "# "]
+    assert f"create_project -force -name top -part {part}".split() == steps[0]
+    assert set(re.findall(r"^(?:add_files|read_xdc|read_verilog) (\S+)", script, re.M)) == {
+        "top.v",
+        "top.xdc",
+    }
+    names = [step[0] for step in steps]
+    order = ["synth_design", "place_design", "route_design", "write_bitstream"]
+    assert [step for step in names if step in order] == order
+    assert ["synth_design", "-top", "top"] in steps
+    (ports,) = re.findall(r"^module top\((.*?)\);", verilog, re.M | re.S)
+    listed = {port.strip() for port in ports.split(",")}
+    for setting in ("LOC", "IOSTANDARD"):
+        found = re.findall(rf'set_property {setting} \S+ \[get_ports "?([^"\]]+)"?\]', pins)
+        assert len(found) == len(set(found)) and set(found) == listed
+    assert f'create_clock -name {clock} -period {period} [get_nets "{clock}"]' in pins
+
+
 def test_bad_values(program: Program, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="board must be one of ulx3s-12f, .*, not 'ulx4s'"):
         synth_board("ulx4s")
