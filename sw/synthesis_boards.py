@@ -63,18 +63,30 @@ class BoardData:
         return EngineConfig(**{**own, **self.engine, **given})
 
 
-def _ulx3s(size: str, memory: int) -> BoardData:
+_ECP5: Mapping[str, tuple[int, Mapping[str, int]]] = {
+    "25": (24, {"rows": 4, "cols": 4, "scratchpad": 16 << 10, "acc_depth": 256, "port_width": 32, "fir_depth": 256,
+                "tables": 4}),
+    "45": (48, {"rows": 4, "cols": 8, "scratchpad": 32 << 10, "acc_depth": 512}),
+    "85": (172, {"rows": 8, "cols": 8, "scratchpad": 64 << 10, "acc_depth": 1024, "fold_width": 64, "fir_depth": 0,
+                 "tables": 0}),
+}  # fmt: skip
+"""KB of memory and the engine of a die; a 12F is a 25F. With all block RAM of a 25F in use no routing was found."""
+
+
+def _ulx3s(size: str) -> BoardData:
+    die = "25" if size == "12" else size
     return BoardData(
         name=f"ulx3s-{size}f",
         title=f"ULX3S {size}F",
         platform=("ulx3s", f"ULX3S_{size}F_Platform"),
         device=f"ecp5-{size}f",
         package="CABGA381",
-        memory=memory << 10,
+        memory=_ECP5[die][0] << 10,
+        engine=_ECP5[die][1],
     )
 
 
-def _orangecrab(size: str, memory: int) -> BoardData:
+def _orangecrab(size: str) -> BoardData:
     return BoardData(
         name=f"orangecrab-{size}f",
         title=f"OrangeCrab r0.2, {size}F; UART on pins 0 (rx) and 1 (tx)",
@@ -84,7 +96,8 @@ def _orangecrab(size: str, memory: int) -> BoardData:
         speed=8,
         uart=("0", "1", ("io", 0)),
         led=False,
-        memory=memory << 10,
+        memory=_ECP5[size][0] << 10,
+        engine=_ECP5[size][1],
     )
 
 
@@ -93,12 +106,8 @@ _XILINX = {"rows": 8, "cols": 8, "scratchpad": 64 << 10, "acc_depth": 512}
 BOARDS = {
     board.name: board
     for board in (
-        _ulx3s("12", 32),
-        _ulx3s("25", 32),
-        _ulx3s("45", 64),
-        _ulx3s("85", 192),
-        _orangecrab("25", 32),
-        _orangecrab("85", 192),
+        *map(_ulx3s, ("12", "25", "45", "85")),
+        *map(_orangecrab, ("25", "85")),
         BoardData(
             name="colorlight-5a-75b",
             title="Colorlight 5A-75B r7.0; UART on J19: LED- (tx), KEY+ (rx)",
@@ -106,7 +115,8 @@ BOARDS = {
             device="ecp5-25f",
             package="CABGA256",
             led=False,
-            memory=32 << 10,
+            memory=_ECP5["25"][0] << 10,
+            engine=_ECP5["25"][1],
         ),
         BoardData(
             name="icebreaker",

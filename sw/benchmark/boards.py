@@ -21,6 +21,7 @@ from .. import integer_reference
 from ..api_board import synth_board
 from ..api_synth import Synth
 from ..compiler import compile_network
+from ..synthesis_boards import BOARDS
 from .measure import quantized
 from .sources import Source
 
@@ -43,8 +44,8 @@ class BoardCase:
     beside: str = ""
 
 
-_ENGINE = EngineConfig(rows=8, cols=8, scratchpad=64 << 10, fold_width=64, fir_depth=0, tables=0)
-_ULX3S = {"board": "ulx3s-85f", "clock": 75.0, "memory": 172 << 10, "config": _ENGINE}
+_BOARD = BOARDS["ulx3s-85f"]
+_ULX3S = {"board": _BOARD.name, "clock": 75.0, "memory": _BOARD.memory, "config": _BOARD.config()}
 
 BOARD_CASES = {
     case.name: case
