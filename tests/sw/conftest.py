@@ -2,20 +2,26 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import onnx
 import pytest
+from amaranth.hdl import Module, Signal
+from amaranth.lib.wiring import Component, In, Out
+from systolith.hw import board as board_module
 from systolith.sim import rtl
 from systolith.sim.iss import InstructionSetSimulator
 from systolith.sim.memory_image import Trace
+from systolith.sim.random_network import random_network
 from systolith.sim.rtl import RtlJob, RtlResult
-from systolith.sw import api, synthesis_tools
+from systolith.sw import api, api_board, synthesis_tools
 from systolith.sw.cli import main
+from systolith.sw.compiler import compile_network
 from systolith.sw.cycle_model.machine import simulate
 from systolith.sw.program import Program
 from systolith.sw.random_model import ModelBuilder
@@ -193,3 +199,57 @@ def fake_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(synthesis_tools.sys, "executable", str(folder / "python"))
     monkeypatch.setenv("SYSTOLITH_CACHE", str(tmp_path / "cache"))
     return calls
+
+
+# Boards without engines ------------------------------------------------------------------------------
+
+SMALL = api.EngineConfig(
+    rows=2, cols=4, scratchpad=1024, acc_depth=16, port_width=32, fold_width=0, fir_depth=0
+)
+
+
+class Echo(Component):
+    """tx = rx, in place of an engine, which takes seconds to elaborate."""
+
+    made: dict[str, Any] = {}  # noqa: RUF012
+
+    def __init__(self, config: api.EngineConfig, **options: Any) -> None:
+        Echo.made = options
+        self.content = crc32(repr((config, options["words"], options["init"])).encode())
+        super().__init__({"rx": In(1), "tx": Out(1), "hold": In(1), "irq": Out(1)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        content = Signal(32, init=self.content)
+        m.d.sync += [self.tx.eq(self.rx & ~self.hold), content.eq(~content)]
+        return m
+
+
+@pytest.fixture
+def echo(monkeypatch: pytest.MonkeyPatch) -> type[Echo]:
+    """Boards without an engine; ``made``: the options of the last one."""
+    monkeypatch.setattr(board_module, "OnChip", Echo)
+    return Echo
+
+
+@pytest.fixture
+def echo_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """To be called when boards shall have no engine."""
+    return lambda: monkeypatch.setattr(board_module, "OnChip", Echo)
+
+
+@pytest.fixture
+def routed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For nextpnrs that write no block RAM: the text says what would have been put into it."""
+
+    def fake(config: str, old: Sequence[Any], new: Sequence[Any]) -> str:
+        assert len(set(old)) == len(old) == len(new)
+        return f"{config}, {len(new)} blocks, {sum(map(sum, new))}"
+
+    monkeypatch.setattr(api_board, "patched", fake)
+
+
+@pytest.fixture(scope="session")
+def program() -> Program:
+    """Three convolutions for the smallest engine."""
+    return compile_network(random_network(28, 3, act_width=8, wgt_width=8, channels=8, size=10), SMALL)
