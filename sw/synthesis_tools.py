@@ -12,12 +12,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 
 from ..sim.build import cache_folder
 from ..sim.toolchain import ToolchainError
 
-__all__ = ["SynthesisError", "find", "run", "synthesis_folder", "version"]
+__all__ = ["SynthesisError", "find", "run", "run_yosys", "synthesis_folder", "version"]
 
 _ERROR = re.compile(r"^(?:\d+\.\d+\s+)?(?:ERROR|Error|error): *(.*)", re.MULTILINE)
 
@@ -61,6 +62,25 @@ def run(command: Sequence[str], folder: Path, log: str) -> None:
     if done.returncode == 0:
         return
     name = Path(command[0]).name
-    said = _ERROR.findall((folder / log).read_text(errors="replace"))
+    logs = [log, *(after for word, after in pairwise(command) if word == "-l")]
+    texts = [(folder / file).read_text(errors="replace") for file in logs if (folder / file).exists()]
+    said = [error for text in texts for error in _ERROR.findall(text)]
     reason = said[-1].strip().rstrip(".") if said else f"it ended with status {done.returncode}"
     raise SynthesisError(f"{name} failed: {reason} (see {folder / log})")
+
+
+def run_yosys(yosys: Path, synth: str, written: str, folder: Path) -> None:
+    """component.il -> ``synth`` -> ``written``, both yosys's commands. Raises SynthesisError.
+
+    Where yosys stops at an assertion of its own, for a wire of an array has the name of another wire (its issue 4349),
+    it runs once more with arrays split before look-up tables are mapped.
+    """
+    split = f"{synth} -run begin:map_luts; splitnets; {synth} -run map_luts:"
+    for tried in (synth, split):
+        script = f"read_rtlil component.il; {tried}; {written}"
+        try:
+            run([str(yosys), "-q", "-l", "yosys.log", "-p", script], folder, "yosys.out")
+            break
+        except SynthesisError as error:
+            if tried == split or "Assert" not in str(error):
+                raise

@@ -22,14 +22,14 @@ from .clock_results import Clock
 __all__ = ["ESTIMATES", "cells_by_kind", "estimate", "limit", "measure_clock"]
 
 ESTIMATES = {
-    "xc7": "synth_xilinx -family xc7 -top engine -noiopad",
-    "xcup": "synth_xilinx -family xcup -top engine -noiopad",
+    "xc7": "synth_xilinx -family xc7 -top engine -flatten -noiopad",
+    "xcup": "synth_xilinx -family xcup -top engine -flatten -noiopad",
     "gw2a": "synth_gowin -family gw2a -top engine -noiopads -no-rw-check",
 }
 """Families whose cells yosys counts, nothing placed: 7-series, UltraScale+, Gowin."""
 
 _KINDS: tuple[tuple[str, str, float], ...] = (
-    ("LUT", r"LUT[1-6]|TRELLIS_COMB|ALU|MUX2_LUT[5-8]", 1),
+    ("LUT", r"LUT[1-6]|TRELLIS_COMB|ALU", 1),
     ("LUT", r"RAM32M|RAM64M", 4),
     ("LUT", r"RAM32M16|RAM64M8", 8),
     ("LUT", r"RAM16SDP[124]|RAM16S[124]|SRL16E|SRLC32E", 1),
@@ -81,7 +81,7 @@ def estimate(config: EngineConfig, say: Callable[[str], None]) -> dict[str, dict
 
     text, found = to_rtlil(Engine(config), "engine"), {}
     for name, command in ESTIMATES.items():
-        report = json.loads(yosys_output(text, f"{command}; tee -q -o {{output}} stat -json", say))
+        report = json.loads(yosys_output(text, command, "tee -q -o {output} stat -json", say))
         found[name] = cells_by_kind(report["design"]["num_cells_by_type"])
     return found
 

