@@ -67,6 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
         except (ToolchainError, OSError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
+        except KeyboardInterrupt:
+            _say("interrupted; netlists and seeds that are done are kept", what)
+            return 130
         rows[case.name] = row
         lacks = shortcomings(case, row)
         wrong += bool(lacks)

