@@ -41,6 +41,9 @@ class BlockFifo(Component):
         super().__init__({"i": In(stream.Signature(width)), "o": Out(stream.Signature(width))})
 
     def elaborate(self, platform: Any) -> Module:
+        lower = getattr(platform, "lower_block_fifo", None)
+        if lower is not None and (lowered := lower(self)) is not None:
+            return lowered
         m = Module()
         m.submodules.storage = ram = Memory1R1W(width=self.width, depth=self.depth)
         m.submodules.ahead = ahead = SmallFifo(shape=self.width, depth=self._AHEAD)

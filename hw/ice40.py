@@ -1,4 +1,4 @@
-"""``Ice40``: the engine's multipliers as primitives of Lattice's iCE40 UltraPlus; its block RAM is inferred."""
+"""``Ice40``: multipliers as primitives of Lattice's iCE40 UltraPlus, queues in its block RAM, which is inferred."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ from typing import TYPE_CHECKING
 
 from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, signed
 
+from .block_queue import block_queue, small_queue
+
 if TYPE_CHECKING:
+    from .block_fifo import BlockFifo
     from .multiplier import Multiplier
+    from .small_fifo import SmallFifo
 
 __all__ = ["Ice40"]
 
 _BITS = 16
 _REGISTERS = ("A_REG", "B_REG", "TOP_8x8_MULT_REG", "BOT_8x8_MULT_REG", "PIPELINE_16x16_MULT_REG1",
               "PIPELINE_16x16_MULT_REG2")  # fmt: skip
+_FEWEST = 8
+"""Items for which a queue takes a block RAM."""
+
 _PRODUCT = 3
 """Both halves of the output are the product's, after its last register."""
 
@@ -26,6 +33,14 @@ class Ice40:
     """
 
     family = "ice40"
+
+    def lower_small_fifo(self, fifo: SmallFifo) -> Module | None:
+        """There is no distributed RAM; a few items are registers, more of them lie in a block RAM."""
+        return small_queue(fifo) if fifo.depth >= _FEWEST else None
+
+    def lower_block_fifo(self, fifo: BlockFifo) -> Module:
+        """One RAM, without a queue behind it."""
+        return block_queue(fifo)
 
     def lower_multiplier(self, multiplier: Multiplier) -> Module | None:
         """One SB_MAC16; operands of up to 16 bits."""

@@ -37,6 +37,9 @@ class SmallFifo(Component):
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
     def elaborate(self, platform: Any) -> Module:
+        lower = getattr(platform, "lower_small_fifo", None)
+        if lower is not None and (lowered := lower(self)) is not None:
+            return lowered
         m = Module()
         m.submodules.storage = ram = Memory(shape=self.shape, depth=self.depth, init=[])
         write, read = ram.write_port(), ram.read_port(domain="comb")

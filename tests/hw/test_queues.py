@@ -3,7 +3,9 @@
 import random
 
 import pytest
+from amaranth.hdl import Elaboratable, Fragment, Module
 from systolith.hw.block_fifo import BlockFifo
+from systolith.hw.ice40 import Ice40
 from systolith.hw.small_fifo import SmallFifo
 from systolith.hw.stream_buffer import StreamBuffer
 
@@ -51,3 +53,49 @@ def test_depth_refused(depth):
         SmallFifo(shape=8, depth=depth)
     with pytest.raises(ValueError, match=f"depth must be a power of two of at least 2, not {depth}"):
         BlockFifo(width=8, depth=depth)
+
+
+class Beside(Elaboratable):
+    """The generic queue and iCE40's, fed alike; ``differ``: something that a neighbour could see is not the same."""
+
+    def __init__(self, make):
+        self.one, self.other = make(), make()
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.one, m.submodules.other = self.one, Fragment.get(self.other, Ice40())
+        m.d.comb += [
+            self.other.i.valid.eq(self.one.i.valid),
+            self.other.i.payload.eq(self.one.i.payload),
+            self.other.o.ready.eq(self.one.o.ready),
+        ]
+        return m
+
+
+@pytest.mark.parametrize("unit", ["small", "block"])
+@pytest.mark.parametrize("seed", range(4))
+def test_queues_in_block_ram_alone(bench, unit, seed):
+    """The same readiness, the same items, cycle by cycle, full, empty and between."""
+    make = {"small": lambda: SmallFifo(shape=9, depth=8), "block": lambda: BlockFifo(width=9, depth=32)}[unit]
+    both = Beside(make)
+    b, rng = bench(both), random.Random(seed)
+
+    async def process(ctx):
+        one, other = both.one, both.other
+        seen = set()
+        for cycle in range(1200):
+            pace = (0.95, 0.2), (0.2, 0.95), (0.9, 0.9), (1, 0), (0, 1)
+            give, take = pace[cycle // 60 % len(pace)]
+            ctx.set(one.i.valid, rng.random() < give)
+            ctx.set(one.i.payload, rng.getrandbits(9))
+            ctx.set(one.o.ready, rng.random() < take)
+            _, _, *now = await ctx.tick().sample(
+                one.i.ready, other.i.ready, one.o.valid, other.o.valid, one.o.payload, other.o.payload
+            )
+            assert now[0] == now[1] and now[2] == now[3], f"cycle {cycle}: {now}"
+            assert not now[2] or now[4] == now[5], f"cycle {cycle}: {now}"
+            seen.add((now[0], now[2]))
+        assert len(seen) == 4 or (seen == {(1, 0), (1, 1), (0, 1)})
+
+    b.add(process, needed=True)
+    b.run()
