@@ -43,9 +43,10 @@ class BurstReader(Component):
         if depth < BURST or depth & (depth - 1):
             raise ValueError(f"depth must be a power of two of at least {BURST}, not {depth!r}")
         self.config, self.depth = config, depth
+        command = data.StructLayout(dict.fromkeys(("addr", "beats"), config.memory_width))
         super().__init__(
             {
-                "command": In(stream.Signature(data.StructLayout({"addr": 32, "beats": 32}))),
+                "command": In(stream.Signature(command)),
                 "client": Out(ReadClient(config)),
                 "o": Out(stream.Signature(config.port_width)),
             }
@@ -55,8 +56,8 @@ class BurstReader(Component):
         m = Module()
         m.submodules.fifo = fifo = BlockFifo(width=self.config.port_width, depth=self.depth)
         align = self.config.port_bytes.bit_length() - 1
-        beat = Signal(32 - align)  # address in beats
-        left = Signal(32)
+        beat = Signal(self.config.memory_width - align)  # address in beats
+        left = Signal(self.config.memory_width)
         size, room = Signal(range(BURST + 1)), Signal(range(self.depth + 1), init=self.depth)
         least = Signal(range(BURST + 1))  # beats up to the next multiple of BURST
         first = (self.command.payload.addr >> align)[: BURST.bit_length() - 1]

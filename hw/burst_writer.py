@@ -43,7 +43,11 @@ class BurstWriter(Component):
     def __init__(self, *, config: EngineConfig, outstanding: int = 16) -> None:
         self.config, self.outstanding = config, outstanding
         record, width = record_layout(STORE, config), config.port_width
-        command = {"addr": 32, "pixels": record["pixels"].shape, "blocks": record["blocks"].shape}
+        command = {
+            "addr": config.memory_width,
+            "pixels": record["pixels"].shape,
+            "blocks": record["blocks"].shape,
+        }
         sent = {"awaddr": 32, "awlen": 8, "awsize": 3, "awburst": 2, "awvalid": 1, "wdata": width, "wstrb": width // 8,
                 "wlast": 1, "wvalid": 1, "bready": 1, "done": 1, "error": 1}  # fmt: skip
         received = {"awready": 1, "wready": 1, "bresp": 2, "bvalid": 1}
@@ -79,7 +83,7 @@ class BurstWriter(Component):
         """AW. Returns whether a burst's address is taken and whether it is its command's last."""
         config, command = self.config, self.command.payload
         align = config.port_bytes.bit_length() - 1
-        beat = Signal(32 - align)
+        beat = Signal(config.memory_width - align)
         block = Signal(range(config.words * config.word_beats + 1))  # beats of a block
         left, blocks = Signal.like(block), Signal.like(command.blocks)
         least, size = Signal(range(BURST + 1)), Signal(range(BURST + 1))  # least: up to a multiple of BURST

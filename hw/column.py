@@ -91,7 +91,7 @@ class Column(Component):
         done = at_max.valid & at_max.last_pass & at_max.sum_last
         with m.If(done & (at_max.max_first | (requantizer.out > self.out))):
             m.d.sync += self.out.eq(requantizer.out)
-        with m.If(done):
+        with m.If(done if config.means else 0):
             m.d.sync += self.codes_sum.eq(Mux(at_max.max_first, 0, self.codes_sum) + requantizer.out)
         m.d.sync += [
             self.out_valid.eq(done & at_max.max_last & ~at_max.mean),

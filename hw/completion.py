@@ -7,8 +7,8 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
+from .config import EngineConfig
 from .interfaces import Progress
-from .isa import WAIT
 
 __all__ = ["Completion"]
 
@@ -24,28 +24,33 @@ class Completion(Component):
 
     Latency: 1 cycle from a unit's pulse to its counts, 5 cycles to ``finished``.
 
+    Parameters
+    ----------
+    config : the engine.
+
     Members
     -------
     start : one cycle; all counts from 0.
     load_done, compute_done, store_done : one cycle for each instruction completed.
     n_load, n_compute, n_store : instructions of one iteration; ``configured``: they are known.
     images : iterations.
-    progress : modulo 2**WAIT. loads, computes, stores : the same, 32 bits.
+    progress : modulo 2**wait_width. loads, computes, stores : the same, count_width bits where events are counted.
     finished : stays until ``start``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, config: EngineConfig) -> None:
+        self.config = config
         super().__init__(
             {
                 "start": In(1),
                 "configured": In(1),
-                "images": In(32),
-                "progress": Out(Progress()),
+                "images": In(config.count_width),
+                "progress": Out(Progress(config)),
                 "finished": Out(1),
             }
             | {f"{unit}_done": In(1) for unit in _UNITS}
-            | {f"n_{unit}": In(WAIT - 3) for unit in _UNITS}
-            | {f"{unit}s": Out(32) for unit in _UNITS}
+            | {f"n_{unit}": In(config.wait_width - 3) for unit in _UNITS}
+            | {f"{unit}s": Out(_total(config)) for unit in _UNITS}
         )
 
     def elaborate(self, platform: Any) -> Module:
@@ -55,8 +60,8 @@ class Completion(Component):
             done, n = getattr(self, f"{unit}_done"), getattr(self, f"n_{unit}")
             total = getattr(self, f"{unit}s")
             inside, iterations = (
-                Signal(WAIT - 3, name=f"{unit}_inside"),
-                Signal(32, name=f"{unit}_iterations"),
+                Signal(self.config.wait_width - 3, name=f"{unit}_inside"),
+                Signal(self.config.count_width, name=f"{unit}_iterations"),
             )
             wrapped, idle = Signal(name=f"{unit}_wrapped"), Signal(init=1, name=f"{unit}_idle")
             m.d.comb += getattr(self.progress, unit).eq(total)
@@ -78,3 +83,8 @@ class Completion(Component):
         with m.If(self.start):
             m.d.sync += [known.eq(0), complete.eq(0), self.finished.eq(0)]
         return m
+
+
+def _total(config: EngineConfig) -> int:
+    """Bits of a unit's count: those that thresholds are compared with, and those that the host reads."""
+    return max(config.wait_width, config.count_width) if config.profile else config.wait_width

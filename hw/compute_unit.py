@@ -44,7 +44,7 @@ class ComputeUnit(Component):
     def __init__(self, *, config: EngineConfig) -> None:
         self.config = config
         self.columns = Columns(config=config)
-        self.mean = Mean(config=config)
+        self.mean = Mean(config=config) if config.means else None
         self.writeback = Writeback(config=config)
         super().__init__(
             {
@@ -69,7 +69,6 @@ class ComputeUnit(Component):
         m.submodules.array = array = SystolicArray(config=config)
         m.submodules.columns = columns = self.columns
         m.submodules.writeback = writeback = self.writeback
-        m.submodules.mean = mean = self.mean
         connect(m, flipped(self.i), sequencer.i)
         connect(m, flipped(self.weights), pusher.i)
         # The scratchpad's arbitration ends in registers here; the answers come a cycle later for it.
@@ -103,10 +102,6 @@ class ComputeUnit(Component):
             columns.wgt.eq(array.wgt_o),
             columns.tag.eq(array.tag_o),
             # Codes back to the scratchpad.
-            mean.end.eq(columns.mean_end),
-            mean.sums.eq(columns.sums),
-            writeback.mean.eq(mean.codes),
-            writeback.mean_valid.eq(mean.valid),
             scratchpad.output.eq(writeback.output),
             self.done.eq(writeback.done),
             self.events.eq(sequencer.events),
@@ -115,15 +110,26 @@ class ComputeUnit(Component):
         self._tables(m, sequencer, columns, writeback)
         self._loaded(m, scratchpad)
         self._tails(m, sequencer, columns, writeback)
-        # Fewer than the tails, which say when there is room.
+        if self.mean is not None:
+            self._means(m, self.mean, sequencer, columns, writeback)
+        return m
+
+    def _means(
+        self, m: Module, mean: Mean, sequencer: Sequencer, columns: Columns, writeback: Writeback
+    ) -> None:
+        """The columns' sums to the write-back; fields wait for them, fewer than the tails, so there is room."""
+        m.submodules.mean = mean
         fields = m.submodules.mean_fields = SyncFIFO(width=len(mean.fields.as_value()), depth=self.tails)
         m.d.comb += [
+            mean.end.eq(columns.mean_end),
+            mean.sums.eq(columns.sums),
+            writeback.mean.eq(mean.codes),
+            writeback.mean_valid.eq(mean.valid),
             fields.w_en.eq(sequencer.popped_mean),
             fields.w_data.eq(sequencer.mean),
             mean.fields.eq(fields.r_data),
             fields.r_en.eq(mean.valid),
         ]
-        return m
 
     def _taps(
         self, m: Module, sequencer: Sequencer, activations: Operand, array: SystolicArray, columns: Columns

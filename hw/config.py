@@ -10,7 +10,7 @@ from math import ceil, gcd
 
 __all__ = ["FIR_COLUMNS", "FOLD_ELEMENTS", "ISA_VERSION", "EngineConfig"]
 
-ISA_VERSION = 3
+ISA_VERSION = 4
 """Part of the hash: a program of another version of the instruction set is refused."""
 
 FOLD_ELEMENTS = 48
@@ -23,6 +23,9 @@ FIR_COLUMNS = 3
 """Kernel columns that a depthwise pass takes, and the most kernel rows."""
 
 _WIDTHS = (*range(2, 9), 16)
+
+_RANGES = {"acc_width": (16, 48), "coord_width": (4, 16), "wait_width": (8, 24), "memory_width": (12, 32),
+           "count_width": (8, 32)}  # fmt: skip
 
 
 def _integer(name: str, value: object, low: int, high: int) -> None:
@@ -40,7 +43,7 @@ class EngineConfig:
         columns output channels.
     act_width, wgt_width : bits of an activation and a weight, 2..8 or 16. Networks may use fewer.
     acc_width : bits of an accumulator, 16..48.
-    port_width : bits of the memory port, 32..512, a power of two.
+    port_width : bits of the memory port, 8..512, a power of two, at least an element's.
     scratchpad : bytes of activation memory, an upper bound: banks are rounded down to a power of two.
     acc_depth : accumulators a column, the pixels one compute instruction covers; a power of two.
     banks : scratchpad banks, each one read and one write port; a power of two.
@@ -49,6 +52,23 @@ class EngineConfig:
     fir_depth : pixels a column remembers for depthwise convolutions, a power of two, 0 for none at all; maps may be
         half as wide (see ``fir_width``).
     tables : activation functions that a column holds at a time, a power of two up to 64, 0 for none at all.
+
+    What small FPGAs do without (docs/decisions/0038); none of it changes a cycle:
+
+    coord_width : bits of a map's coordinates, 4..16: maps up to 2**(coord_width - 1) - 1 high and wide with padding.
+    wait_width : bits of completion counts, 8..24: less than 2**(wait_width - 3) instructions of a unit in a program.
+    memory_width : bits of a byte address of external memory, 12..32. Registers have no bits beyond.
+    count_width : bits of a count of images, cycles and the other events, 8..32; they wrap.
+    profile : count events, besides cycles.
+    means : pool MEAN, global averages on the output path; else they take a pass of their own.
+    products : pixels times a vector that the network makes.
+    folds : LOAD makes words of neighbouring pixels.
+
+    and what costs cycles:
+
+    fifo_depth : port words of the queues of records, of weights and of LOAD, a power of two in 64..512.
+    lookahead : the next record of each unit waits behind the one in execution; else it is put together when that one
+        is done, and a COMPUTE begins when the pixels of the one before are on their way.
 
     Raises ``ValueError`` naming the parameter, its range and the value.
     """
@@ -65,6 +85,16 @@ class EngineConfig:
     fold_width: int = 256
     fir_depth: int = 512
     tables: int = 8
+    coord_width: int = 12
+    wait_width: int = 20
+    memory_width: int = 32
+    count_width: int = 32
+    profile: bool = True
+    means: bool = True
+    products: bool = True
+    folds: bool = True
+    fifo_depth: int = 512
+    lookahead: bool = True
 
     def __post_init__(self) -> None:
         _integer("rows", self.rows, 1, 128)
@@ -73,13 +103,20 @@ class EngineConfig:
             value = getattr(self, name)
             if isinstance(value, bool) or value not in _WIDTHS:
                 raise ValueError(f"{name} must be 2..8 or 16, not {value!r}")
-        _integer("acc_width", self.acc_width, 16, 48)
+        for name, (low, high) in _RANGES.items():
+            _integer(name, getattr(self, name), low, high)
+        for name in ("profile", "means", "products", "folds", "lookahead"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be True or False, not {getattr(self, name)!r}")
+        if self.fold_width and not self.folds:
+            raise ValueError(f"fold_width must be 0 where folds is False, not {self.fold_width}")
         for name, low, high in (
-            ("port_width", 32, 512),
+            ("port_width", 8, 512),
             ("acc_depth", 16, 1 << 16),
             ("banks", 2, 16),
             ("fir_depth", 16 if self.fir_depth else 0, 1 << 12),
             ("tables", 0, 64),
+            ("fifo_depth", 64, 512),
         ):
             value = getattr(self, name)
             _integer(name, value, low, high)
@@ -95,6 +132,10 @@ class EngineConfig:
         if self.scratchpad < least:
             raise ValueError(
                 f"scratchpad must hold at least 16 words a bank, {least} bytes for this array, not {self.scratchpad}"
+            )
+        if self.port_width < 8 * self.lane_bytes:
+            raise ValueError(
+                f"port_width must hold an element, {8 * self.lane_bytes} bits, not {self.port_width}"
             )
         if self.acc_width < self.act_width + 1 + self.wgt_width:
             raise ValueError(
@@ -146,6 +187,8 @@ class EngineConfig:
     @property
     def fold_elements(self) -> int:
         """Elements that LOAD can fold into the words of a pixel."""
+        if not self.folds:
+            return 0
         return FOLD_ELEMENTS if self.fold_width else min(self.lanes, FOLD_ELEMENTS)
 
     @property
@@ -226,6 +269,11 @@ class EngineConfig:
     def port_bytes(self) -> int:
         """Bytes of a beat."""
         return self.port_width // 8
+
+    @property
+    def header_words(self) -> int:
+        """Port words of the header of a segment of the weight stream."""
+        return ceil(32 / self.port_width)
 
     @property
     def word_beats(self) -> int:

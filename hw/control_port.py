@@ -46,8 +46,8 @@ class ControlPort(Component):
 
     def __init__(self, *, config: EngineConfig) -> None:
         self.config = config
-        outputs = [r.name for r in MAP if r.access == "rw"]
-        inputs = [r.name for r in MAP if r.access == "ro" and r.name not in _OWN]
+        outputs = {r.name: Out(r.bits(config)) for r in MAP if r.access == "rw"}
+        inputs = {r.name: In(r.bits(config)) for r in MAP if r.access == "ro" and r.name not in _OWN}
         super().__init__(
             {
                 "bus": In(AxiLite()),
@@ -57,15 +57,15 @@ class ControlPort(Component):
                 "halt": Out(1),
                 "irq": Out(1),
             }
-            | {name: Out(32) for name in outputs}
-            | {name: In(32) for name in inputs}
+            | outputs
+            | inputs
             | {name: In(1) for name in ("finished", "activity", *_FAULTS)}
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self.config
-        error, cycles = Signal(8), Signal(32)
+        error, cycles = Signal(8), Signal(config.count_width)
         self._write(m)
         sizes = (config.rows, config.cols, config.act_width, config.wgt_width)
         values = {
@@ -110,9 +110,9 @@ class ControlPort(Component):
                     m.d.sync += self.start.eq(bus.wdata[0] & bus.wstrb[0] & ~self.halt)
                 else:
                     value = getattr(self, register.name)
-                    for i in range(4):
+                    for i in range((len(value) + 7) // 8):
                         with m.If(bus.wstrb[i]):
-                            m.d.sync += value.word_select(i, 8).eq(bus.wdata.word_select(i, 8))
+                            m.d.sync += value[8 * i : 8 * i + 8].eq(bus.wdata.word_select(i, 8))
 
     def _read(self, m: Module, values: dict[int, Any]) -> None:
         """Address; a value of each group; the group's; on the bus."""
@@ -142,7 +142,8 @@ class ControlPort(Component):
 
     def _watchdog(self, m: Module) -> Signal:
         """High once `watchdog` cycles passed without activity."""
-        left, less = Signal(signed(33)), Signal(signed(33))  # cycles left - 1: its sign ends the count
+        width = signed(self.config.count_width + 1)
+        left, less = Signal(width), Signal(width)  # cycles left - 1: its sign ends the count
         active, expired = Signal(), Signal()
         m.d.comb += less.eq(left - 1)
         m.d.sync += [

@@ -7,6 +7,7 @@ from typing import Any
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
+from .config import EngineConfig
 from .sequencer import Events
 
 __all__ = ["COUNTED", "Counters"]
@@ -25,12 +26,16 @@ class Counters(Component):
     """count[k] = busy cycles with event k since ``start``
 
     Latency: 2 cycles from the event. ``busy`` gates the events of the same cycle.
+
+    Parameters
+    ----------
+    config : the engine.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, config: EngineConfig) -> None:
         super().__init__(
             {"start": In(1), "busy": In(1), "events": In(Events)}
-            | {name: Out(32) for name in COUNTED.values()}
+            | {name: Out(config.count_width) for name in COUNTED.values()}
         )
 
     def elaborate(self, platform: Any) -> Module:

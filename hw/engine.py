@@ -44,21 +44,21 @@ class Engine(Component):
         m = Module()
         config = self.config
         m.submodules.control = self.control = ControlPort(config=config)
-        m.submodules.completion = self.completion = Completion()
-        m.submodules.counters = self.counters = Counters()
+        m.submodules.completion = self.completion = Completion(config=config)
+        m.submodules.counters = self.counters = Counters(config=config)
         m.submodules.reader = self.reader = MemoryReader(config=config, clients=3)
         m.submodules.program = self.program = StreamReader(config=config, depth=64)
-        m.submodules.stream = self.stream = StreamReader(config=config, depth=512)
+        m.submodules.stream = self.stream = StreamReader(config=config, depth=config.fifo_depth)
         m.submodules.fetch = self.fetch = Fetch(config=config)
         m.submodules.decoder = self.decoder = WeightDecoder(config=config)
-        m.submodules.load = self.load = LoadUnit(config=config)
+        m.submodules.load = self.load = LoadUnit(config=config, depth=config.fifo_depth)
         m.submodules.compute = self.compute = ComputeUnit(config=config)
         m.submodules.store = self.store = StoreUnit(config=config)
         self._host(m)
         self._memory(m)
         self._streams(m)
         for name, instruction in zip(_UNITS, (LOAD, COMPUTE, STORE), strict=True):
-            queue = InstructionQueue(config=config, instruction=instruction)
+            queue = InstructionQueue(config=config, instruction=instruction, depth=self.config.fifo_depth)
             m.submodules[f"{name}_queue"] = queue
             self._unit(m, name, queue)
         connect(m, self.load.write, self.compute.load)
@@ -88,9 +88,11 @@ class Engine(Component):
             m.d.comb += [
                 getattr(completion, f"n_{unit}").eq(getattr(self.fetch, f"n_{unit}")),
                 getattr(completion, f"{unit}_done").eq(getattr(self, unit).done),
-                getattr(control, f"{unit}s").eq(getattr(completion, f"{unit}s")),
+                getattr(control, f"{unit}s").eq(
+                    getattr(completion, f"{unit}s") if self.config.profile else 0
+                ),
             ]
-        for name in COUNTED.values():
+        for name in COUNTED.values() if self.config.profile else ():
             m.d.comb += getattr(control, name).eq(getattr(counters, name))
         axi = self.axi
         m.d.sync += control.activity.eq(
@@ -141,7 +143,7 @@ class Engine(Component):
             ]
         if unit is self.compute:
             return
-        m.submodules[f"{name}_regions"] = regions = Regions()
+        m.submodules[f"{name}_regions"] = regions = Regions(config=self.config)
         m.d.comb += [regions.start.eq(self.control.start), regions.advance.eq(queue.iteration_end)]
         for port, member in regions.signature.members.items():
             if port in REGIONS:

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from .config import EngineConfig
 from .interfaces import record_layout
-from .isa import COMPUTE, CONFIG, LOAD, STORE, WAIT, record_bits, record_words
+from .isa import COMPUTE, CONFIG, LOAD, STORE, record_bits, record_words
 from .stream_buffer import StreamBuffer
 
 __all__ = ["Fetch"]
@@ -48,7 +48,7 @@ class Fetch(Component):
         super().__init__(
             {"start": In(1), "i": In(stream.Signature(config.port_width))}
             | {target.unit: Out(stream.Signature(config.port_width)) for target in _TARGETS}
-            | {f"n_{target.unit}": Out(WAIT - 3) for target in _TARGETS}
+            | {f"n_{target.unit}": Out(config.wait_width - 3) for target in _TARGETS}
             | {"configured": Out(1), "bad_opcode": Out(1), "bad_config": Out(1)}
         )
 

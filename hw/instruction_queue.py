@@ -12,7 +12,7 @@ from amaranth.lib.wiring import Component, In, Out, connect, flipped
 from .block_fifo import BlockFifo
 from .config import EngineConfig
 from .interfaces import Progress, record_layout
-from .isa import WAIT, Instruction, record_bits, record_words
+from .isa import Instruction, record_bits, record_words
 
 __all__ = ["InstructionQueue"]
 
@@ -23,12 +23,12 @@ class InstructionQueue(Component):
     """o = the next record, valid once completed_k >= base_k + wait_k for k in load, compute, store.
 
     base_k is 0 at ``start`` and grows by n_k after every record with ``last``. Differences are taken modulo
-    2**WAIT, as signed numbers. A wait once met stays met.
+    2**wait_width, as signed numbers. A wait once met stays met.
 
     Latency: where ``progress`` first shows a count at cycle t, ``o.valid`` rises at t+1. A record taken at t is
     followed by the next one at t+3 at the earliest. From the last word of a record, taken from ``i`` into an
     empty queue, to ``o.valid``: 8 cycles. One record is assembled, ``record_words`` cycles, while the one
-    before waits on ``o``.
+    before waits on ``o``; without lookahead from the cycle on in which that one is taken.
 
     Parameters
     ----------
@@ -53,10 +53,10 @@ class InstructionQueue(Component):
                 "halt": In(1),
                 "i": In(stream.Signature(config.port_width)),
                 "o": Out(stream.Signature(record_layout(instruction, config))),
-                "progress": In(Progress()),
+                "progress": In(Progress(config)),
                 "iteration_end": Out(1),
             }
-            | {f"n_{unit}": In(WAIT - 3) for unit in _UNITS}
+            | {f"n_{unit}": In(config.wait_width - 3) for unit in _UNITS}
         )
 
     def elaborate(self, platform: Any) -> Module:
@@ -72,21 +72,27 @@ class InstructionQueue(Component):
             arm.eq(full & ~armed),
             move.eq(armed & ~held),
         ]
-        self._assemble(m, assembled, full, move)
+        ahead = self.config.lookahead
+        self._assemble(m, assembled, full, move if ahead else taken)
         m.d.sync += [
             armed.eq(arm | (armed & ~taken)),
             held.eq(move | (held & ~taken)),
             self.iteration_end.eq(taken & self.o.payload.last),
         ]
-        with m.If(~held):  # a register alone enables so many
-            m.d.sync += self.o.payload.eq(assembled)
+        if ahead:
+            with m.If(~held):  # a register alone enables so many
+                m.d.sync += self.o.payload.eq(assembled)
+        else:
+            m.d.comb += self.o.payload.eq(assembled)
         for index, unit in enumerate(_UNITS):
-            base, threshold = Signal(WAIT, name=f"base_{unit}"), Signal(WAIT, name=f"threshold_{unit}")
+            base, threshold, ahead = (
+                Signal(self.config.wait_width, name=f"{name}_{unit}")
+                for name in ("base", "threshold", "ahead")
+            )
             with m.If(self.start):
                 m.d.sync += base.eq(0)
             with m.Elif(move & assembled.last):
                 m.d.sync += base.eq(base + getattr(self, f"n_{unit}"))
-            ahead = Signal(WAIT, name=f"ahead_{unit}")
             m.d.comb += ahead.eq(getattr(self.progress, unit) - threshold)
             with m.If(arm):
                 m.d.sync += [threshold.eq(base + assembled[f"wait_{unit}"]), met[index].eq(0)]
@@ -94,7 +100,7 @@ class InstructionQueue(Component):
                 m.d.sync += met[index].eq(met[index] | ~(ahead[-1] | self.halt))
         return m
 
-    def _assemble(self, m: Module, assembled: Any, full: Signal, move: Signal) -> None:
+    def _assemble(self, m: Module, assembled: Any, full: Signal, leaves: Signal) -> None:
         """Every word into its place; those past the instruction's own fields are dropped."""
         width = self.config.port_width
         words, kept = record_words(self.config), ceil(record_bits(self.instruction, self.config) / width)
@@ -116,5 +122,5 @@ class InstructionQueue(Component):
                 m.d.sync += slot.eq(word)
         with m.If(here[words - 1]):
             m.d.sync += full.eq(1)
-        with m.If(move):
+        with m.If(leaves):
             m.d.sync += [full.eq(0), taking.eq(1)]

@@ -6,7 +6,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import Flow, In, Out, Signature
 
 from .config import EngineConfig
-from .isa import LOAD, WAIT, Instruction, layout
+from .isa import LOAD, Instruction, layout
 
 __all__ = ["Axi4", "AxiLite", "EnginePorts", "LoadWrite", "Progress", "ReadClient", "RowStream", "ScratchpadRead",
            "ScratchpadWrite", "load_word", "record_layout"]  # fmt: skip
@@ -17,7 +17,10 @@ def record_layout(instruction: Instruction, config: EngineConfig) -> data.Struct
     from amaranth.hdl import signed, unsigned
 
     return data.StructLayout(
-        {f.name: (signed if f.signed else unsigned)(bits) for f, _, bits in layout(instruction, config)}
+        {
+            f.name: (signed if f.signed and bits else unsigned)(bits)
+            for f, _, bits in layout(instruction, config)
+        }
     )
 
 
@@ -31,7 +34,7 @@ class ReadClient(Signature):
     def __init__(self, config: EngineConfig) -> None:
         super().__init__(
             {
-                "request": Out(stream.Signature(data.StructLayout({"addr": 32, "last": 8}))),
+                "request": Out(stream.Signature(data.StructLayout({"addr": config.memory_width, "last": 8}))),
                 "valid": In(1),
                 "data": In(config.port_width),
             }
@@ -85,10 +88,10 @@ class ScratchpadRead(Signature):
 
 
 class Progress(Signature):
-    """Instructions completed by each unit since start, modulo 2**WAIT."""
+    """Instructions completed by each unit since start, modulo 2**wait_width."""
 
-    def __init__(self) -> None:
-        super().__init__({"load": Out(WAIT), "compute": Out(WAIT), "store": Out(WAIT)})
+    def __init__(self, config: EngineConfig) -> None:
+        super().__init__({unit: Out(config.wait_width) for unit in ("load", "compute", "store")})
 
 
 class Axi4(Signature):

@@ -19,13 +19,10 @@ from . import field_widths as widths
 from .config import EngineConfig
 from .record import Field, Instruction
 
-__all__ = ["COMPUTE", "CONFIG", "COORD", "FOLD_CHANNELS", "HEADER", "INSTRUCTIONS", "LOAD", "MAGIC", "NO_WAIT",
-           "POOL_MAX", "POOL_MEAN", "POOL_NONE", "POOL_SUM", "REGIONS", "SEGMENT", "STORE", "WAIT", "Field",
-           "Instruction", "decode", "encode", "layout", "loop_counts", "record_bits", "record_words",
+__all__ = ["COMPUTE", "CONFIG", "FOLD_CHANNELS", "HEADER", "INSTRUCTIONS", "LOAD", "MAGIC", "NO_WAIT",
+           "POOL_MAX", "POOL_MEAN", "POOL_NONE", "POOL_SUM", "REGIONS", "SEGMENT", "STORE", "Field",
+           "Instruction", "decode", "encode", "layout", "loop_counts", "no_wait", "record_bits", "record_words",
            "steps"]  # fmt: skip
-
-COORD = 12
-"""Bits of a signed map coordinate: maps up to 2047 high and wide, with their padding."""
 
 REGIONS = ("program", "input", "output", "spill")
 """What a memory offset counts from: input and output advance by their stride register each iteration."""
@@ -35,19 +32,15 @@ FOLD_CHANNELS = 6
 
 POOL_NONE, POOL_SUM, POOL_MAX, POOL_MEAN = 0, 1, 2, 3
 
-WAIT = 20
-"""Bits of the completion counters and thresholds, compared modulo 2**WAIT as signed differences."""
-
-NO_WAIT = -(1 << (WAIT - 2))
-"""A threshold that always holds: an iteration has fewer than 2**(WAIT - 3) instructions of a unit."""
-
 
 HEADER = (
     Field("opcode", 4, "which instruction; 0 is none, so that memory of zeros is an error"),
     Field("last", 1, "1: the last of its unit in this iteration"),
-    Field("wait_load", WAIT, "LOADs completed before this starts, relative to the iteration", signed=True),
-    Field("wait_compute", WAIT, "COMPUTEs completed, likewise", signed=True),
-    Field("wait_store", WAIT, "STOREs completed, likewise", signed=True),
+    Field(
+        "wait_load", widths.wait, "LOADs completed before this starts, relative to the iteration", signed=True
+    ),
+    Field("wait_compute", widths.wait, "COMPUTEs completed, likewise", signed=True),
+    Field("wait_store", widths.wait, "STOREs completed, likewise", signed=True),
 )
 
 CONFIG = Instruction(
@@ -55,9 +48,9 @@ CONFIG = Instruction(
     """The first record: error unless hash equals the engine's own.""",
     (
         Field("hash", 32, "EngineConfig.hash of the engine this program is for"),
-        Field("n_load", WAIT - 3, "LOADs in one iteration"),
-        Field("n_compute", WAIT - 3, "COMPUTEs in one iteration"),
-        Field("n_store", WAIT - 3, "STOREs in one iteration"),
+        Field("n_load", widths.instructions, "LOADs in one iteration"),
+        Field("n_compute", widths.instructions, "COMPUTEs in one iteration"),
+        Field("n_store", widths.instructions, "STOREs in one iteration"),
     ),
 )  # fmt: skip
 
@@ -100,26 +93,26 @@ for p in 0..pixels-1:
     entry[base + p][c] = element c of the next `tail` elements, 0 behind them   # of a single one: in every column""",
     (
         Field("region", 2, "index into REGIONS"),
-        Field("offset", 32, "bytes from the region's start, a multiple of the port's bytes"),
-        Field("beats", 24, "port words to read, at least 1"),
+        Field("offset", widths.offset, "bytes from the region's start, a multiple of the port's bytes"),
+        Field("beats", widths.beats, "port words to read, at least 1"),
         Field("skip", widths.skip, "elements of the first beat to drop"),
         Field("pixels", lambda c: widths.load_addr(c) + 1, "pixels to read, at least 1; with fold whole rows"),
-        Field("blocks", 12, "words a pixel, at least 1; with fold at most ceil(fold_elements / lanes)"),
+        Field("blocks", widths.blocks, "words a pixel, at least 1; with fold at most ceil(fold_elements / lanes)"),
         Field("tail", widths.lanes, "elements of a pixel's last word, 1..lanes; with fold a pixel's, 1..FOLD_CHANNELS"),
         Field("base", widths.load_addr, "word address of pixel 0, block 0; with table a number of entries"),
         Field("block_step", widths.addr, "words from a block to the next"),
-        Field("fold", 1, "1: words of neighbouring pixels"),
-        Field("row_last", COORD - 1, "pixels of a row - 1"),
-        Field("before", 4, "pixels of a row that make no word of their own, at most row_last"),
-        Field("zeros", 5, "pixels of 0 behind a row"),
-        Field("rows_above", 2, "rows above a pixel's own in its word, 0..2; not 0 only with a line buffer"),
-        Field("rows_held", 2, "of those above the first row, how many count: they came with the LOAD before"),
-        Field("rows_before", 2, "rows at the start that make no words, at most 2 and fewer than all"),
-        Field("rows_zero", 2, "rows of pixels of 0 below the last one, at most 2"),
-        Field("turns", 1, "1: the rows' words take turns, two hold all that a 3x3 kernel needs"),
-        Field("second", 1, "turns: 1: the first row of words has rows y and y-2, 0: y and y-1"),
-        Field("half", 1, "turns: 1: the kernel's columns begin with the second half of a pixel"),
-        Field("table", 1, "1: entries of tables, not words; only on an engine that has tables"),
+        Field("fold", widths.folding(1), "1: words of neighbouring pixels"),
+        Field("row_last", widths.row_last, "pixels of a row - 1"),
+        Field("before", widths.folding(4), "pixels of a row that make no word of their own, at most row_last"),
+        Field("zeros", widths.folding(5), "pixels of 0 behind a row"),
+        Field("rows_above", widths.folding(2), "rows above a pixel's own in its word, 0..2; 0 without a line buffer"),
+        Field("rows_held", widths.folding(2), "of those above the first row, how many count: of the LOAD before"),
+        Field("rows_before", widths.folding(2), "rows at the start that make no words, at most 2 and fewer than all"),
+        Field("rows_zero", widths.folding(2), "rows of pixels of 0 below the last one, at most 2"),
+        Field("turns", widths.folding(1), "1: the rows' words take turns, two hold all that a 3x3 kernel needs"),
+        Field("second", widths.folding(1), "turns: 1: the first row of words has rows y and y-2, 0: y and y-1"),
+        Field("half", widths.folding(1), "turns: 1: the kernel's columns begin with the second half of a pixel"),
+        Field("table", widths.table, "1: entries of tables, not words; only on an engine that has tables"),
     ),
 )  # fmt: skip
 
@@ -178,24 +171,24 @@ for kb in 0..kb_last: for r in 0..rows-1:
 An activation's low wgt_width bits are the signed weight; res_signed extends one that has fewer. Of a product ky_last,
 kx_last, res and fir are 0, kb_last is ceil(cols / rows) - 1; the tile of the last pass stays in the array.""",
     (
-        Field("kb_last", 12, "input blocks - 1"),
+        Field("kb_last", widths.last_block, "input blocks - 1"),
         Field("ky_last", 4, "kernel rows - 1"),
         Field("kx_last", 4, "kernel columns - 1"),
-        *(Field(f"{loop}_last", COORD - 1, f"count of loop {loop} - 1") for loop in _LOOPS),
+        *(Field(f"{loop}_last", widths.size, f"count of loop {loop} - 1") for loop in _LOOPS),
         Field("in_base", widths.addr, "word address of position (y0, x0), may lie before the tensor"),
         Field("in_block_step", widths.addr, "words from an input block to the next"),
         Field("in_rot", widths.lane, "lane of row 0, a multiple of group_lanes"),
         Field("in_signed", 1, "1: activation codes are signed"),
-        Field("in_height", COORD - 1, "rows of the input map"),
-        Field("in_width", COORD - 1, "columns of the input map"),
-        Field("y0", COORD, "row of the first pixel, negative in the padding", signed=True),
-        Field("x0", COORD, "column of the first pixel", signed=True),
-        Field("kx_x_step", COORD, "columns from a kernel column to the next", signed=True),
+        Field("in_height", widths.size, "rows of the input map"),
+        Field("in_width", widths.size, "columns of the input map"),
+        Field("y0", widths.coord, "row of the first pixel, negative in the padding", signed=True),
+        Field("x0", widths.coord, "column of the first pixel", signed=True),
+        Field("kx_x_step", widths.coord, "columns from a kernel column to the next", signed=True),
         Field("kx_addr_step", widths.addr, "words likewise"),
-        Field("ky_y_step", COORD, "rows from a kernel row to the next", signed=True),
+        Field("ky_y_step", widths.coord, "rows from a kernel row to the next", signed=True),
         Field("ky_addr_step", widths.addr, "words likewise, kx having wrapped"),
-        *(Field(f"x_step_{loop}", COORD, f"columns when {loop} advances", signed=True) for loop in _LOOPS),
-        *(Field(f"y_step_{loop}", COORD, f"rows when {loop} advances", signed=True) for loop in _LOOPS),
+        *(Field(f"x_step_{loop}", widths.coord, f"columns when {loop} advances", signed=True) for loop in _LOOPS),
+        *(Field(f"y_step_{loop}", widths.coord, f"rows when {loop} advances", signed=True) for loop in _LOOPS),
         *(Field(f"addr_step_{loop}", widths.addr, f"words when {loop} advances") for loop in _LOOPS),
         Field("keep", 1, "1: the first pass uses the tile already in the array"),
         Field("res", 1, "1: a residual is added"),
@@ -210,15 +203,15 @@ kx_last, res and fir are 0, kb_last is ceil(cols / rows) - 1; the tile of the la
         Field("skip", 1, "1: pool MAX ignores pixels outside of the map (a pool with pads); 0: a fused convolution's"),
         Field("lo", widths.bound, "least output code", signed=True),
         Field("hi", widths.bound, "greatest output code (act_width + 1 bits hold unsigned codes)", signed=True),
-        Field("mean_weight", widths.wgt, "pool MEAN: code that the sum is multiplied by", signed=True),
-        Field("mean_shift", widths.shift, "its right shift + max_left_shift, as the parameters' shifts"),
-        Field("mean_lo", widths.bound, "least code of the mean", signed=True),
-        Field("mean_hi", widths.bound, "its greatest code", signed=True),
-        Field("fir", 1, "1: depthwise; wx_last, wy_last, *_step_wx, *_step_wy then say which slots make outputs"),
-        Field("ahead", 2, "fir: rows below the map that are read all the same"),
-        Field("table", 1, "1: the codes go through a table; only on an engine that has tables"),
+        Field("mean_weight", widths.mean(widths.wgt), "pool MEAN: code that the sum is multiplied by", signed=True),
+        Field("mean_shift", widths.mean(widths.shift), "its right shift + max_left_shift, as the parameters' shifts"),
+        Field("mean_lo", widths.mean(widths.bound), "least code of the mean", signed=True),
+        Field("mean_hi", widths.mean(widths.bound), "its greatest code", signed=True),
+        Field("fir", widths.fir(1), "1: depthwise; wx_last, wy_last, *_step_wx, *_step_wy: which slots make outputs"),
+        Field("ahead", widths.fir(2), "fir: rows below the map that are read all the same"),
+        Field("table", widths.table, "1: the codes go through a table; only on an engine that has tables"),
         Field("slot", widths.slot, "which"),
-        Field("product", 1, "1: the tile is a diagonal of activations, res_base and so on say of which"),
+        Field("product", widths.product, "1: the tile is a diagonal of activations, of which says res_base"),
     ),
 )  # fmt: skip
 
@@ -231,9 +224,9 @@ STORE = Instruction(
 A word is padded to whole beats; an element takes lane_bytes bytes, its code in the low act_width bits.""",
     (
         Field("region", 2, "index into REGIONS"),
-        Field("offset", 32, "bytes from the region's start, a multiple of the port's bytes"),
+        Field("offset", widths.offset, "bytes from the region's start, a multiple of the port's bytes"),
         Field("pixels", widths.count, "words a block, at least 1"),
-        Field("blocks", 12, "blocks, at least 1"),
+        Field("blocks", widths.blocks, "blocks, at least 1"),
         Field("base", widths.addr, "word address of block 0"),
         Field("block_step", widths.addr, "words from a block to the next"),
     ),
@@ -246,7 +239,7 @@ SEGMENT = (
     Field("width", 5, "bits of a weight in this segment's tiles, 2..wgt_width"),
     Field("n_rows", 19, "rows of tiles that follow the parameters: passes * rows, 0 if kept or a product's"),
 )
-"""The header of a segment of the weight stream, one port word. One segment per COMPUTE, in order.
+"""The header of a segment of the weight stream, header_words port words. One segment per COMPUTE, in order.
 
 After it come param_rows rows of wgt_width planes, then n_rows rows of `width` planes: tile after tile in the
 order of the passes (kb, ky, kx), rows 0 first. A plane is `cols` bits, bit c for column c; plane i of a row
@@ -257,6 +250,15 @@ shift + max_left_shift (shift_width bits), then res_shift (res_shift_width bits)
 """
 
 INSTRUCTIONS = {i.opcode: i for i in (CONFIG, LOAD, COMPUTE, STORE)}
+
+
+def no_wait(config: EngineConfig) -> int:
+    """A threshold that always holds: an iteration has fewer than 2**(wait_width - 3) instructions of a unit."""
+    return -(1 << (config.wait_width - 2))
+
+
+NO_WAIT = no_wait(EngineConfig())
+"""That of engines with the wait_width they have unless told otherwise."""
 
 
 def layout(instruction: Instruction, config: EngineConfig) -> Iterator[tuple[Field, int, int]]:
@@ -305,7 +307,9 @@ def decode(record: bytes, config: EngineConfig) -> tuple[Instruction, dict[str, 
     instruction, values = INSTRUCTIONS[opcode], {}
     for field, low, width in layout(instruction, config):
         value = bits >> low & (1 << width) - 1
-        values[field.name] = value - (1 << width) if field.signed and value >> (width - 1) else value
+        values[field.name] = (
+            value - (1 << width) if field.signed and width and value >> (width - 1) else value
+        )
     return instruction, values
 
 

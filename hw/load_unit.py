@@ -53,7 +53,7 @@ class LoadUnit(Component):
                 "write": Out(LoadWrite(config)),
                 "done": Out(1),
             }
-            | {region: In(32) for region in REGIONS}
+            | {region: In(config.memory_width) for region in REGIONS}
         )
 
     def elaborate(self, platform: Any) -> Module:
@@ -82,7 +82,7 @@ class LoadUnit(Component):
 
     def _command(self, m: Module, reader: BurstReader, writer: LoadWriter) -> None:
         """An instruction taken goes to the writer's queue and, its address added, to the reader."""
-        place, offset = Signal(32), Signal(32)
+        place, offset = Signal(self.config.memory_width), Signal(self.config.memory_width)
         command = reader.command
         with m.FSM():
             with m.State("IDLE"):

@@ -166,7 +166,7 @@ class LoadWriter(Component):
                     job.eq(new),
                     keep.eq(new.rows_above != 0),
                     blocks.eq(new.blocks),
-                    *(flag.eq(new.fold | (new.blocks == 1)) for flag in (last_block, one_block)),
+                    *(flag.eq(new.fold.any() | (new.blocks == 1)) for flag in (last_block, one_block)),
                     next_addr.eq(new.base + 1),
                     addr.eq(new.base),
                 ]

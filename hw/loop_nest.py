@@ -9,7 +9,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
 from .interfaces import record_layout
-from .isa import COMPUTE, COORD
+from .isa import COMPUTE
 
 __all__ = ["LOOPS", "LoopNest"]
 
@@ -35,19 +35,19 @@ class LoopNest(Component):
 
     def __init__(self, *, config: EngineConfig) -> None:
         self.config = config
-        record, addr = record_layout(COMPUTE, config), config.addr_width
+        record, addr, coord = record_layout(COMPUTE, config), config.addr_width, signed(config.coord_width)
         super().__init__(
             {
                 "fields": In(record),
                 "counts": In(record),
                 "load": In(1),
                 "advance": In(1),
-                "start_y": In(signed(COORD)),
-                "start_x": In(signed(COORD)),
+                "start_y": In(coord),
+                "start_x": In(coord),
                 "start_addr": In(addr),
                 "start_next": In(addr),
-                "y": Out(signed(COORD)),
-                "x": Out(signed(COORD)),
+                "y": Out(coord),
+                "x": Out(coord),
                 "addr": Out(addr),
                 "next": Out(addr),
                 "res_addr": Out(addr),
@@ -85,10 +85,9 @@ class LoopNest(Component):
 
     def _count(self, m: Module, i: int, loop: str, turn: Signal, ended: Signal, will_end: Signal) -> None:
         """Turns left - 1: its sign says that the loop has ended."""
-        left, again = Signal(signed(COORD), name=f"{loop}_left"), Signal(signed(COORD), name=f"{loop}_again")
-        fresh, following = (
-            Signal.like(left, name=f"{loop}_fresh"),
-            Signal.like(left, name=f"{loop}_following"),
+        coord = signed(self.config.coord_width)
+        left, again, fresh, following = (
+            Signal(coord, name=f"{loop}_{name}") for name in ("left", "again", "fresh", "following")
         )
         inside = turn[i + 1 :].any()  # of the loop that moves
         m.d.comb += [

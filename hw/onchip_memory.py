@@ -117,7 +117,7 @@ class OnChipMemory(Component):
     def _reads(self, m: Module) -> Signal:
         """AR and R. Returns whether the engine reads in this cycle."""
         axi, active = self.axi, Signal()
-        beat, left = Signal(32), Signal(8)
+        beat, left = Signal(self.config.memory_width), Signal(8)
         word, beyond = self._place(beat)
         last = left == 0
         m.d.comb += axi.arready.eq(~active | last)
@@ -144,7 +144,7 @@ class OnChipMemory(Component):
     def _writes(self, m: Module) -> Signal:
         """AW, W and B. Returns whether the engine writes in this cycle."""
         axi, active, bad = self.axi, Signal(), Signal()
-        beat = Signal(32)
+        beat = Signal(self.config.memory_width)
         word, beyond = self._place(beat)
         writes = Signal()
         m.d.comb += [

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
 from .interfaces import record_layout
-from .isa import COMPUTE, COORD
+from .isa import COMPUTE
 from .loop_nest import LOOPS
 from .pixel import rot_width
 
@@ -45,8 +46,8 @@ class PassGenerator(Component):
                 "counts": Out(record),
                 "fresh": Out(1),
                 "last_pass": Out(1),
-                "y": Out(signed(COORD)),
-                "x": Out(signed(COORD)),
+                "y": Out(signed(config.coord_width)),
+                "x": Out(signed(config.coord_width)),
                 "addr": Out(config.addr_width),
                 "next": Out(config.addr_width),
                 "rot": Out(rot_width(config)),
@@ -61,6 +62,8 @@ class PassGenerator(Component):
         kx, ky, kb = Signal(4), Signal(4), Signal(12)
         base = Signal.like(self.addr)
         over = Signal(init=1)
+        if not self.config.lookahead:  # then both are the same record
+            self._counts(m, m.d.comb, f)
         m.d.comb += self.soon_last.eq((kx == 0) & (ky == 0) & (kb == 0))
         with m.FSM(name="state"):
             with m.State("NEXT"):
@@ -92,10 +95,9 @@ class PassGenerator(Component):
                     m.d.comb += step.eq(f.in_block_step)
                 m.d.sync += self.next.eq(self.addr + step)
                 m.d.comb += self.soon.eq(1)
-                for name in (*(f"{loop}_last" for loop in LOOPS), "res_base", "res_block_step"):
-                    m.d.sync += self.counts[name].eq(Mux(self.fresh, self.record[name], f[name]))
-                with m.If(Mux(self.fresh, self.record.fir, f.fir)):
-                    m.d.sync += [self.counts.wx_last.eq(0), self.counts.wy_last.eq(0)]
+                if self.config.lookahead:
+                    following = Mux(self.fresh, self.record.as_value(), f.as_value())
+                    self._counts(m, m.d.sync, data.View(f.shape(), following))
                 m.d.sync += [self.last_pass.eq(self.soon_last), self.valid.eq(1)]
                 m.next = "VALID"
             with m.State("VALID"):
@@ -104,6 +106,13 @@ class PassGenerator(Component):
                     m.d.sync += [self.valid.eq(0), self.fresh.eq(0), over.eq(self.last_pass)]
                     m.next = "NEXT"
         return m
+
+    def _counts(self, m: Module, domain: Any, record: Any) -> None:
+        """Those of the next pass."""
+        for name in (*(f"{loop}_last" for loop in LOOPS), "res_base", "res_block_step"):
+            domain += self.counts[name].eq(record[name])
+        with m.If(record.fir.any()):
+            domain += [self.counts.wx_last.eq(0), self.counts.wy_last.eq(0)]
 
     def _from_record(self, m: Module, base: Signal, kx: Signal, ky: Signal, kb: Signal) -> None:
         r, lanes = self.record, self.config.group_lanes

@@ -6,7 +6,6 @@ from amaranth.hdl import signed
 from amaranth.lib import data
 
 from .config import EngineConfig
-from .isa import COORD
 
 __all__ = ["Bounds", "Flags", "MeanFields", "Outputs", "Read", "Slot", "Tail", "rot_width"]
 
@@ -35,27 +34,35 @@ Flags = data.StructLayout(
 """One pixel's part in its pass, window and instruction. All 0 is a bubble."""
 
 
-Slot = data.StructLayout(
-    {
-        "fir": 1,  # of a depthwise instruction: what follows means something
-        "row_first": 1,  # a row of slots starts
-        "inside": 1,  # its column lies in the map
-        "y": COORD,
-    }
-)
-"""A pixel's part in a depthwise pass, where pixels are slots."""
+class Slot(data.StructLayout):
+    """A pixel's part in a depthwise pass, where pixels are slots."""
 
-Outputs = data.StructLayout(
-    {
-        "height": COORD,  # of the map
-        "row_last": COORD - 1,  # slots of a row - 1
-        **{f"{axis}_{what}": signed(COORD) for axis in "yx" for what in ("first", "step", "last")},
-    }
-)
-"""Which slots of a depthwise instruction make outputs.
+    def __init__(self, config: EngineConfig) -> None:
+        super().__init__(
+            {
+                "fir": 1,  # of a depthwise instruction: what follows means something
+                "row_first": 1,  # a row of slots starts
+                "inside": 1,  # its column lies in the map
+                "y": config.coord_width,
+            }
+        )
 
-In rows (y) and columns (x) of slots: first + 1, then every step + 2, last + 2 of them: their signs are what counts.
-"""
+
+class Outputs(data.StructLayout):
+    """Which slots of a depthwise instruction make outputs.
+
+    In rows (y) and columns (x) of slots: first + 1, then every step + 2, last + 2 of them: their signs are what counts.
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        coord = config.coord_width
+        super().__init__(
+            {
+                "height": coord,  # of the map
+                "row_last": coord - 1,  # slots of a row - 1
+                **{f"{axis}_{what}": signed(coord) for axis in "yx" for what in ("first", "step", "last")},
+            }
+        )
 
 
 class Read(data.StructLayout):

@@ -29,7 +29,8 @@ class Field:
     def check(self, value: int, config: EngineConfig) -> int:
         """The value's bit pattern. Raises ``ValueError`` naming the field if it does not fit."""
         bits = self.bits(config)
-        low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if self.signed else (0, (1 << bits) - 1)
+        half = 1 << bits >> 1
+        low, high = (-half, max(half - 1, 0)) if self.signed else (0, (1 << bits) - 1)
         if not low <= value <= high:
             kind = "signed bits" if self.signed else "bits"
             raise ValueError(f"{self.name} must fit in {bits} {kind}, not {value}")

@@ -7,6 +7,8 @@ from typing import Any
 from amaranth.hdl import Module
 from amaranth.lib.wiring import Component, In, Out
 
+from .config import EngineConfig
+
 __all__ = ["Regions"]
 
 _PORTS = ("program_addr", "input_addr", "input_stride", "output_addr", "output_stride", "spill_addr")
@@ -19,6 +21,10 @@ class Regions(Component):
 
     Latency: 1 cycle from ``start`` and ``advance``.
 
+    Parameters
+    ----------
+    config : the engine.
+
     Members
     -------
     start : one cycle; iteration 0.
@@ -29,11 +35,11 @@ class Regions(Component):
 
     latency = 1
 
-    def __init__(self) -> None:
+    def __init__(self, *, config: EngineConfig) -> None:
         super().__init__(
             {"start": In(1), "advance": In(1)}
-            | {name: In(32) for name in _PORTS}
-            | {name: Out(32) for name in ("program", "input", "output", "spill")}
+            | {name: In(config.memory_width) for name in _PORTS}
+            | {name: Out(config.memory_width) for name in ("program", "input", "output", "spill")}
         )
 
     def elaborate(self, platform: Any) -> Module:

@@ -49,35 +49,46 @@ class ResidualPort(Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        command, vector = Signal(Read(self.config)), Signal(Read(self.config))
+        command = Signal(Read(self.config))
         m.d.sync += [
             command.valid.eq(self.valid),
             command.addr.eq(self.addr),
             command.next.eq(self.next),
             command.signed.eq(self.fields.res_signed),
+        ]
+        self._rotation(m, command, self.fields)
+        due = delays(m, command, self.config.rows, name="residual")[-1]
+        m.d.comb += self.conflict.eq(self.active & due.valid & self._same(due))
+        m.d.sync += self.read.eq(due)
+        if self.config.products:
+            self._vector(m, due)
+        return m
+
+    def _rotation(self, m: Module, read: Any, record: Any) -> None:
+        with m.Switch(record.out_rot):
+            for group in range(self.config.groups):
+                with m.Case(group * self.config.group_lanes):
+                    m.d.sync += read.rot.eq(group)
+
+    def _vector(self, m: Module, due: Any) -> None:
+        """The vector's word, between residuals."""
+        vector = Signal(Read(self.config))
+        m.d.sync += [
             vector.addr.eq(self.record.res_base),
             vector.next.eq(self.record.res_base + self.record.res_block_step),
             vector.signed.eq(self.record.res_signed),
         ]
-        for target, source in ((command.rot, self.fields.out_rot), (vector.rot, self.record.out_rot)):
-            with m.Switch(source):
-                for group in range(self.config.groups):
-                    with m.Case(group * self.config.group_lanes):
-                        m.d.sync += target.eq(group)
-        due = delays(m, command, self.config.rows, name="residual")[-1]
-        m.d.comb += self.conflict.eq(self.active & due.valid & self._same(due))
+        self._rotation(m, vector, self.record)
         taken, wanted, goes = Signal(), Signal(), Signal()
         product = self.record.product & ~self.record.keep
         m.d.comb += goes.eq(wanted & ~due.valid & ~(self.active & self._same(vector)))
         m.d.sync += [
             wanted.eq(self.known & product & ~taken & ~goes),
             taken.eq((taken | goes) & ~self.started),
-            self.read.eq(due),
             self.vector.eq(goes),
         ]
         with m.If(goes):
             m.d.sync += [self.read.eq(vector), self.read.valid.eq(0)]
-        return m
 
     def _same(self, other: Any) -> Any:
         """Does the pixel at the loops touch a bank of the other read?"""

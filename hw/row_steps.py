@@ -39,6 +39,7 @@ class RowSteps(Component):
 
     def __init__(self, *, config: EngineConfig) -> None:
         record = record_layout(LOAD, config)
+        self.config = config
         self._job = data.StructLayout({name: record[name].shape for name in self.fields})
         outputs = ("first", "empty", "last", "makes", "one", "two", "turn")
         super().__init__(
@@ -47,6 +48,9 @@ class RowSteps(Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
+        if not self.config.folds:
+            self._pixels(m)
+            return m
         job = Signal(self._job)
         row_end = Signal()
         with m.If(self.start):
@@ -55,6 +59,15 @@ class RowSteps(Component):
         makes_row = self._rows(m, job, row_end)
         m.d.comb += self.makes.eq(makes_column & makes_row)
         return m
+
+    def _pixels(self, m: Module) -> None:
+        """Every pixel a row of its own, with a word of its own."""
+        left = Signal.like(self.job.pixels)
+        m.d.comb += [self.first.eq(1), self.makes.eq(1)]
+        with m.If(self.start):
+            m.d.sync += [left.eq(self.job.pixels), self.last.eq(self.job.pixels == 1)]
+        with m.Elif(self.step):
+            m.d.sync += [left.eq(left - 1), self.last.eq(left == 2)]
 
     def _columns(self, m: Module, job: Any, row_end: Signal) -> Signal:
         """Along a row and the zeros behind it; whether the column makes a word."""

@@ -21,7 +21,7 @@ class SegmentReader(Component):
     planes = param_rows * wgt_width + n_rows * width; a word holds planes_per_word of them, and where a plane is
     wider than the port, plane_words port words become one word of ``o``.
 
-    Latency: 1 cycle from a plane's last word to ``o``; one word a cycle. The header takes 5 cycles.
+    Latency: 1 cycle from a plane's last word to ``o``; one word a cycle. The header takes header_words + 4 cycles.
 
     Parameters
     ----------
@@ -60,6 +60,7 @@ class SegmentReader(Component):
         )  # planes, this word's included
         last = Signal()  # this word is the segment's last
         m.submodules.out = out = StreamBuffer(shape=len(self.o.payload))
+        part = Signal(range(config.header_words))  # of the header
         in_planes = Signal()
         plane, whole = self._plane(m, in_planes)
         m.d.comb += [
@@ -73,9 +74,12 @@ class SegmentReader(Component):
         with m.FSM():
             with m.State("HEADER"):
                 m.d.comb += self.i.ready.eq(1)
-                m.d.sync += header.eq(self.i.payload)
                 with m.If(self.i.valid):
-                    m.next = "CHECK"
+                    m.d.sync += header.eq(Cat(header.as_value()[config.port_width :], self.i.payload))
+                    if config.header_words > 1:
+                        m.d.sync += part.eq(part + 1)
+                    with m.If(part == config.header_words - 1):
+                        m.next = "CHECK"
             with m.State("CHECK"):
                 m.d.sync += [
                     parts[0].eq(times[0] + times[1]),

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import Component, In, Out
 from .accumulator import Accumulator
 from .config import EngineConfig
 from .interfaces import record_layout
-from .isa import COMPUTE, COORD, POOL_MAX, POOL_MEAN, POOL_SUM
+from .isa import COMPUTE, POOL_MAX, POOL_MEAN, POOL_SUM
 from .loop_nest import LoopNest
 from .mean import mean_latency
 from .pass_generator import PassGenerator
@@ -45,10 +45,10 @@ class Sequencer(Component):
     The last pass of an instruction behind one of pool MEAN starts no sooner than ``mean_latency`` cycles after the last
     pixel of that one is at the loops: its outputs and sums, whatever they are, come behind the mean's word.
 
-    An instruction's record leaves the stream one cycle after ``started_instr``, with ``popped``; ``bounds``, ``tail``
-    and ``mean`` (with ``popped_mean``) belong to that cycle. The residual's word is read ``rows + 1`` cycles after its
-    pixel, on ``residual``. If both would touch the same bank the pixel waits a cycle. The word of a product's vector is
-    read there, too, with ``vector`` (``ResidualPort``).
+    An instruction's record leaves the stream one cycle after ``started_instr``, with ``popped``, or without lookahead
+    one cycle after its last pixel is at the loops; ``bounds``, ``tail`` and ``mean`` (with ``popped_mean``) belong to
+    the cycle of ``popped``. The residual's word is read ``rows + 1`` cycles after its pixel, on ``residual``. If both
+    would touch the same bank the pixel waits a cycle. A product's vector is read there, too (``ResidualPort``).
     """
 
     issue_latency = 2
@@ -65,8 +65,8 @@ class Sequencer(Component):
                 "residual": Out(Read(config)),
                 "vector": Out(1),
                 "flags": Out(Flags),
-                "slot": Out(Slot),
-                "outputs": Out(Outputs),
+                "slot": Out(Slot(config)),
+                "outputs": Out(Outputs(config)),
                 "switch": Out(1),
                 "started": Out(1),
                 "started_tile": Out(1),
@@ -86,16 +86,19 @@ class Sequencer(Component):
         m = Module()
         m.submodules.passes = passes = PassGenerator(config=self.config)
         m.submodules.loops = loops = LoopNest(config=self.config)
-        fields = Signal(record_layout(COMPUTE, self.config))
-        steps, later = Signal.like(fields), Signal.like(fields)
         taken, known = Signal(), Signal()
         active, conflict, first_pass, last_pass = Signal(), Signal(), Signal(), Signal()
         free = Signal(init=1)  # no pixel, or the last one, is at the loops
         free_next, takes_tile = Signal(), Signal()
+        begins_instr = Signal()
+        fields, steps, later = self._records(
+            m, begins_instr, known, active & ~conflict & loops.last & last_pass
+        )
         late = self._late(m, active, conflict)
-        late = late | self._behind_mean(m, passes, fields, loops.last & active & ~conflict)
+        if self.config.means:
+            late = late | self._behind_mean(m, passes, fields, loops.last & active & ~conflict)
         drained = self._drained(m, active & first_pass & fields.res)
-        may_start, begins, begins_instr = self._begins(m, passes, takes_tile, free_next, late, drained)
+        may_start, begins = self._begins(m, passes, takes_tile, free_next, late, drained, begins_instr)
         m.d.comb += [
             passes.record.eq(self.i.payload),
             passes.record_valid.eq(known),
@@ -109,21 +112,9 @@ class Sequencer(Component):
             loops.start_x.eq(passes.x),
             loops.start_addr.eq(passes.addr),
             loops.start_next.eq(passes.next),
-            self.i.ready.eq(self.popped),
         ]
         # The next pass is prepared from the cycle after the start on.
-        m.d.sync += [
-            self.popped.eq(self.started_instr),
-            taken.eq(self.started),
-            known.eq(self.i.valid & ~self.started_instr & ~self.popped),
-        ]
-        with m.If(self.started_instr):
-            m.d.sync += fields.eq(self.i.payload)
-        # A start that is held back may load the steps: the last pixel of a pass makes none.
-        with m.If(begins_instr):
-            m.d.sync += steps.eq(self.i.payload)
-        with m.If(self.popped):
-            m.d.sync += later.eq(self.i.payload)
+        m.d.sync += [self.popped.eq(self.started_instr), taken.eq(self.started)]
         with m.If(free & ~conflict):
             m.d.sync += active.eq(may_start)
         m.d.sync += free.eq(free_next)
@@ -150,16 +141,32 @@ class Sequencer(Component):
         ]
         return m
 
-    def _begins(
-        self,
-        m: Module,
-        passes: PassGenerator,
-        takes_tile: Signal,
-        free_next: Signal,
-        late: Any,
-        drained: Signal,
-    ) -> list[Signal]:
-        """May a pass start; does one unless a bank conflict holds it; is it an instruction's first?
+    def _records(self, m: Module, begins: Signal, known: Signal, ends: Any) -> tuple[Any, Any, Any]:
+        """The COMPUTE in execution, for pixels, the loops' steps and passes to come: copies, or it stays."""
+        record = self.i.payload
+        if not self.config.lookahead:
+            busy = Signal(name="executing")
+            m.d.sync += [
+                self.i.ready.eq(ends),
+                busy.eq(self.started_instr | (busy & ~self.i.ready)),
+                known.eq(self.i.valid & ~self.started_instr & ~busy),
+            ]
+            return record, record, record
+        fields, steps, later = (Signal.like(record, name=name) for name in ("fields", "steps", "later"))
+        m.d.comb += self.i.ready.eq(self.popped)
+        m.d.sync += known.eq(self.i.valid & ~self.started_instr & ~self.popped)
+        with m.If(self.started_instr):
+            m.d.sync += fields.eq(record)
+        # A start that is held back may load the steps: the last pixel of a pass makes none.
+        with m.If(begins):
+            m.d.sync += steps.eq(record)
+        with m.If(self.popped):
+            m.d.sync += later.eq(record)
+        return fields, steps, later
+
+    def _begins(self, m: Module, passes: PassGenerator, takes_tile: Signal, free_next: Signal, late: Any,
+                drained: Signal, begins_instr: Signal) -> list[Signal]:  # fmt: skip
+        """May a pass start; does one unless a bank conflict holds it; ``begins_instr``: is it an instruction's first?
 
         Registers: tiles and parameters are counted, and what they allow is decided a cycle ahead of its use.
         """
@@ -174,17 +181,21 @@ class Sequencer(Component):
             tile.eq(~takes_tile | self.tile_ready | (tiles != 0)),
             record.eq(
                 ~passes.fresh
-                | (self.tail_room & (self.param_ready | (params != 0)) & (drained | ~self.i.payload.fir))
+                | (
+                    self.tail_room
+                    & (self.param_ready | (params != 0))
+                    & (drained | ~self.i.payload.fir.any())
+                )
             ),
         ]
-        may_start, begins, begins_instr, allowed = Signal(), Signal(), Signal(), Signal()
+        may_start, begins, allowed = Signal(), Signal(), Signal()
         m.d.comb += allowed.eq(passes.soon & ~self.started & tile & record & ~late)
         m.d.sync += [
             may_start.eq(allowed),
             begins.eq(allowed & free_next),
             begins_instr.eq(allowed & free_next & passes.fresh),
         ]
-        return [may_start, begins, begins_instr]
+        return [may_start, begins]
 
     def _drained(self, m: Module, added: Any) -> Signal:
         """Will the last residual have been read when the pixels of a pass come that may start now?
@@ -248,16 +259,19 @@ class Sequencer(Component):
             self.entered_instr.eq(valid & pass_first & first_pass),
         ]
         inside, column_inside = Signal(), Signal()
-        height = Signal(COORD)  # rows that are read
-        with m.If(self.started_instr):
-            m.d.sync += height.eq(self.i.payload.in_height + self.i.payload.ahead)
+        height = Signal(self.config.coord_width)  # rows that are read
+        if self.config.fir_lines:
+            with m.If(self.started_instr):
+                m.d.sync += height.eq(self.i.payload.in_height + self.i.payload.ahead)
+        else:
+            m.d.comb += height.eq(fields.in_height)
         is_sum, is_max, is_mean = Signal(), Signal(), Signal()
         m.d.comb += [
             column_inside.eq(loops.x.as_unsigned() < fields.in_width),
             inside.eq((loops.y.as_unsigned() < height) & column_inside),
             is_sum.eq(fields.pool == POOL_SUM),
             is_max.eq(fields.pool == POOL_MAX),
-            is_mean.eq(fields.pool == POOL_MEAN),
+            is_mean.eq((fields.pool == POOL_MEAN) & int(self.config.means)),
         ]
         m.d.sync += [
             self.read.valid.eq(valid & inside),
@@ -327,10 +341,7 @@ class Sequencer(Component):
             self.tail.base.eq(r.out_base),
             self.tail.next.eq(r.out_base + r.out_block_step),
             self.popped_mean.eq(self.popped & (r.pool == POOL_MEAN)),
-            self.mean.weight.eq(r.mean_weight),
-            self.mean.shift.eq(r.mean_shift),
-            self.mean.lo.eq(r.mean_lo),
-            self.mean.hi.eq(r.mean_hi),
+            *(self.mean[name].eq(r[f"mean_{name}"]) for name in ("weight", "shift", "lo", "hi")),
         ]
         with m.Switch(r.out_rot):
             for group in range(self.config.groups):

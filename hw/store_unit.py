@@ -52,7 +52,7 @@ class StoreUnit(Component):
                 "i": In(stream.Signature(record_layout(STORE, config))),
                 "read": Out(ScratchpadRead(config)),
             }
-            | {region: In(32) for region in REGIONS}
+            | {region: In(config.memory_width) for region in REGIONS}
             | channels
         )
 
@@ -69,7 +69,7 @@ class StoreUnit(Component):
                 ours, theirs = getattr(self, name), getattr(writer, name)
                 m.d.comb += ours.eq(theirs) if member.flow is Out else theirs.eq(ours)
         record, command = self.i.payload, writer.command
-        place, offset = Signal(32), Signal(32)
+        place, offset = Signal(self.config.memory_width), Signal(self.config.memory_width)
         m.d.comb += [
             *(reader.job.payload[name].eq(record[name]) for name in reader.job.payload.shape().members),
         ]

@@ -39,9 +39,9 @@ class StreamReader(Component):
         super().__init__(
             {
                 "start": In(1),
-                "base": In(32),
-                "beats": In(32),
-                "repeats": In(32),
+                "base": In(config.memory_width),
+                "beats": In(config.memory_width),
+                "repeats": In(config.count_width),
                 "client": Out(ReadClient(config)),
                 "o": Out(stream.Signature(config.port_width)),
             }
@@ -51,7 +51,7 @@ class StreamReader(Component):
         m = Module()
         m.submodules.reader = reader = BurstReader(config=self.config, depth=self.depth)
         command = reader.command
-        rounds, none = Signal(32), Signal()
+        rounds, none = Signal(self.config.count_width), Signal()
         connect(m, flipped(self.client), reader.client)
         connect(m, flipped(self.o), reader.o)
         with m.FSM():

@@ -60,9 +60,10 @@ class TapWindow(Component):
 
     def __init__(self, *, config: EngineConfig, elements: int) -> None:
         self.config, self.elements = config, elements
-        self.blocks = -(-config.fold_elements // config.lanes)
+        self.blocks = max(1, -(-config.fold_elements // config.lanes))
         record = record_layout(LOAD, config)
-        names = ("fold", "rows_above", "tail", "blocks", "block_step", "turns", "half", "table")
+        folding = ("fold", "rows_above", "blocks", "block_step", "turns", "half") if config.folds else ()
+        names = (*folding, "tail", "table")
         self.job_layout = data.StructLayout({name: record[name].shape for name in names})
         word = load_word(config).members | {"last": 1}
         flags = dict.fromkeys(("first", "makes", "turn", "last"), 1)
@@ -76,6 +77,8 @@ class TapWindow(Component):
         )
 
     def elaborate(self, platform: Any) -> Module:
+        if not self.config.folds:
+            return self._words()
         m = Module()
         m.submodules.buffer = buffer = StreamBuffer(shape=self.o.payload.shape())
         pixel, word, ready = self.i.payload, buffer.i.payload, buffer.i.ready
@@ -133,6 +136,37 @@ class TapWindow(Component):
         for name in self.o.payload.shape().members:
             m.d.comb += self.o.payload[name].eq(buffer.o.payload[name])
         m.d.comb += [self.o.valid.eq(buffer.o.valid), buffer.o.ready.eq(self.o.ready)]
+        return m
+
+    def _words(self) -> Module:
+        """Without fold every word as it is, in the same cycles."""
+        m = Module()
+        m.submodules.buffer = buffer = StreamBuffer(shape=self.o.payload.shape())
+        item, word, ready = self.i.payload, buffer.i.payload, buffer.i.ready
+        job, active, step = Signal(self.job_layout), Signal(), Signal()
+        m.d.comb += [
+            self.job.ready.eq(~active),
+            self.i.ready.eq(active & ready),
+            step.eq(self.i.valid & self.i.ready),
+        ]
+        with m.If(ready):
+            m.d.sync += buffer.i.valid.eq(step)
+        with m.If(step):
+            m.d.sync += [
+                active.eq(~item.last),
+                word.addr.eq(item.addr),
+                word.data.eq(item.data),
+                word.table.eq(job.table),
+                word.shared.eq(job.tail == 1),
+                word.last.eq(item.last),
+            ]
+        with m.If(~active):
+            m.d.sync += [job.eq(self.job.payload), active.eq(self.job.valid)]
+        m.d.comb += [
+            *(self.o.payload[name].eq(buffer.o.payload[name]) for name in self.o.payload.shape().members),
+            self.o.valid.eq(buffer.o.valid),
+            buffer.o.ready.eq(self.o.ready),
+        ]
         return m
 
     @property

@@ -10,7 +10,6 @@ from amaranth.lib.wiring import Component, In, Out
 
 from .config import FIR_COLUMNS, EngineConfig
 from .delay import delay
-from .isa import COORD
 from .operand import Operand
 from .pixel import Flags, Outputs, Slot
 
@@ -39,8 +38,8 @@ class Taps(Component):
         act = data.ArrayLayout(signed(config.act_width + 1), config.rows)
         super().__init__(
             {
-                "slot": In(Slot),
-                "outputs": In(Outputs),
+                "slot": In(Slot(config)),
+                "outputs": In(Outputs(config)),
                 "flags_i": In(Flags),
                 "flags": Out(Flags),
                 "act_i": In(act),
@@ -78,7 +77,8 @@ class Taps(Component):
     def _axis(self, m: Module, axis: str, restart: Any, advance: Any) -> tuple[Signal, Signal]:
         """Does this row or column make outputs; is it the last one? Signs of counters say so."""
         first, step, last = (self.outputs[f"{axis}_{what}"] for what in ("first", "step", "last"))
-        wait, left = Signal(signed(COORD), name=f"{axis}_wait"), Signal(signed(COORD), name=f"{axis}_left")
+        coord = signed(self.config.coord_width)
+        wait, left = Signal(coord, name=f"{axis}_wait"), Signal(coord, name=f"{axis}_left")
         over = Signal(name=f"{axis}_over")
         now, more = Signal.like(wait, name=f"{axis}_now"), Signal.like(left, name=f"{axis}_more")
         live, end = Signal(name=f"{axis}_live"), Signal(name=f"{axis}_end")
@@ -109,7 +109,7 @@ class Taps(Component):
         )
         row_in, column_in = Signal(lines), Signal(FIR_COLUMNS)
         for line in range(lines):
-            y = Signal(COORD, name=f"y_{line}")
+            y = Signal(self.config.coord_width, name=f"y_{line}")
             m.d.sync += [y.eq(self.slot.y - (lines - 1 - line)), row_in[line].eq(y < height)]
         # Cycle t + 2: each row, each column.
         before = delay(m, inside, 1, name="before")

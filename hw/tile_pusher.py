@@ -69,26 +69,19 @@ class TilePusher(Component):
         # A decision in two steps: whether either kind of block may begin, and which kind comes.
         begin_tile, begin_params, begin, pushing = Signal(), Signal(), Signal(), Signal()
         busy, still_busy, last, param = Signal(), Signal(), Signal(), Signal()
-        m.submodules.diagonal = diagonal = DiagonalTile(config=config)
-        begin_own, own, own_busy = Signal(), Signal(), Signal()  # a tile of the vector
+        begin_own, own, will = Signal(), Signal(), Signal()  # a tile of the vector
         index = Signal(range(max(rows, config.param_rows) + 1))
         m.d.comb += [
-            own.eq(begin_own | own_busy),
             param.eq(row[-1] & ~own),
             begin.eq(Mux(row[-1], begin_params, begin_tile)),
             pushing.eq(begin | begin_own | busy),
             last.eq(index == Mux(param, config.param_rows - 1, rows - 1)),
             still_busy.eq(pushing & ~last),
             fifo.o.ready.eq(pushing & ~own),
-            diagonal.valid.eq(self.vector_valid),
-            diagonal.vector.eq(self.vector),
-            diagonal.begin.eq(begin_own),
-            diagonal.advance.eq(own),
             self.tile_ready.eq(pushing & ~param & (index == max(0, rows - 6))),
             self.param_ready.eq(pushing & param & last),
         ]
-        m.d.sync += [busy.eq(still_busy), own_busy.eq(own & still_busy), self.tag.eq(0)]
-        m.d.sync += self.wgt.eq(Mux(own, diagonal.row, row[:-1]))
+        m.d.sync += [busy.eq(still_busy), self.tag.eq(0), self.wgt.eq(row[:-1])]
         with m.If(pushing):
             m.d.sync += [self.tag.eq(Mux(param, rows + 1, 1) + index), index.eq(Mux(last, 0, index + 1))]
         whole = self._whole_blocks(m, fifo, begin)
@@ -96,10 +89,29 @@ class TilePusher(Component):
             m, self.entered_tile, self.switch_delay, begin_own | (begin & ~row[-1]), "shadow"
         )
         params_free = self._credit(m, self.entered_instr, self.param_delay, begin & row[-1], "params")
-        m.d.sync += begin_own.eq(~still_busy & diagonal.will & shadow_free)
-        next_block = ~still_busy & whole & ~diagonal.will
+        if config.products:
+            self._own(m, begin_own, own, will, still_busy, shadow_free)
+        next_block = ~still_busy & whole & ~will
         m.d.sync += [begin_tile.eq(next_block & shadow_free), begin_params.eq(next_block & params_free)]
         return m
+
+    def _own(
+        self, m: Module, begin: Signal, own: Signal, will: Signal, still_busy: Signal, free: Signal
+    ) -> None:
+        """Tiles of the vector, before all that is in the row memory."""
+        m.submodules.diagonal = diagonal = DiagonalTile(config=self.config)
+        busy = Signal(name="own_busy")
+        m.d.comb += [
+            own.eq(begin | busy),
+            will.eq(diagonal.will),
+            diagonal.valid.eq(self.vector_valid),
+            diagonal.vector.eq(self.vector),
+            diagonal.begin.eq(begin),
+            diagonal.advance.eq(own),
+        ]
+        m.d.sync += [busy.eq(own & still_busy), begin.eq(~still_busy & will & free)]
+        with m.If(own):
+            m.d.sync += self.wgt.eq(diagonal.row)
 
     def _whole_blocks(self, m: Module, fifo: BlockFifo, begin: Signal) -> Signal:
         """Will a whole block be in the row memory, all of its rows so far that they leave it without gaps?"""

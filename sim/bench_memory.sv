@@ -52,9 +52,11 @@ module bench_memory #(
     localparam INDEX = MEMORY_BITS - SHIFT;
     localparam [31:0] DEPTH = 1 << INDEX;
     localparam QUEUE = 512;
+    localparam NARROW = PORT_WIDTH < 32 ? 32 / PORT_WIDTH : 1;  // words of 32 bits
 
     reg [PORT_WIDTH-1:0] words[0:DEPTH-1];
     integer file, got, i;
+    reg [NARROW*PORT_WIDTH-1:0] dumped;
 
     // Fill words from load.bin (each word big-endian, as $fread wants it); `got` is the number read.
     task automatic load(input [31:0] first, input [31:0] count);
@@ -66,7 +68,11 @@ module bench_memory #(
     // Write words to dump.bin, each as whole little-endian 32-bit words.
     task automatic dump(input [31:0] first, input [31:0] count);
         file = $fopen("dump.bin", "wb");
-        for (i = 0; i < count; i = i + 1) $fwrite(file, "%u", words[INDEX'(first+i)]);
+        for (i = 0; i < count; i = i + NARROW) begin
+            for (got = 0; got < NARROW; got = got + 1)
+                dumped[got*PORT_WIDTH+:PORT_WIDTH] = words[INDEX'(first+i+got)];
+            $fwrite(file, "%u", dumped);
+        end
         $fclose(file);
     endtask
 

@@ -18,7 +18,6 @@ from ..hw.config import EngineConfig
 from ..hw.isa import (
     COMPUTE,
     CONFIG,
-    COORD,
     FOLD_CHANNELS,
     POOL_MAX,
     POOL_MEAN,
@@ -248,7 +247,7 @@ class InstructionSetSimulator:
             acc += self._residual(v, v["res_base"] + res) << segment.res_shift
         inside = np.zeros(len(y), bool)
         for tile, (start_y, start_x, start, rot) in zip(tiles, self._passes(v), strict=True):
-            at_y, at_x = _wrap(start_y + y, COORD), _wrap(start_x + x, COORD)
+            at_y, at_x = _wrap(start_y + y, config.coord_width), _wrap(start_x + x, config.coord_width)
             inside = (at_y >= 0) & (at_y < v["in_height"]) & (at_x >= 0) & (at_x < v["in_width"])
             act = self._lanes(start + addr, v["in_block_step"], rot, config.rows, v["in_signed"])
             # Products of 17 and 16 bits, at most 128 rows: float64 is exact.

@@ -28,12 +28,22 @@ ENGINE = (
     ("act_width", "2..8 or 16", "bits of an activation"),
     ("wgt_width", "2..8 or 16", "bits of a weight"),
     ("acc_width", "16..48", "bits of an accumulator"),
-    ("port_width", "a power of two in 32..512", "bits of the memory port"),
+    ("port_width", "a power of two in 8..512", "bits of the memory port"),
     ("scratchpad", "bytes, also as 64K or 1M", "activation memory"),
     ("acc_depth", "a power of two in 16..65536", "accumulators a column"),
     ("fold_width", "3..2047, or 0", "pixels of a row of the image, for kernel rows folded on load"),
     ("fir_depth", "0 or a power of two in 16..4096", "pixels a column keeps for depthwise layers, 0: none"),
     ("tables", "0 or a power of two up to 64", "activation functions a column holds at a time, 0: none"),
+    ("coord_width", "4..16", "bits of a map's coordinates, a sign among them"),
+    ("wait_width", "8..24", "bits of completion counts, 3 more than those of a program's instructions"),
+    ("memory_width", "12..32", "bits of an address of memory"),
+    ("count_width", "8..32", "bits of counts of images and cycles"),
+    ("profile", "0 or 1", "count events, besides cycles"),
+    ("means", "0 or 1", "global averages on the output path"),
+    ("products", "0 or 1", "products of a map and a vector"),
+    ("folds", "0 or 1", "kernels folded on load"),
+    ("fifo_depth", "a power of two in 64..512", "port words of the queues of records, weights, LOAD"),
+    ("lookahead", "0 or 1", "the next record waits behind the one in execution"),
 )
 """Options that are fields of EngineConfig: name, range or unit, meaning. EngineConfig checks them."""
 
@@ -61,6 +71,11 @@ def integer(text: str) -> int | str:
     if found is None:
         return text
     return int(found[1]) << {"": 0, "k": 10, "m": 20}[found[2].lower()]
+
+
+def switch(text: str) -> bool | str:
+    """0 or 1; other text stays."""
+    return {"0": False, "1": True}.get(text.strip(), text)
 
 
 def named(error: ValueError) -> ValueError:
@@ -129,8 +144,9 @@ def _engine_options(command: ArgumentParser, latency: bool = True) -> None:
     group = command.add_argument_group("engine options (the same for every command)")
     default = {field.name: field.default for field in fields(EngineConfig) if field.default is not MISSING}
     for name, unit, meaning in ENGINE:
-        group.add_argument(f"--{name.replace('_', '-')}", type=integer, default=default[name], metavar="N",
-                           help=f"{meaning}, {unit} (default: {default[name]})")  # fmt: skip
+        convert = switch if isinstance(default[name], bool) else integer
+        group.add_argument(f"--{name.replace('_', '-')}", type=convert, default=default[name], metavar="N",
+                           help=f"{meaning}, {unit} (default: {int(default[name])})")  # fmt: skip
     if latency:
         text = f"cycles of the bench memory (not of the engine), 1..200 (default: {LATENCY_DEFAULT})"
         group.add_argument("--mem-latency", type=integer, default=LATENCY_DEFAULT, metavar="N", help=text)

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..hw.config import EngineConfig
-from ..hw.isa import COMPUTE, CONFIG, LOAD, encode
+from ..hw.isa import COMPUTE, CONFIG, LOAD, encode, no_wait
 from ..quant.network import QuantizedNetwork, Tensor
 from ..quant.overflow import prove
 from .allocation import Placement, tensor_blocks
@@ -22,6 +22,7 @@ from .dependencies import UNITS, add_waits, counts
 from .depthwise import as_fir
 from .folding import Fold, fold_input, folds
 from .joining import Joined, join
+from .operation_checks import check_counts
 from .operations import Operation, operations
 from .program import STRIDE, LayerInfo, OutputInfo, Program, TensorInfo
 from .residency import Plan
@@ -48,8 +49,10 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
     outputs = _outputs(network, config)
     fold, plan = _plan(network, ops, outputs, config, joined)
     steps, tables = place_tables(schedule(network, plan, outputs, config, fold), config)
-    add_waits(steps, config.words + config.tables, sum(home.words for home in plan.homes.values()))
+    spilled = sum(home.words for home in plan.homes.values())
+    add_waits(steps, config.words + config.tables, spilled, no_wait(config))
     total = counts(steps)
+    check_counts(network.name, total, config)
     records = [encode(CONFIG, config, {"hash": config.hash, "last": 1} | {f"n_{u}": total[u] for u in UNITS})]
     weights = []
     tile: np.ndarray | None = None
@@ -71,7 +74,7 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
             moved[step.op]["stored"] += words * config.word_beats * config.port_bytes
         records.append(_encode(step, config))
     tensors = {network.input: network.tensors[network.input]} | {op.output.name: op.output for op in ops}
-    return Program(
+    program = Program(
         name=network.name,
         config=config,
         records=b"".join(records),
@@ -87,6 +90,8 @@ def compile_network(network: QuantizedNetwork, config: EngineConfig, *, fuse_poo
         spill_bytes=plan.spill_bytes,
         layers=tuple(_layer(stream, bytes_) for stream, bytes_ in zip(plan.streams, moved, strict=True)),
     )
+    program.memory_map()  # refuses what the engine cannot address
+    return program
 
 
 def check_network(network: QuantizedNetwork, config: EngineConfig) -> None:

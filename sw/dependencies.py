@@ -33,8 +33,8 @@ def counts(steps: Sequence[Step]) -> dict[str, int]:
     return {unit: sum(step.instruction.unit == unit for step in steps) for unit in UNITS}
 
 
-def add_waits(steps: Sequence[Step], words: int, memory_words: int = 0) -> None:
-    """Set wait_load, wait_compute and wait_store of every step, for steps in program order.
+def add_waits(steps: Sequence[Step], words: int, memory_words: int = 0, no_wait: int = NO_WAIT) -> None:
+    """Set wait_load, wait_compute and wait_store of every step, for steps in program order; ``no_wait`` for none.
 
     ``words`` of the scratchpad, and slots of tables, a word each; ``memory_words`` of spilled tensors, which only LOAD
     reads and STORE writes.
@@ -50,7 +50,7 @@ def add_waits(steps: Sequence[Step], words: int, memory_words: int = 0) -> None:
             needs["store"] = max(needs["store"], _last(stored, step.memory_reads))
             needs["load"] = max(needs["load"], _last(loaded, step.memory_writes))
             for unit, needed in needs.items():
-                step.values[f"wait_{unit}"] = needed - iteration * total[unit] if needed else NO_WAIT
+                step.values[f"wait_{unit}"] = needed - iteration * total[unit] if needed else no_wait
             done[own] += 1
             for spans, target in (
                 (step.reads, readers[own]),

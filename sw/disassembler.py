@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..hw.isa import COMPUTE, HEADER, LOAD, NO_WAIT, decode, record_words
+from ..hw.isa import COMPUTE, HEADER, LOAD, decode, no_wait, record_words
 from .program import Program
 
 __all__ = ["disassemble"]
@@ -42,7 +42,11 @@ def disassemble(program: Program) -> Iterator[str]:
         if instruction is LOAD and values["table"]:
             every = " for every column" if values["tail"] == 1 else ""
             parts.append(f"table -> slot {values['base'] >> config.table_bits}{every}")
-        waits = [_wait(unit, values[f"wait_{unit}"], total[unit]) for unit in _UNITS]
+        waits = [
+            _wait(unit, wait, total[unit])
+            for unit in _UNITS
+            if (wait := values[f"wait_{unit}"]) != no_wait(config)
+        ]
         if instruction.unit != "fetch" and any(waits):
             parts.append("after " + ", ".join(wait for wait in waits if wait))
         parts.append(" ".join(f"{n}={v}" for n, v in values.items() if v and n not in header))
@@ -52,6 +56,4 @@ def disassemble(program: Program) -> Iterator[str]:
 
 
 def _wait(unit: str, wait: int, total: int) -> str:
-    if wait == NO_WAIT:
-        return ""
     return f"{unit} {wait}" if wait > 0 else f"{unit} {total + wait} before"

@@ -88,7 +88,7 @@ def folds(
     The last one is None, the image as it is.
     """
     op = _reader(network, ops)
-    if op is None:
+    if op is None or not config.folds:
         yield None, 0
         return
     choices: dict[tuple[int, int, int], Fold | None] = {}

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..hw.config import EngineConfig
-from ..hw.isa import COORD, POOL_MAX, POOL_MEAN, POOL_NONE, POOL_SUM
+from ..hw.isa import POOL_MAX, POOL_MEAN, POOL_NONE, POOL_SUM
 from ..quant.network import IntArray, Layer, QuantizedNetwork, Tensor
 from .operation_checks import check, check_wgt
 from .products import multiplier
@@ -114,7 +114,9 @@ class Operation:
 
     def longest(self, config: EngineConfig) -> int:
         """Outputs of a strip at most: it has accumulators for these. A single pass of slots needs none."""
-        return 1 << 2 * COORD if self.fir == 1 else max(config.acc_depth // self.window_pixels, 1)
+        return (
+            1 << 2 * config.coord_width if self.fir == 1 else max(config.acc_depth // self.window_pixels, 1)
+        )
 
     def fits(self, config: EngineConfig) -> bool:
         """Are there accumulators for one window? A single pass needs none: a diagonal tile no wider than high."""
@@ -300,7 +302,7 @@ def _fusible(conv: Operation, pool: Operation, config: EngineConfig, fuse_pools:
 
 def _global(maker: Operation, pool: Operation, config: EngineConfig) -> bool:
     """The pool is one window, the whole map; one COMPUTE makes the map of a block of channels."""
-    if maker.pool != POOL_NONE or maker.factor != (1, 1) or maker.table is not None:
+    if not config.means or maker.pool != POOL_NONE or maker.factor != (1, 1) or maker.table is not None:
         return False
     if pool.window_pixels > config.acc_depth or np.ptp(pool.shift):
         return False

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ..hw.isa import COORD
+from ..hw.config import EngineConfig
 from ..quant.network import Tensor
 from .operations import Operation
 from .strip import Strip
@@ -75,7 +75,7 @@ def whole(height: int, width: int) -> Patch:
     return Patch(0, height, 1, 0, width)
 
 
-def flat(op: Operation) -> Operation:
+def flat(op: Operation, config: EngineConfig) -> Operation:
     """The operation on maps of one column, where that is the same: strips may then end at any pixel.
 
     A convolution with a kernel of one tap that makes each pixel from one; its maps lie pixel after pixel anyway.
@@ -84,7 +84,7 @@ def flat(op: Operation) -> Operation:
     one = op.kernel == op.stride == op.window == op.window_stride == (1, 1)
     if op.wgt is None or not one or any(op.origin) or op.act.shape[:2] != (height, width):
         return op
-    if height * width >= 1 << COORD - 1:
+    if height * width >= 1 << config.coord_width - 1:
         return op
 
     def column(tensor: Tensor) -> Tensor:

@@ -21,6 +21,10 @@ __all__ = ["multiplier"]
 def multiplier(op: Operation, config: EngineConfig) -> Tensor:
     """The vector of a product, its second operand. Raises ``ValueError`` naming the layer and the cure."""
     vector = op.residual
+    if not config.products:
+        raise ValueError(
+            f"layer {op.name!r} multiplies a map by a vector, which this engine has no hardware for: use products=True"
+        )
     if vector is None:
         raise ValueError(f"layer {op.name!r} of kind product needs two inputs, not one")
     channels = op.output.shape[2]

@@ -168,7 +168,10 @@ class Program:
         return _round(self.output_bytes, STRIDE)
 
     def memory_map(self, images: int = 1, base: int = 0) -> MemoryMap:
-        """Addresses for a batch, the regions one after the other from ``base`` (a multiple of 4096) on."""
+        """Addresses for a batch, the regions one after the other from ``base`` (a multiple of 4096) on.
+
+        Raises ``ValueError`` naming the network whose memory the engine cannot address.
+        """
         if images < 1:
             raise ValueError(f"images must be a positive integer, not {images!r}")
         if base % PAGE:
@@ -178,6 +181,11 @@ class Program:
         addresses = [base]
         for size in sizes:
             addresses.append(addresses[-1] + _round(size, PAGE))
+        if addresses[-1] > 1 << self.config.memory_width:
+            raise ValueError(
+                f"{images} images of {self.name!r} need memory up to address {addresses[-1]}, the engine has addresses "
+                f"of {self.config.memory_width} bits: use a memory_width of {(addresses[-1] - 1).bit_length()}"
+            )
         names = ("program", "weights", "input", "output", "spill", "end")
         return MemoryMap(**dict(zip(names, addresses, strict=True)))
 

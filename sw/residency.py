@@ -109,7 +109,7 @@ class Planner:
         self, network: QuantizedNetwork, ops: Sequence[Operation], joined: Joined, config: EngineConfig
     ) -> None:
         self.network, self.ops, self.joined, self.config = network, ops, joined, config
-        self.flat = [op if self._folded(op) else flat(op) for op in ops]
+        self.flat = [op if self._folded(op) else flat(op, config) for op in ops]
         acts = {op.act.name: op.act for op in ops if op.act.name == network.input}
         # a folded input has words of its own, as joined tensors have
         self.tensors: dict[str, Tensor] = {**network.tensors, **acts, **joined.tensors}

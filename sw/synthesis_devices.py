@@ -157,11 +157,19 @@ FAMILIES = {
 """Each family by its name."""
 
 
-def _engine(rows: int, cols: int, kilobytes: int, depth: int, **others: int) -> Mapping[str, Any]:
+def _engine(rows: int, cols: int, kilobytes: int, depth: int, **others: Any) -> Mapping[str, Any]:
     return {"rows": rows, "cols": cols, "scratchpad": kilobytes << 10, "acc_depth": depth, **others}
 
 
 _SMALL = {"port_width": 32, "fold_width": 0, "fir_depth": 0, "tables": 0}
+
+
+_TINY: dict[str, Any] = {
+    **_SMALL, "port_width": 8, "acc_width": 20, "banks": 2, "coord_width": 7, "wait_width": 10, "memory_width": 15,
+    "count_width": 24, "profile": False, "means": False, "products": False, "folds": False, "fifo_depth": 64,
+    "lookahead": False,
+}  # fmt: skip
+"""What the parts of a few thousand registers do without: docs/decisions/0038."""
 
 
 def _ecp5(size: str, package: str, multipliers: int, engine: Mapping[str, Any]) -> Device:
@@ -216,7 +224,7 @@ DEVICES = {
             "GW1N-9C",
             "gw1n",
             "52 3 18 17",
-            _engine(4, 4, 16, 256, **_SMALL),
+            _engine(1, 1, 4, 64, **_TINY),
         ),
         Device(
             name="lifcl-40",

@@ -1,6 +1,6 @@
 """The weight stream: segments of parameters and tiles as planes of bits.
 
-    segment = header word | param_rows * wgt_width planes of parameters | n_rows * width planes of tiles
+    segment = header words | param_rows * wgt_width planes of parameters | n_rows * width planes of tiles
     plane i of a row: bit c = bit i of column c's value; planes_per_word planes a port word, from bit 0 on
 
 ``hw.isa.SEGMENT`` is the contract. The planes run on from the parameters into the tiles without a gap; only
@@ -86,7 +86,7 @@ def _header(width: int, n_rows: int, config: EngineConfig) -> bytes:
     for field, value in zip(SEGMENT, (MAGIC, width, n_rows), strict=True):
         word |= field.check(value, config) << low
         low += field.bits(config)
-    return word.to_bytes(config.port_bytes, "little")
+    return word.to_bytes(config.header_words * config.port_bytes, "little")
 
 
 def _pack(planes: Bits, config: EngineConfig) -> bytes:
@@ -128,7 +128,8 @@ def decode_segment(stream: Bits, config: EngineConfig) -> tuple[Segment, int]:
 
     Raises ``ValueError`` where the magic number is wrong, the width is none, or the stream ends too early.
     """
-    if len(stream) < config.port_bytes:
+    header_bytes = config.header_words * config.port_bytes
+    if len(stream) < header_bytes:
         raise ValueError("the weight stream ends where a segment should begin")
     header = int.from_bytes(stream[:4].tobytes(), "little")
     magic, width, n_rows = header & 0xFF, header >> 8 & 31, header >> 13
@@ -138,10 +139,10 @@ def decode_segment(stream: Bits, config: EngineConfig) -> tuple[Segment, int]:
         raise ValueError(f"a segment's weights must have 2..{config.wgt_width} bits, not {width}")
     n_param = config.param_rows * config.wgt_width
     count = n_param + n_rows * width
-    size = (1 + _words(count, config)) * config.port_bytes
+    size = header_bytes + _words(count, config) * config.port_bytes
     if len(stream) < size:
         raise ValueError(f"the weight stream ends inside a segment of {size} bytes")
-    planes = _unpack(stream[config.port_bytes : size], count, config)
+    planes = _unpack(stream[header_bytes:size], count, config)
     at = (0, config.acc_width, config.acc_width + config.shift_width, config.param_width)
     bias, shift, res_shift = (_values(planes[low:high], high - low)[0] for low, high in pairwise(at))
     return Segment(

@@ -60,7 +60,7 @@ FAULTS = [
     Fault("vectors read without end", "residual_port.py", "taken.eq((taken | goes) & ~self.started)", "taken.eq(0)", "tests/hw/test_residual_port.py"),
     Fault("vector read before its parameters are there", "sequencer.py", "port.known.eq(known & self._params.any())", "port.known.eq(known)", f"{_COMPUTE}::test_products_behind_long_instructions"),
     Fault("diagonal a column off", "diagonal_tile.py", "column.eq(1)", "column.eq(2)", "tests/hw/test_diagonal_tile.py"),
-    Fault("row memory does not wait for the vector's tiles", "tile_pusher.py", "whole & ~diagonal.will", "whole", "tests/hw/test_diagonal_tile.py"),
+    Fault("row memory does not wait for the vector's tiles", "tile_pusher.py", "whole & ~will", "whole", "tests/hw/test_diagonal_tile.py"),
     Fault("rows of the vector taken from the row memory", "tile_pusher.py", "fifo.o.ready.eq(pushing & ~own)", "fifo.o.ready.eq(pushing)", "tests/hw/test_diagonal_tile.py"),
     Fault("narrow codes of a vector unsigned", "compute_unit.py", "bits[-1].replicate", "(bits[-1] & 0).replicate", f"{_COMPUTE}::test_products_of_wide_codes"),
     Fault("padding reads the neighbour row", "sequencer.py", "< height) & column_inside", "< height)", _COMPUTE),

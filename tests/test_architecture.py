@@ -66,6 +66,12 @@ SEVERAL = {
     "tests/sim/test_node_tests.py": {"sw.compiler", "sim.iss", "sim.rtl"},
     "tests/sim/test_networks.py": {"sim.rtl", "hw.engine", "sw.compiler", "sw.cycle_model.machine"},  # in RTL
     "tests/sim/test_cycle_model.py": {"sw.cycle_model.machine", "sim.rtl"},
+    "tests/sim/test_small_engine.py": {
+        "hw.config",
+        "hw.engine",
+        "sw.compiler",
+        "sw.cycle_model.machine",
+    },  # in RTL
     "tests/sim/test_products.py": {
         "hw.diagonal_tile",
         "hw.residual_port",

@@ -6,7 +6,7 @@ All with the bench memory of docs/architecture.md, 8 bits and a 128 KB scratchpa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ...hw.config import EngineConfig
 
@@ -55,7 +55,7 @@ class Case:
     slow: bool = False
 
 
-def _square(size: int = 16, **others: int) -> EngineConfig:
+def _square(size: int = 16, **others: Any) -> EngineConfig:
     return EngineConfig(rows=size, cols=size, **others)
 
 

@@ -83,7 +83,7 @@ class Compute:
         self.config, self.queue, self.stream, self.done = plan.config, queue, stream, done
         self.records = plan.records["compute"]
         self.accesses = [Accesses(record, plan.config) for record in self.records]
-        self.beats = [1 + segment.words for segment in plan.segments]
+        self.beats = [plan.config.header_words + segment.words for segment in plan.segments]
         self.images = images
         self.residuals = any(accesses.res for accesses in self.accesses)
         self.means = any(accesses.mean for accesses in self.accesses)
@@ -166,8 +166,9 @@ class Compute:
                 self.held = None
                 self._count(span, self.last + 1, start, known, ready, p == 0)
                 run = self._pass(accesses, p, start, span)
+                if p == (0 if config.lookahead else passes - 1):
+                    queue.taken.append(start + 1 if config.lookahead else run.last + 1)
                 if p == 0:
-                    queue.taken.append(start + 1)
                     self.vectors.later(start + 1)
                     stream.entered_instr.append(run.first)
                     span.start = run.first

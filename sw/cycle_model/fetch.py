@@ -10,9 +10,6 @@ from .port import Reader
 
 __all__ = ["Fetch", "Queue"]
 
-_DEPTH = 512
-"""Port words of a queue, as ``hw.instruction_queue``."""
-
 _AHEAD = 16
 """Words between a block FIFO's RAM and its output."""
 
@@ -24,7 +21,7 @@ class Queue:
     """
 
     def __init__(self, plan: Plan, unit: str, images: int, done: Mapping[str, list[int]]) -> None:
-        self.words = record_words(plan.config)
+        self.words, self.lookahead = record_words(plan.config), plan.config.lookahead
         self.records = plan.records[unit]
         self.counts = tuple(len(plan.records[u]) for u in UNITS)
         self.total = len(self.records) * images
@@ -57,9 +54,10 @@ class Queue:
                 if n:
                     at = max(at, leaves[-1] + 1)
                 if index == 0 and record:
-                    if len(self._armed) < record:
+                    free = self._armed if self.lookahead else self.taken
+                    if len(free) < record:
                         break
-                    at = max(at, self._armed[record - 1] + 2)
+                    at = max(at, free[record - 1] + (2 if self.lookahead else 1))
                 leaves.append(at)
                 if index == words - 1:
                     self._assembled.append(at)
@@ -102,7 +100,7 @@ class Fetch:
     """``hw.fetch``: every word passes two register slices; CONFIG's words stay and hold up those behind them."""
 
     def __init__(self, plan: Plan, reader: Reader, queues: Mapping[str, Queue], images: int) -> None:
-        self.reader = reader
+        self.reader, self.depth = reader, plan.config.fifo_depth
         words = record_words(plan.config)
         self.words, self.total = words, words * len(plan.route) * images
         self._queues = tuple(queues.values())
@@ -157,10 +155,10 @@ class Fetch:
                 if m:
                     at = max(at, left[-1] + 1)
                 n = len(queue.puts)
-                if n >= _DEPTH:
-                    if len(queue.gets) <= n - _DEPTH:
+                if n >= self.depth:
+                    if len(queue.gets) <= n - self.depth:
                         break
-                    at = max(at, queue.gets[n - _DEPTH] + 1)
+                    at = max(at, queue.gets[n - self.depth] + 1)
                 left.append(at)
                 queue.puts.append(at)
             if before == (len(into), len(on), len(left)):

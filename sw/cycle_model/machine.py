@@ -61,7 +61,9 @@ class Machine:
         self.name = program.name
         self.done: dict[str, list[int]] = {unit: [] for unit in UNITS}
         self.queues = {unit: Queue(given, unit, images, self.done) for unit in UNITS}
-        self.fetched, self.loaded, self.weights = Reader(64), Reader(512), Reader(512)
+        self.fetched, self.loaded, self.weights = (
+            Reader(depth) for depth in (64, given.config.fifo_depth, given.config.fifo_depth)
+        )
         self.images, self.given = images, given
         self._stream(self.fetched, "program", 0)
         self.stream = WeightStream(given, self.weights, images)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...hw.config import EngineConfig
-from ...hw.isa import COORD, POOL_MEAN, POOL_NONE, loop_counts
+from ...hw.isa import POOL_MEAN, POOL_NONE, loop_counts
 from .plan import LOOPS, Record
 
 __all__ = ["Accesses", "Masks"]
@@ -94,7 +94,7 @@ class Accesses:
         if index not in self._reads:
             y0, x0, start, rot = self._start(index)
             y, x, addr = self._relative
-            size = (1 << COORD) - 1
+            size = (1 << self.config.coord_width) - 1
             inside = (y0 + y & size) < self.values["in_height"] + self.values["ahead"]
             inside &= (x0 + x & size) < self.values["in_width"]
             masks = self._bits(start + addr)

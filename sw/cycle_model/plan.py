@@ -103,5 +103,5 @@ def _segments(program: Program, config: EngineConfig) -> list[Segment]:
         planes = config.param_rows * config.wgt_width + rows * width
         words = ceil(planes / config.planes_per_word) * config.plane_words
         found.append(Segment(width, rows, words))
-        at += (1 + words) * config.port_bytes
+        at += (config.header_words + words) * config.port_bytes
     return found

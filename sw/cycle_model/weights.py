@@ -42,6 +42,7 @@ class WeightStream:
         self.depth = _row_depth(config)
         # Taking: segment, port words left of it, parts of a plane; the cycle before which no plane is taken.
         self.taking, self.left, self.part, self.allowed, self._header = 0, 0, 0, 0, 0
+        self.head_words, self._heads = config.header_words, 0  # of a header; of them taken
         self.announced: list[int] = []
         self.taken = array("q", [-9, -9])  # of planes; two before the first
         self.shifted = array("q", [-9, -9])
@@ -78,13 +79,16 @@ class WeightStream:
         """At a header: take it. False where it has not arrived, or its announcement has to wait."""
         reader = self.reader
         if not self.left:
-            n = len(reader.taken)
-            if self.taking == self.total or len(reader.puts) <= n:
-                return False
-            self._header = reader.puts[n] + 4
-            if n:
-                self._header = max(self._header, reader.taken[-1] + 1)
-            reader.taken.append(self._header)
+            while self._heads < self.head_words:
+                n = len(reader.taken)
+                if self.taking == self.total or len(reader.puts) <= n:
+                    return False
+                self._header = reader.puts[n] + 4
+                if n:
+                    self._header = max(self._header, reader.taken[-1] + 1)
+                reader.taken.append(self._header)
+                self._heads += 1
+            self._heads = 0
             self.left = self.segments[self.taking % len(self.segments)].words
         n, at = self.taking, self._header + 2
         if n >= 2:

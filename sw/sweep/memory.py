@@ -15,8 +15,8 @@ from ...hw.isa import FOLD_CHANNELS
 
 __all__ = ["memory_bits"]
 
-_QUEUE, _PROGRAM = 512, 64
-"""Port words of the queues: three of records, LOAD's, the weights'; of the program's."""
+_QUEUES, _PROGRAM = 5, 64
+"""Queues of fifo_depth port words: three of records, LOAD's, the weights'; port words of the program's."""
 
 
 def memory_bits(config: EngineConfig) -> dict[str, int]:
@@ -26,7 +26,7 @@ def memory_bits(config: EngineConfig) -> dict[str, int]:
     return {
         "scratchpad": config.words * config.lanes * config.act_width,
         "accumulators": config.cols * config.acc_depth * config.acc_width,
-        "queues": (5 * _QUEUE + _PROGRAM) * config.port_width + pushed,
+        "queues": (_QUEUES * config.fifo_depth + _PROGRAM) * config.port_width + pushed,
         "line_buffer": 2 * FOLD_CHANNELS * config.act_width * config.fold_width,
         "tables": (config.cols * config.act_width << config.table_addr_width) if config.tables else 0,
         "depthwise": config.fir_lines * config.fir_depth * config.cols * (config.act_width + 1),

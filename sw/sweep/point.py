@@ -38,7 +38,8 @@ class Point:
     @property
     def config(self) -> EngineConfig:
         """The engine; raises ``ValueError`` for a point that is none."""
-        return EngineConfig(**self.values)
+        values: dict[str, Any] = dict(self.values)
+        return EngineConfig(**values)
 
     @property
     def multipliers(self) -> int:

@@ -4,6 +4,7 @@ import random
 
 import pytest
 from systolith.hw.completion import Completion
+from systolith.hw.config import EngineConfig
 
 UNITS = ("load", "compute", "store")
 
@@ -11,7 +12,7 @@ UNITS = ("load", "compute", "store")
 @pytest.mark.parametrize("images", [0, 1, 3])
 @pytest.mark.parametrize("counts", [(1, 1, 1), (3, 5, 2), (0, 4, 1), (7, 0, 1)], ids=str)
 def test_counts(bench, images, counts):
-    b, rng = bench(Completion()), random.Random(images)
+    b, rng = bench(Completion(config=EngineConfig())), random.Random(images)
 
     async def process(ctx):
         d = b.dut

@@ -75,18 +75,20 @@ async def start(b, ctx, host, **registers):
     assert ctx.get(b.dut.busy) and not ctx.get(b.dut.done)
 
 
-def test_registers(bench):
-    config, rng = EngineConfig(rows=5, cols=12), random.Random(0)
+@pytest.mark.parametrize("widths", [{}, {"memory_width": 15, "count_width": 20}], ids=("wide", "narrow"))
+def test_registers(bench, widths):
+    config, rng = EngineConfig(rows=5, cols=12, **widths), random.Random(0)
 
     async def script(b, ctx, host):
         expected = {"id": IDENTITY, "hash": config.hash, "control": 0, "status": 0, "cycles": 0,
                     "geometry": 5 | 12 << 8 | 8 << 16 | 8 << 24}  # fmt: skip
         for r in MAP:
             if r.access == "rw":
-                expected[r.name] = rng.getrandbits(32)
-                await host.write(r.address, expected[r.name], early=rng.randint(-2, 2))
+                value = rng.getrandbits(32)
+                expected[r.name] = value & (1 << r.bits(config)) - 1
+                await host.write(r.address, value, early=rng.randint(-2, 2))
             elif r.name not in expected:
-                expected[r.name] = rng.getrandbits(32)
+                expected[r.name] = rng.getrandbits(r.bits(config))
                 ctx.set(getattr(b.dut, r.name), expected[r.name])
         for r in MAP:
             assert await host.read(r.address) == expected[r.name], r.name
@@ -100,7 +102,7 @@ def test_registers(bench):
             await host.write(address, 0xFFFFFFFF)
         await host.write(ADDRESS["images"], 0x11223344)
         await host.write(ADDRESS["images"], 0xAABBCCDD, strobe=0b0101)
-        assert await host.read(ADDRESS["images"]) == 0x11BB33DD
+        assert await host.read(ADDRESS["images"]) == 0x11BB33DD & (1 << config.count_width) - 1
 
     run(bench, config, script)
 

@@ -5,7 +5,7 @@ import random
 import pytest
 from systolith.hw.config import EngineConfig
 from systolith.hw.instruction_queue import InstructionQueue
-from systolith.hw.isa import COMPUTE, LOAD, NO_WAIT, STORE, WAIT, encode, layout, record_bits, record_words
+from systolith.hw.isa import COMPUTE, LOAD, STORE, encode, layout, no_wait, record_bits, record_words
 
 UNITS = ("load", "compute", "store")
 
@@ -23,16 +23,16 @@ def record(instruction, config, rng, **header):
     return words, int.from_bytes(data, "little") & (1 << record_bits(instruction, config)) - 1
 
 
-def waits(**given):
-    return {f"wait_{unit}": given.get(unit, NO_WAIT) for unit in UNITS}
+def waits(config, **given):
+    return {f"wait_{unit}": given.get(unit, no_wait(config)) for unit in UNITS}
 
 
 @pytest.mark.parametrize("instruction", [LOAD, COMPUTE, STORE], ids=lambda i: i.name)
-@pytest.mark.parametrize("width", [32, 64, 128, 512])
+@pytest.mark.parametrize("width", [8, 16, 32, 64, 128, 512])
 @pytest.mark.parametrize(("give", "take"), [(1, 1), (0.6, 0.3)])
 def test_records(bench, instruction, width, give, take):
-    config, rng = EngineConfig(port_width=width), random.Random(width)
-    records = [record(instruction, config, rng, **waits()) for _ in range(12)]
+    config, rng = EngineConfig(port_width=width, lookahead=give == 1), random.Random(width)
+    records = [record(instruction, config, rng, **waits(config)) for _ in range(12)]
     b = bench(InstructionQueue(config=config, instruction=instruction, depth=64))
     b.feed(b.dut.i, [w for words, _ in records for w in words], give)
     b.expect(b.dut.o, [bits for _, bits in records], take)
@@ -42,15 +42,15 @@ def test_records(bench, instruction, width, give, take):
 @pytest.mark.parametrize("seed", range(6))
 def test_waits(bench, seed):
     """Against the rule, with random counts, over many iterations and the counters' wrap."""
-    config, rng = EngineConfig(), random.Random(seed)
-    n = {unit: rng.randint(1, (1 << WAIT - 3) - 1) for unit in UNITS}
+    config, rng = EngineConfig(wait_width=20 - seed % 3), random.Random(seed)
+    n = {unit: rng.randint(1, (1 << config.wait_width - 3) - 1) for unit in UNITS}
     b = bench(InstructionQueue(config=config, instruction=LOAD, depth=64))
     dut, records, thresholds, count = b.dut, [], [], 40
     base = dict.fromkeys(UNITS, 0)
     for i in range(count):
         last = i % 3 == 2
-        wait = {unit: rng.choice([NO_WAIT, rng.randint(-n[unit], n[unit])]) for unit in UNITS}
-        records.append(record(LOAD, config, rng, last=last, **waits(**wait)))
+        wait = {unit: rng.choice([no_wait(config), rng.randint(-n[unit], n[unit])]) for unit in UNITS}
+        records.append(record(LOAD, config, rng, last=last, **waits(config, **wait)))
         thresholds.append({unit: base[unit] + wait[unit] for unit in UNITS})
         if last:
             base = {unit: base[unit] + n[unit] for unit in UNITS}
@@ -71,7 +71,7 @@ def test_waits(bench, seed):
                 if shown[unit] < goal and rng.random() < 0.1:
                     shown[unit] = goal if rng.random() < 0.5 else rng.randint(shown[unit], goal)
                     since[unit] = b.cycle + 1  # the edge that first samples it
-                ctx.set(getattr(dut.progress, unit), shown[unit] % (1 << WAIT))
+                ctx.set(getattr(dut.progress, unit), shown[unit] % (1 << config.wait_width))
             ready = rng.random() < 0.3
             ctx.set(dut.o.ready, ready)
             _, _, valid, payload = await ctx.tick().sample(dut.o.valid, dut.o.payload.as_value())
@@ -100,7 +100,7 @@ def test_waits(bench, seed):
 
 def test_latencies(bench):
     config, rng = EngineConfig(), random.Random(0)
-    records = [record(LOAD, config, rng, **waits()) for _ in range(2)]
+    records = [record(LOAD, config, rng, **waits(config)) for _ in range(2)]
     b = bench(InstructionQueue(config=config, instruction=LOAD, depth=64))
     words = [w for r, _ in records for w in r]
     seen = []
@@ -132,7 +132,7 @@ def test_latencies(bench):
 def test_start(bench):
     """Thresholds count from 0 again."""
     config, rng = EngineConfig(), random.Random(0)
-    records = [record(LOAD, config, rng, **waits(load=0), last=1) for _ in range(2)]
+    records = [record(LOAD, config, rng, **waits(config, load=0), last=1) for _ in range(2)]
     b = bench(InstructionQueue(config=config, instruction=LOAD, depth=64))
 
     async def process(ctx):
@@ -160,7 +160,7 @@ def test_halt(bench):
     config, rng = EngineConfig(), random.Random(2)
     b = bench(InstructionQueue(config=config, instruction=STORE, depth=64))
     dut = b.dut
-    records = [record(STORE, config, rng, **waits()) for _ in range(3)]
+    records = [record(STORE, config, rng, **waits(config)) for _ in range(3)]
     b.feed(dut.i, [w for words, _ in records for w in words])
 
     async def process(ctx):

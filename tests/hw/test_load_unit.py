@@ -264,7 +264,7 @@ def test_latency(bench):
 
 
 def test_regions(bench):
-    b = bench(Regions())
+    b = bench(Regions(config=EngineConfig()))
 
     async def process(ctx):
         d = b.dut
