@@ -122,5 +122,5 @@ def measure_clock(
         limit="" if path is None else limit(path),
         cells=cells_by_kind({name: used for name, (used, _) in result.resources.items()}),
         needed=_needed(case.config, {name: there for name, (_, there) in result.resources.items()}),
-        estimates=estimate(case.config, say),
+        estimates=estimate(case.config, say) if case.estimated else {},
     )
