@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
+from .credit_fifo import CreditFifo
 from .memory import Memory1R1W
-from .small_fifo import SmallFifo
 
 __all__ = ["BlockFifo"]
 
 
 class BlockFifo(Component):
-    """o = i, in order; payload and valid of ``o`` leave registers.
+    """o = i, in order; valid of ``o`` leaves a register, payload as that of ``CreditFifo``.
 
     The RAM's read pipeline is rigid; what leaves it lands in a small queue, for which reads take credits.
 
@@ -24,7 +24,7 @@ class BlockFifo(Component):
     Parameters
     ----------
     width : bits of an item.
-    depth : items, a power of two; up to 17 more sit between RAM and output.
+    depth : items, a power of two; up to 16 more sit between RAM and output.
 
     Members
     -------
@@ -46,7 +46,7 @@ class BlockFifo(Component):
             return lowered
         m = Module()
         m.submodules.storage = ram = Memory1R1W(width=self.width, depth=self.depth)
-        m.submodules.ahead = ahead = SmallFifo(shape=self.width, depth=self._AHEAD)
+        m.submodules.ahead = ahead = CreditFifo(shape=self.width, depth=self._AHEAD)
         stored = Signal(range(self.depth + 1))
         some = Signal()  # stored != 0
         put, get, taken = Signal(), Signal(), Signal()
@@ -59,16 +59,19 @@ class BlockFifo(Component):
             taken.eq(self.o.valid & self.o.ready),
             ram.wdata.eq(self.i.payload),
             ram.wen.eq(put),
-            ahead.i.payload.eq(ram.rdata),
-            ahead.i.valid.eq(flight[-1]),
+            ahead.i_payload.eq(ram.rdata),
+            ahead.i_valid.eq(flight[-1]),
         ]
         connect(m, flipped(self.o), ahead.o)
-        m.d.sync += [flight.eq(Cat(get, flight)), used.eq(used + get - taken)]
+        m.d.sync += flight.eq(Cat(get, flight))
+        with m.If(get ^ taken):
+            m.d.sync += used.eq(used + Mux(taken, -1, 1))
         with m.If(put):
             m.d.sync += ram.waddr.eq(ram.waddr + 1)
         with m.If(get):
             m.d.sync += ram.raddr.eq(ram.raddr + 1)
-        m.d.sync += stored.eq(stored + put - get)
+        with m.If(put ^ get):
+            m.d.sync += stored.eq(stored + Mux(get, -1, 1))
         with m.If(put):
             m.d.sync += some.eq(1)
         with m.Elif(get):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
@@ -73,29 +73,27 @@ class BurstReader(Component):
             fifo.i.valid.eq(self.client.valid),
         ]
         connect(m, flipped(self.o), fifo.o)
-        m.d.sync += room.eq(room - Mux(asked, size, 0) + taken)
-        with m.FSM():
-            with m.State("IDLE"):
-                m.d.comb += self.command.ready.eq(1)
-                m.d.sync += [
-                    beat.eq(self.command.payload.addr >> align),
-                    left.eq(self.command.payload.beats),
-                    least.eq(BURST - first),
-                ]
-                with m.If(self.command.valid):
-                    m.next = "SIZE"
-            with m.State("SIZE"):
-                m.d.sync += [size.eq(least), final.eq(0)]
-                with m.If(left <= least):
-                    m.d.sync += [size.eq(left), final.eq(1)]
-                m.next = "ROOM"
-            with m.State("ROOM"), m.If(room >= size):
-                m.next = "ASK"
-            with m.State("ASK"):
-                m.d.comb += request.valid.eq(1)
-                with m.If(request.ready):
-                    m.d.sync += [beat.eq(beat + size), left.eq(left - size), least.eq(BURST)]
-                    m.next = "SIZE"
-                    with m.If(final):
-                        m.next = "IDLE"
+        # One bit a state. The beats asked for leave `room` a cycle late, before anybody looks at it again.
+        idle, sizing, waiting, asking = Signal(init=1), Signal(), Signal(), Signal()
+        m.d.comb += [self.command.ready.eq(idle), request.valid.eq(asking)]
+        spent, less = Signal(), Signal(signed(len(room)))
+        m.d.sync += [spent.eq(asked), less.eq(-size)]
+        m.d.sync += room.eq((Cat(Const(1, 1), room) + Cat(taken, Mux(spent, less, 0)))[1:])
+        with m.If(idle):
+            m.d.sync += [
+                beat.eq(self.command.payload.addr >> align),
+                left.eq(self.command.payload.beats),
+                least.eq(BURST - first),
+                idle.eq(~self.command.valid),
+                sizing.eq(self.command.valid),
+            ]
+        with m.If(sizing):
+            m.d.sync += [size.eq(least), final.eq(0), sizing.eq(0), waiting.eq(1)]
+            with m.If(left <= least):
+                m.d.sync += [size.eq(left), final.eq(1)]
+        with m.If(waiting & (room >= size)):
+            m.d.sync += [waiting.eq(0), asking.eq(1)]
+        with m.If(asked):
+            m.d.sync += [beat.eq(beat + size), left.eq(left - size), least.eq(BURST)]
+            m.d.sync += [asking.eq(0), sizing.eq(~final), idle.eq(final)]
         return m

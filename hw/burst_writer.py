@@ -95,32 +95,38 @@ class BurstWriter(Component):
             self.awburst.eq(1),
             final.eq(ends & last_block),
         ]
-        with m.FSM():
-            with m.State("IDLE"):
-                m.d.comb += self.command.ready.eq(1)
-                beats = command.pixels * config.word_beats
-                first = (command.addr >> align)[: BURST.bit_length() - 1]
-                m.d.sync += least.eq(BURST - first)
-                m.d.sync += [beat.eq(command.addr >> align), block.eq(beats), left.eq(beats)]
-                m.d.sync += [blocks.eq(command.blocks), last_block.eq(command.blocks == 1)]
-                with m.If(self.command.valid):
-                    m.next = "SIZE"
-            with m.State("SIZE"):
-                m.d.sync += [size.eq(Mux(left <= least, left, least)), ends.eq(left <= least)]
-                m.next = "ROOM"
-            with m.State("ROOM"):
-                with m.If(room):
-                    m.next = "ASK"
-            with m.State("ASK"):
-                m.d.comb += self.awvalid.eq(1)
-                with m.If(self.awready):
-                    m.d.sync += least.eq(Mux(size == least, BURST, least - size))
-                    m.d.sync += [beat.eq(beat + size), left.eq(Mux(ends, block, left - size))]
-                    m.d.sync += [blocks.eq(blocks - ends), last_block.eq(blocks - ends == 1)]
-                    m.next = "SIZE"
-                    with m.If(final):
-                        m.next = "IDLE"
-        return self.awvalid & self.awready, final
+        idle, sizing, waiting, taken = Signal(init=1), Signal(), Signal(), Signal()  # one bit a state
+        asking = self.awvalid
+        beats, first = command.pixels * config.word_beats, (command.addr >> align)[: BURST.bit_length() - 1]
+        m.d.comb += [self.command.ready.eq(idle), taken.eq(asking & self.awready)]
+        with m.If(idle):
+            m.d.sync += [
+                least.eq(BURST - first),
+                beat.eq(command.addr >> align),
+                block.eq(beats),
+                left.eq(beats),
+                blocks.eq(command.blocks),
+                last_block.eq(command.blocks == 1),
+                idle.eq(~self.command.valid),
+                sizing.eq(self.command.valid),
+            ]
+        with m.If(sizing):
+            m.d.sync += [size.eq(Mux(left <= least, left, least)), ends.eq(left <= least)]
+            m.d.sync += [sizing.eq(0), waiting.eq(1)]
+        with m.If(waiting & room):
+            m.d.sync += [waiting.eq(0), asking.eq(1)]
+        with m.If(taken):
+            m.d.sync += [
+                least.eq(Mux(size == least, BURST, least - size)),
+                beat.eq(beat + size),
+                left.eq(Mux(ends, block, left - size)),
+                asking.eq(0),
+                sizing.eq(~final),
+                idle.eq(final),
+            ]
+        with m.If(taken & ends):
+            m.d.sync += [blocks.eq(blocks - 1), last_block.eq(blocks == 2)]
+        return taken, final
 
     def _data(self, m: Module, lengths: StreamBuffer) -> None:
         """W, through a register slice; a beat goes only in a burst whose address was taken."""

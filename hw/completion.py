@@ -9,6 +9,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
 from .interfaces import Progress
+from .replicas import replicas
 
 __all__ = ["Completion"]
 
@@ -56,6 +57,7 @@ class Completion(Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         complete, none = Signal(len(_UNITS)), Signal()
+        cleared = replicas(m, self.start, len(_UNITS), platform, name="cleared")  # nothing is done so early
         for index, unit in enumerate(_UNITS):
             done, n = getattr(self, f"{unit}_done"), getattr(self, f"n_{unit}")
             total = getattr(self, f"{unit}s")
@@ -72,7 +74,7 @@ class Completion(Component):
             with m.If(wrapped):
                 m.d.sync += [iterations.eq(iterations + 1), inside.eq(inside - n + done)]
             m.d.sync += complete[index].eq((iterations == self.images) | idle)
-            with m.If(self.start):
+            with m.If(cleared[index]):
                 m.d.sync += [total.eq(0), inside.eq(0), iterations.eq(0), wrapped.eq(0)]
         m.d.sync += none.eq(self.images == 0)
         known = Signal(2)

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import Component, In, Out
 from .config import EngineConfig
 from .interfaces import AxiLite
 from .registers import ERRORS, IDENTITY, MAP
+from .replicas import replicas
 
 __all__ = ["ControlPort"]
 
@@ -75,7 +76,7 @@ class ControlPort(Component):
             "cycles": cycles,
             "geometry": sum(size << 8 * i for i, size in enumerate(sizes)),
         }
-        self._read(m, {r.address: values.get(r.name, getattr(self, r.name, 0)) for r in MAP})
+        self._read(m, platform, {r.address: values.get(r.name, getattr(self, r.name, 0)) for r in MAP})
         expired = self._watchdog(m)
         m.d.sync += self.irq.eq(self.irq_enable[0] & (self.done | self.halt) & ~self.start)
         with m.If(self.start):
@@ -114,27 +115,28 @@ class ControlPort(Component):
                         with m.If(bus.wstrb[i]):
                             m.d.sync += value[8 * i : 8 * i + 8].eq(bus.wdata.word_select(i, 8))
 
-    def _read(self, m: Module, values: dict[int, Any]) -> None:
+    def _read(self, m: Module, platform: Any, values: dict[int, Any]) -> None:
         """Address; a value of each group; the group's; on the bus."""
         bus, take = self.bus, Signal()
         m.d.comb += bus.arready.eq(take)
         groups = max(values) // (4 * _GROUP) + 1
         word, stages = bus.araddr[2:], Signal(2)
         low = (_GROUP - 1).bit_length()
-        place, group = Signal(_GROUP), Signal(groups)  # one bit each: the place in its group, the group
+        # One bit each: the place in its group, for each of them; the group.
+        group, chosen_place = Signal(groups), Cat(word[:low] == i for i in range(_GROUP))
+        place = replicas(m, chosen_place, groups, platform, enable=take, name="place")
         m.d.sync += [
             take.eq(bus.arvalid & ~bus.rvalid & ~take & ~stages.any()),
             stages.eq(Cat(take, stages)),
         ]
         with m.If(take):
             m.d.sync += [
-                place.eq(Cat(word[:low] == i for i in range(_GROUP))),
                 group.eq(Cat(word[low:] == i for i in range(groups))),
             ]
         chosen = [Signal(32, name=f"group_{i}", reset_less=True) for i in range(groups)]
         for i, value in enumerate(chosen):
             members = (values.get(4 * (i * _GROUP + j), 0) for j in range(_GROUP))
-            m.d.sync += value.eq(_choose(place, members))
+            m.d.sync += value.eq(_choose(place[i], members))
         with m.If(stages[-1]):
             m.d.sync += [bus.rvalid.eq(1), bus.rdata.eq(_choose(group, chosen))]
         with m.Elif(bus.rready):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal, signed
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, ResetSignal, Signal, signed
 
 if TYPE_CHECKING:
     from .memory import Memory1R1W
@@ -80,6 +80,23 @@ class Ecp5:
                 memory, words, bits, memory.wdata[part], data, contents[i] if contents else []
             )
         return m
+
+    def lower_register(self, value: Any, copy: Any, enable: Any, init: int) -> Instance:
+        """One flip-flop that yosys does not merge with others of the same value."""
+        return Instance(
+            "TRELLIS_FF",
+            p_GSR="DISABLED",
+            p_CEMUX="CE",
+            p_CLKMUX="CLK",
+            p_LSRMUX="LSR",
+            p_REGSET="SET" if init else "RESET",
+            p_SRMODE="LSR_OVER_CE",
+            i_CLK=ClockSignal(),
+            i_LSR=ResetSignal(),
+            i_CE=enable,
+            i_DI=value,
+            o_Q=copy,
+        )
 
     def lower_multiplier(self, multiplier: Multiplier) -> Module | None:
         """One MULT18X18D; operands of up to 18 bits, as far as there are DSPs."""

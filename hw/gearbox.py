@@ -7,8 +7,9 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
+from .credit import credit
 from .delay import delay
 from .stream_buffer import StreamBuffer
 
@@ -16,7 +17,7 @@ __all__ = ["Gearbox"]
 
 
 class Gearbox(Component):
-    """for each request (n, drop, flush, tag):
+    """for each request (n, drop, flush, tag), whole and rest being n // in_units and n % in_units:
         item = the next n units of the words, the first in the low bits, 0 above them
         unless drop: emit (item, tag)
         if flush: skip what is left of the word that the item ended in
@@ -62,7 +63,8 @@ class Gearbox(Component):
         distances = (fine + bits)[::-1]
         self._stages = [distances[i : i + 2] for i in range(0, len(distances), 2)]
         self.latency = len(self._stages) + 3
-        request = {"n": range(self.max_take + 1), "drop": 1, "flush": 1, "tag": tag_width}
+        request = {"n": range(self.max_take + 1), "whole": range(self.max_take // in_units + 1),
+                   "rest": range(max(2, in_units)), "drop": 1, "flush": 1, "tag": tag_width}  # fmt: skip
         super().__init__(
             {
                 "i": In(stream.Signature(unit_width * in_units)),
@@ -74,6 +76,10 @@ class Gearbox(Component):
             }
         )
 
+    def split(self, n: int) -> dict[str, int]:
+        """The fields of a request that follow from ``n``."""
+        return {"n": n, "whole": n // self.in_units, "rest": n % self.in_units}
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         units, words = self.in_units, self.window_words
@@ -81,8 +87,10 @@ class Gearbox(Component):
         # The oldest word is number `start` of the window, `gone` of its units are gone.
         start, gone = Signal(range(words + 1), init=words), Signal(range(max(2, units)))
         shift, emit = Signal(), Signal()
-        queued = self._request(m)
-        go = self._credits(m, emit & ~queued.payload.drop)
+        m.submodules.queued = buffer = StreamBuffer(shape=self.request.payload.shape())
+        connect(m, flipped(self.request), buffer.i)
+        queued = buffer.o
+        go = credit(m, emit & ~queued.payload.drop, self.credit, self.credits)
         request = queued.payload
         # The item ends `total` units after the start of word `after`.
         total, after = Signal(range(2 * units + 1)), Signal(range(2 * words + 1))
@@ -121,35 +129,6 @@ class Gearbox(Component):
         along = (emit & ~request.drop, request.n, request.tag)
         self._pick(m, window, moves, *(delay(m, v, 1, name=f"item_{i}") for i, v in enumerate(along)))
         return m
-
-    def _credits(self, m: Module, item: Value) -> Signal:
-        """Whether the queue has room for an item, as of 3 items ago: registers all the way, so 3 are held back."""
-        room, go, used, back = (
-            Signal(range(self.credits + 1), init=self.credits),
-            Signal(),
-            Signal(),
-            Signal(),
-        )
-        m.d.sync += [used.eq(item), back.eq(self.credit), room.eq(room + back - used), go.eq(room >= 3)]
-        return go
-
-    def _request(self, m: Module) -> Any:
-        """The request at hand, its n split into whole words and the rest."""
-        taken = self.request.payload
-        split = {"n": range(self.max_take + 1), "whole": range(self.max_take // self.in_units + 1),
-                 "rest": range(max(2, self.in_units)), "drop": 1, "flush": 1, "tag": self.tag_width}  # fmt: skip
-        m.submodules.queued = queued = StreamBuffer(shape=data.StructLayout(split))
-        whole, rest = Signal(range(self.max_take // self.in_units + 1)), Signal(range(max(2, self.in_units)))
-        m.d.comb += [
-            queued.i.payload.as_value().eq(Cat(taken.n, whole, rest, taken.drop, taken.flush, taken.tag)),
-            queued.i.valid.eq(self.request.valid),
-            self.request.ready.eq(queued.i.ready),
-        ]
-        with m.Switch(taken.n):
-            for n in range(self.max_take + 1):
-                with m.Case(n):
-                    m.d.comb += [whole.eq(n // self.in_units), rest.eq(n % self.in_units)]
-        return queued.o
 
     def _pick(self, m: Module, window: Value, moves: Value, valid: Value, n: Value, tag: Value) -> None:
         """Pipeline: the units from distance `moves` of the window on; then those after the n-th to 0."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
@@ -13,10 +13,13 @@ from .block_fifo import BlockFifo
 from .config import EngineConfig
 from .interfaces import Progress, record_layout
 from .isa import Instruction, record_bits, record_words
+from .replicas import replicas
 
 __all__ = ["InstructionQueue"]
 
 _UNITS = ("load", "compute", "store")
+_PART = 48
+"""Bits of a record that share a register."""
 
 
 class InstructionQueue(Component):
@@ -65,7 +68,7 @@ class InstructionQueue(Component):
         full = Signal()  # assembled holds a record
         armed, held = Signal(), Signal()  # its thresholds are loaded; it is on o
         met = Signal(len(_UNITS))
-        taken, arm, move = Signal(), Signal(), Signal()
+        taken, arm, move, next_held = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             self.o.valid.eq(held & met.all()),
             taken.eq(self.o.valid & self.o.ready),
@@ -74,14 +77,20 @@ class InstructionQueue(Component):
         ]
         ahead = self.config.lookahead
         self._assemble(m, assembled, full, move if ahead else taken)
+        m.d.comb += next_held.eq(move | (held & ~taken))
         m.d.sync += [
             armed.eq(arm | (armed & ~taken)),
-            held.eq(move | (held & ~taken)),
+            held.eq(next_held),
             self.iteration_end.eq(taken & self.o.payload.last),
         ]
         if ahead:
-            with m.If(~held):  # a register alone enables so many
-                m.d.sync += self.o.payload.eq(assembled)
+            new, payload = Value.cast(assembled), Value.cast(self.o.payload)
+            parts = range(0, len(new), _PART)
+            for part, copy in zip(
+                parts, replicas(m, next_held, len(parts), platform, name="held"), strict=True
+            ):
+                with m.If(~copy):  # a register alone enables so many
+                    m.d.sync += payload[part : part + _PART].eq(new[part : part + _PART])
         else:
             m.d.comb += self.o.payload.eq(assembled)
         for index, unit in enumerate(_UNITS):

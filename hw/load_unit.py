@@ -72,32 +72,36 @@ class LoadUnit(Component):
             writer.i.valid.eq(reader.o.valid),
             reader.o.ready.eq(writer.i.ready),
             self.done.eq(writer.done),
-            *(
-                writer.job.payload[name].eq(self.i.payload[name])
-                for name in writer.job.payload.shape().members
-            ),
         ]
         self._command(m, reader, writer)
         return m
 
     def _command(self, m: Module, reader: BurstReader, writer: LoadWriter) -> None:
         """An instruction taken goes to the writer's queue and, its address added, to the reader."""
-        place, offset = Signal(self.config.memory_width), Signal(self.config.memory_width)
+        record, job, place = (
+            self.i.payload,
+            Signal(writer.job.payload.shape()),
+            Signal(self.config.memory_width),
+        )
+        offset = Signal.like(place)
+        idle, add, ask = Signal(init=1), Signal(), Signal()
         command = reader.command
-        with m.FSM():
-            with m.State("IDLE"):
-                m.d.comb += [self.i.ready.eq(writer.job.ready), writer.job.valid.eq(self.i.valid)]
-                m.d.sync += [offset.eq(self.i.payload.offset), command.payload.beats.eq(self.i.payload.beats)]
-                with m.Switch(self.i.payload.region):
-                    for code, region in enumerate(REGIONS):
-                        with m.Case(code):
-                            m.d.sync += place.eq(getattr(self, region))
-                with m.If(self.i.valid & self.i.ready):
-                    m.next = "ADD"
-            with m.State("ADD"):
-                m.d.sync += command.payload.addr.eq(place + offset)
-                m.next = "ASK"
-            with m.State("ASK"):
-                m.d.comb += command.valid.eq(1)
-                with m.If(command.ready):
-                    m.next = "IDLE"
+        m.d.comb += [
+            self.i.ready.eq(idle & writer.job.ready),
+            writer.job.payload.eq(job),
+            writer.job.valid.eq(add),
+            command.valid.eq(ask),
+        ]
+        with m.If(idle):
+            m.d.sync += [offset.eq(record.offset), command.payload.beats.eq(record.beats)]
+            m.d.sync += [*(job[name].eq(record[name]) for name in writer.job.payload.shape().members)]
+            with m.Switch(record.region):
+                for code, region in enumerate(REGIONS):
+                    with m.Case(code):
+                        m.d.sync += place.eq(getattr(self, region))
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [idle.eq(0), add.eq(1)]
+        with m.If(add):
+            m.d.sync += [command.payload.addr.eq(place + offset), add.eq(0), ask.eq(1)]
+        with m.If(ask & command.ready):
+            m.d.sync += [ask.eq(0), idle.eq(1)]

@@ -9,9 +9,10 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out, connect
 
 from .config import EngineConfig
+from .credit_fifo import CreditFifo
 from .gearbox import Gearbox
 from .interfaces import LoadWrite, record_layout
-from .isa import LOAD
+from .isa import FOLD_CHANNELS, LOAD
 from .line_buffer import LineBuffer
 from .row_steps import RowSteps
 from .small_fifo import SmallFifo
@@ -75,7 +76,8 @@ class LoadWriter(Component):
         )
         self._line = LineBuffer(config=config, tag_width=self._place.size) if config.fold_width else None
         self._pixel_elements = self._line.elements if self._line else config.lanes
-        self.latency = self._gearbox.latency + SmallFifo.latency + TapWindow.latency
+        self._window = TapWindow(config=config, elements=self._pixel_elements)
+        self.latency = self._gearbox.latency + CreditFifo.latency + self._window.latency
         self.latency += LineBuffer.latency if self._line else 0
         super().__init__(
             {
@@ -90,10 +92,10 @@ class LoadWriter(Component):
         m = Module()
         item = data.StructLayout({"data": self._pixel_elements * self.config.act_width, "place": self._place})
         m.submodules.gearbox = gearbox = self._gearbox
-        m.submodules.words = words = SmallFifo(shape=item, depth=gearbox.credits)
-        m.submodules.window = window = TapWindow(config=self.config, elements=self._pixel_elements)
+        m.submodules.words = words = CreditFifo(shape=item, depth=gearbox.credits)
+        m.submodules.window = window = self._window
         write = self.write.stream
-        self._stack(m, gearbox, words.i)
+        self._stack(m, gearbox, words)
         m.d.comb += [
             gearbox.i.payload.eq(self.i.payload),
             gearbox.i.valid.eq(self.i.valid),
@@ -121,13 +123,12 @@ class LoadWriter(Component):
             m.d.comb += [line.i_valid.eq(valid), line.i_data.eq(pixel), line.i_tag.eq(place)]
             m.d.comb += line.about.eq(tag.about)
             valid, pixel, place = line.o_valid, line.o_data, line.o_tag
-        m.d.comb += [words.valid.eq(valid), words.payload.data.eq(pixel), words.payload.place.eq(place)]
+        m.d.comb += [words.i_valid.eq(valid), words.i_payload.data.eq(pixel), words.i_payload.place.eq(place)]
 
-    def _loops(self, m: Module, request: Any, window: TapWindow) -> None:
-        """One request an item, in the order of the loops; what the window needs waits beside its pixels."""
+    def _queues(self, m: Module, window: TapWindow) -> SmallFifo:
+        """Jobs for the loops; what the window needs of them waits beside their pixels."""
         m.submodules.jobs = jobs = SmallFifo(shape=self._job, depth=2)
         m.submodules.folds = folds = SmallFifo(shape=window.job_layout, depth=4)
-        m.submodules.steps = steps = RowSteps(config=self.config)
         both = Signal()
         m.d.comb += [
             both.eq(jobs.i.ready & folds.i.ready),
@@ -138,55 +139,87 @@ class LoadWriter(Component):
             *(folds.i.payload[name].eq(self.job.payload[name]) for name in window.job_layout.members),
         ]
         connect(m, folds.o, window.job)
-        job, new = Signal(self._job), jobs.o.payload
-        blocks, last_block, one_block = Signal.like(job.blocks), Signal(), Signal()
-        next_addr, addr, tag, keep = Signal.like(job.base), Signal.like(job.base), Signal(self._tag), Signal()
-        m.d.comb += [*(steps.job[name].eq(new[name]) for name in steps.fields), request.payload.tag.eq(tag)]
+        return jobs
+
+    def _loops(self, m: Module, request: Any, window: TapWindow) -> None:
+        """One request an item, in the order of the loops: a job's drop, while idle, and its items."""
+        jobs = self._queues(m, window)
+        m.submodules.steps = steps = RowSteps(config=self.config)
+        new, here, taken = jobs.o.payload, steps.o.payload, Signal()
+        idle, running, begun = Signal(init=1), Signal(), Signal()  # begun: the steps of the next job have
+        last_block, one_block, tag = Signal(), Signal(), Signal(self._tag)
+        m.d.sync += begun.eq((begun | steps.job.ready) & jobs.o.valid & ~jobs.o.ready)
         m.d.comb += [
-            tag.place.addr.eq(addr),
-            tag.place.last.eq(steps.last & last_block),
-            tag.place.makes.eq(steps.makes),
-            tag.place.turn.eq(steps.turn),
-            *(part.first.eq(steps.first) for part in (tag.place, tag.about)),
+            *(steps.job.payload[name].eq(new[name]) for name in steps.fields),
+            steps.job.valid.eq(jobs.o.valid & ~begun),
+            request.payload.tag.eq(tag),
+            tag.place.last.eq(here.last & last_block),
+            *(tag.place[name].eq(here[name]) for name in ("first", "makes", "turn")),
+            tag.about.first.eq(here.first),
+            request.payload.drop.eq(idle),
+            request.payload.flush.eq(running & here.last & last_block),
+            request.valid.eq(Mux(idle, jobs.o.valid, steps.o.valid)),
+            jobs.o.ready.eq(idle & request.ready),
+            taken.eq(running & steps.o.valid & request.ready),
+            steps.o.ready.eq(running & request.ready & last_block),
         ]
         if self._line is not None:
             about = tag.about
-            m.d.comb += [about.one.eq(steps.one), about.two.eq(steps.two), about.channels.eq(job.tail - 1)]
-            m.d.comb += about.keep.eq(keep)
-        with m.FSM():
-            with m.State("IDLE"):
-                m.d.comb += [
-                    request.payload.n.eq(new.skip),
-                    request.payload.drop.eq(1),
-                    request.valid.eq(jobs.o.valid),
-                    jobs.o.ready.eq(request.ready),
-                    steps.start.eq(1),
-                ]
-                m.d.sync += [
-                    job.eq(new),
-                    keep.eq(new.rows_above != 0),
-                    blocks.eq(new.blocks),
-                    *(flag.eq(new.fold.any() | (new.blocks == 1)) for flag in (last_block, one_block)),
-                    next_addr.eq(new.base + 1),
-                    addr.eq(new.base),
-                ]
-                with m.If(request.valid & request.ready):
-                    m.next = "RUN"
-            with m.State("RUN"):
-                m.d.comb += [
-                    request.payload.n.eq(Mux(last_block, job.tail, self.config.lanes)),
-                    request.payload.flush.eq(tag.place.last),
-                    request.valid.eq(1),
-                    steps.step.eq(request.ready & last_block),
-                ]
-                with m.If(steps.empty):
-                    m.d.comb += request.payload.n.eq(0)
-                with m.If(steps.step):
-                    m.d.sync += [blocks.eq(job.blocks), last_block.eq(one_block)]
-                    with m.If(steps.makes):
-                        m.d.sync += [next_addr.eq(next_addr + 1), addr.eq(next_addr)]
-                    with m.If(steps.last):
-                        m.next = "IDLE"
-                with m.Elif(request.ready):
-                    m.d.sync += [blocks.eq(blocks - 1), last_block.eq(blocks == 2)]
-                    m.d.sync += addr.eq(addr + job.block_step)
+            m.d.comb += [*(about[name].eq(here[name]) for name in ("one", "two"))]
+            channels, keep = Signal(range(FOLD_CHANNELS)), Signal()
+            m.d.comb += [about.channels.eq(channels), about.keep.eq(keep)]
+            with m.If(idle):
+                m.d.sync += [channels.eq(new.tail - 1), keep.eq(new.rows_above != 0)]
+        self._sizes(m, request.payload, idle, new, last_block, here.empty)
+        self._blocks(m, new, here, idle, taken, last_block, one_block, tag.place.addr)
+        with m.If(idle):
+            m.d.sync += [idle.eq(~(jobs.o.valid & request.ready)), running.eq(jobs.o.valid & request.ready)]
+        with m.If(taken & last_block & here.last):
+            m.d.sync += [idle.eq(1), running.eq(0)]
+
+    def _blocks(
+        self,
+        m: Module,
+        new: Any,
+        here: Any,
+        idle: Signal,
+        taken: Signal,
+        last: Signal,
+        one: Signal,
+        place: Any,
+    ) -> None:
+        """Where an item's words go; is it its pixel's last block, has a pixel only one."""
+        blocks, step = [Signal.like(new.blocks) for _ in range(2)], Signal.like(new.block_step)
+        next_addr, addr = Signal.like(new.base), Signal.like(new.base)
+        m.d.comb += place.eq(addr)
+        with m.If(idle):
+            m.d.sync += [
+                step.eq(new.block_step),
+                *(left.eq(new.blocks) for left in blocks),
+                *(flag.eq(new.fold.any() | (new.blocks == 1)) for flag in (last, one)),
+                next_addr.eq(new.base + 1),
+                addr.eq(new.base),
+            ]
+        with m.If(taken & ~last):
+            m.d.sync += [blocks[0].eq(blocks[0] - 1), last.eq(blocks[0] == 2), addr.eq(addr + step)]
+        with m.If(taken & last):
+            m.d.sync += [blocks[0].eq(blocks[1]), last.eq(one)]
+        with m.If(taken & last & here.makes):
+            m.d.sync += [next_addr.eq(next_addr + 1), addr.eq(next_addr)]
+
+    def _sizes(
+        self, m: Module, request: Any, idle: Signal, new: Any, last_block: Signal, empty: Signal
+    ) -> None:
+        """Elements of a request: to drop, of a whole word, of the last one of a pixel, of one of the zeros."""
+        gearbox = self._gearbox
+        names = tuple(gearbox.split(0))
+        tail = {name: Signal.like(request[name], name=f"tail_{name}") for name in names}
+        with m.If(idle), m.Switch(new.tail):
+            for n in range(1, self.config.lanes + 1):
+                with m.Case(n):
+                    m.d.sync += [tail[name].eq(value) for name, value in gearbox.split(n).items()]
+        lanes = gearbox.split(self.config.lanes)
+        drop = {"n": new.skip, "whole": 0, "rest": new.skip}
+        for name in names:
+            item = Mux(empty, 0, Mux(last_block, tail[name], lanes[name]))
+            m.d.comb += request[name].eq(Mux(idle, drop[name], item))

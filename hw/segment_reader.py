@@ -71,49 +71,46 @@ class SegmentReader(Component):
         connect(m, flipped(self.o), out.o)
         times = [Mux(header.width[i], header.n_rows << i, 0) for i in range(len(header.width))]
         wrong = (header.magic != MAGIC) | (header.width < 2) | (header.width > config.wgt_width)
-        with m.FSM():
-            with m.State("HEADER"):
-                m.d.comb += self.i.ready.eq(1)
-                with m.If(self.i.valid):
-                    m.d.sync += header.eq(Cat(header.as_value()[config.port_width :], self.i.payload))
-                    if config.header_words > 1:
-                        m.d.sync += part.eq(part + 1)
-                    with m.If(part == config.header_words - 1):
-                        m.next = "CHECK"
-            with m.State("CHECK"):
-                m.d.sync += [
-                    parts[0].eq(times[0] + times[1]),
-                    parts[1].eq(times[2] + times[3]),
-                    parts[2].eq(times[4]),
-                ]
-                m.next = "ADD"
-                with m.If(wrong):
-                    m.d.sync += self.error.eq(1)
-                    m.next = "STOP"
-            with m.State("ADD"):
-                m.d.comb += self.segment.valid.eq(1)
-                with m.If(self.segment.ready):
-                    m.d.sync += parts[0].eq(parts[0] + parts[1])
-                    m.d.sync += parts[1].eq(parts[2] + config.param_rows * config.wgt_width)
-                    m.next = "TOTAL"
-            with m.State("TOTAL"):
-                m.d.sync += left.eq(parts[0] + parts[1])
-                m.next = "LAST"
-            with m.State("LAST"):
-                m.d.sync += last.eq(left <= per_word)
-                m.next = "PLANES"
-            with m.State("PLANES"):
-                m.d.comb += [
-                    in_planes.eq(1),
-                    self.i.ready.eq(out.i.ready),
-                    out.i.valid.eq(self.i.valid & whole),
-                ]
-                with m.If(out.i.valid & out.i.ready):
-                    m.d.sync += [left.eq(left - per_word), last.eq(left <= 2 * per_word)]
-                    with m.If(last):
-                        m.next = "HEADER"
-            with m.State("STOP"):
-                pass
+        # One bit a state: what follows from a state is one gate away. None of them after an error.
+        states = ("header", "check", "add", "total", "ends", "planes")
+        at = {name: Signal(name=f"at_{name}", init=name == "header") for name in states}
+        taken, whole_header = Signal(), Signal()
+        m.d.comb += [
+            whole_header.eq(at["header"] & self.i.valid & (part == config.header_words - 1)),
+            in_planes.eq(at["planes"]),
+            self.segment.valid.eq(at["add"]),
+            self.i.ready.eq(at["header"] | (at["planes"] & out.i.ready)),
+            out.i.valid.eq(at["planes"] & self.i.valid & whole),
+            taken.eq(out.i.valid & out.i.ready),
+        ]
+        m.d.sync += [
+            at["header"].eq((at["header"] & ~whole_header) | (taken & last)),
+            at["check"].eq(whole_header),
+            at["add"].eq((at["check"] & ~wrong) | (at["add"] & ~self.segment.ready)),
+            at["total"].eq(at["add"] & self.segment.ready),
+            at["ends"].eq(at["total"]),
+            at["planes"].eq(at["ends"] | (at["planes"] & ~(taken & last))),
+        ]
+        with m.If(at["header"] & self.i.valid):
+            m.d.sync += header.eq(Cat(header.as_value()[config.port_width :], self.i.payload))
+            if config.header_words > 1:
+                m.d.sync += part.eq(Mux(whole_header, 0, part + 1))
+        with m.If(at["check"]):
+            m.d.sync += [
+                parts[0].eq(times[0] + times[1]),
+                parts[1].eq(times[2] + times[3]),
+                parts[2].eq(times[4]),
+                self.error.eq(self.error | wrong),
+            ]
+        with m.If(at["add"] & self.segment.ready):
+            m.d.sync += parts[0].eq(parts[0] + parts[1])
+            m.d.sync += parts[1].eq(parts[2] + config.param_rows * config.wgt_width)
+        with m.If(at["total"]):
+            m.d.sync += left.eq(parts[0] + parts[1])
+        with m.If(at["ends"]):
+            m.d.sync += last.eq(left <= per_word)
+        with m.If(taken):
+            m.d.sync += [left.eq(left - per_word), last.eq(left <= 2 * per_word)]
         return m
 
     def _plane(self, m: Module, in_planes: Signal) -> tuple[Any, Any]:

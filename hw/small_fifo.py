@@ -43,30 +43,30 @@ class SmallFifo(Component):
         m = Module()
         m.submodules.storage = ram = Memory(shape=self.shape, depth=self.depth, init=[])
         write, read = ram.write_port(), ram.read_port(domain="comb")
-        bits = len(write.addr)
-        # One bit more than an address: a full RAM differs from an empty one.
-        head, tail, level = Signal(bits + 1), Signal(bits + 1), Signal(bits + 1)
-        full, empty = Signal(), Signal(init=1)
+        level = Signal(range(self.depth + 1))
+        full, empty, one = Signal(), Signal(init=1), Signal()  # empty, one: level is 0, is 1
         given, free = Signal(), Signal()  # an item comes; the output register takes one
+        into, out = Signal(), Signal()  # of the RAM
         m.d.comb += [
-            level.eq(tail - head),
             self.i.ready.eq(~full),
             given.eq(self.i.valid & ~full),
             free.eq(self.o.ready | ~self.o.valid),
-            read.addr.eq(head),
-            write.addr.eq(tail),
+            into.eq(given & ~(free & empty)),
+            out.eq(free & ~empty),
             # An item that goes past the RAM is written, too, and overwritten: so registers alone enable the RAM.
             write.data.eq(self.i.payload),
             write.en.eq(given),
         ]
         # What comes after o.ready is short: every register chooses between two values that are there already.
-        with m.If(given & ~(free & empty)):
-            m.d.sync += tail.eq(tail + 1)
-        with m.If(free & ~empty):
-            m.d.sync += head.eq(head + 1)
+        with m.If(into):
+            m.d.sync += write.addr.eq(write.addr + 1)
+        with m.If(out):
+            m.d.sync += read.addr.eq(read.addr + 1)
+        with m.If(into ^ out):
+            m.d.sync += [level.eq(level + Mux(out, -1, 1)), one.eq(Mux(out, level == 2, empty))]
         m.d.sync += [
-            full.eq(level + given == self.depth),
-            empty.eq(Mux(free, empty | ((level == 1) & ~given), empty & ~given)),
+            full.eq(level[-1] | (given & level[:-1].all())),
+            empty.eq(Mux(free, empty | (one & ~given), empty & ~given)),
         ]
         m.d.sync += self.o.valid.eq(~free | ~empty | given)
         with m.If(free):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
+from .credit_fifo import CreditFifo
 from .interfaces import ScratchpadRead, record_layout
 from .isa import STORE
-from .small_fifo import SmallFifo
 
 __all__ = ["StoreReader"]
 
@@ -53,21 +53,22 @@ class StoreReader(Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.words = words = SmallFifo(shape=len(self.read.data), depth=self._AHEAD)
-        used, will = (
+        m.submodules.words = words = CreditFifo(shape=len(self.read.data), depth=self._AHEAD)
+        used, room = (
             Signal(range(self._AHEAD + 1)),
-            Signal(range(self._AHEAD + 1)),
-        )  # words under way or queued
+            Signal(),
+        )  # words under way or queued; will there be fewer
         asked, taken = Signal(), Signal()
         m.d.comb += [
-            words.i.payload.eq(self.read.data),
-            words.i.valid.eq(self.read.valid),
+            words.i_payload.eq(self.read.data),
+            words.i_valid.eq(self.read.valid),
             asked.eq(self.read.request.valid & self.read.request.ready),
             taken.eq(words.o.valid & words.o.ready),
         ]
-        m.d.comb += will.eq(used + asked - taken)
-        m.d.sync += used.eq(will)
-        self._loops(m, ~will[-1], asked)
+        with m.If(asked ^ taken):
+            m.d.sync += used.eq(used + Mux(taken, -1, 1))
+        m.d.comb += room.eq(taken | ~(used[-1] | (asked & used[:-1].all())))
+        self._loops(m, room, asked)
         self._beats(m, words)
         return m
 
@@ -105,7 +106,7 @@ class StoreReader(Component):
                     m.d.sync += [pixels.eq(pixels - 1), last_pixel.eq(pixels == 2)]
                     m.d.sync += request.payload.addr.eq(request.payload.addr + 1)
 
-    def _beats(self, m: Module, words: SmallFifo) -> None:
+    def _beats(self, m: Module, words: CreditFifo) -> None:
         """Elements padded to bytes, the word shifted out beat by beat."""
         config, beats = self.config, self.config.word_beats
         width, pad = config.port_width, 8 * config.lane_bytes - config.act_width

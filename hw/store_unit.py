@@ -73,25 +73,26 @@ class StoreUnit(Component):
         m.d.comb += [
             *(reader.job.payload[name].eq(record[name]) for name in reader.job.payload.shape().members),
         ]
-        with m.FSM():
-            with m.State("IDLE"):
-                m.d.comb += [self.i.ready.eq(reader.job.ready), reader.job.valid.eq(self.i.valid)]
-                m.d.sync += [
-                    offset.eq(record.offset),
-                    command.payload.pixels.eq(record.pixels),
-                    command.payload.blocks.eq(record.blocks),
-                ]
-                with m.Switch(record.region):
-                    for code, region in enumerate(REGIONS):
-                        with m.Case(code):
-                            m.d.sync += place.eq(getattr(self, region))
-                with m.If(self.i.valid & self.i.ready):
-                    m.next = "ADD"
-            with m.State("ADD"):
-                m.d.sync += command.payload.addr.eq(place + offset)
-                m.next = "ASK"
-            with m.State("ASK"):
-                m.d.comb += command.valid.eq(1)
-                with m.If(command.ready):
-                    m.next = "IDLE"
+        idle, add, ask = Signal(init=1), Signal(), Signal()  # one bit a state
+        m.d.comb += [
+            self.i.ready.eq(idle & reader.job.ready),
+            reader.job.valid.eq(idle & self.i.valid),
+            command.valid.eq(ask),
+        ]
+        with m.If(idle):
+            m.d.sync += [
+                offset.eq(record.offset),
+                command.payload.pixels.eq(record.pixels),
+                command.payload.blocks.eq(record.blocks),
+            ]
+            with m.Switch(record.region):
+                for code, region in enumerate(REGIONS):
+                    with m.Case(code):
+                        m.d.sync += place.eq(getattr(self, region))
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [idle.eq(0), add.eq(1)]
+        with m.If(add):
+            m.d.sync += [command.payload.addr.eq(place + offset), add.eq(0), ask.eq(1)]
+        with m.If(ask & command.ready):
+            m.d.sync += [ask.eq(0), idle.eq(1)]
         return m

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from .config import EngineConfig
+from .credit import credit
+from .delay import delay
 from .interfaces import load_word, record_layout
-from .isa import FOLD_CHANNELS, LOAD
+from .isa import LOAD
+from .replicas import replicas
+from .small_fifo import SmallFifo
 from .stream_buffer import StreamBuffer
+from .tap_shifter import TapShifter
 
 __all__ = ["TapWindow", "turn_lanes"]
 
-_TURNS = 4
-"""Words that take turns are numbered from here: with as many lanes as they need, a pixel has 4 blocks at most."""
+_GROUP = 8
+"""Lanes that share a copy of what selects them."""
 
 
 def turn_lanes(turn: int, half: int, lanes: int) -> list[int]:
@@ -42,7 +49,8 @@ class TapWindow(Component):
     ``last`` marks an instruction's last word on either side; ``table`` is the instruction's, ``shared`` is 1 where its
     words have one element.
 
-    Latency: 2 cycles; one pixel or word a cycle, whichever binds; one between instructions.
+    Latency: ``latency`` cycles; one pixel or word a cycle, whichever binds; one between instructions. A rigid pipeline
+    that takes credits of the queue behind it: words wait there, up to ``depth``. Without fold 2 cycles and a slice.
 
     Parameters
     ----------
@@ -56,16 +64,20 @@ class TapWindow(Component):
     o : addr, data, table, shared and last of each word.
     """
 
-    latency = 2
+    depth = 16
 
     def __init__(self, *, config: EngineConfig, elements: int) -> None:
         self.config, self.elements = config, elements
+        self.latency = (
+            TapShifter.latency + 1 + SmallFifo.latency if config.folds else 1 + StreamBuffer.latency
+        )
         self.blocks = max(1, -(-config.fold_elements // config.lanes))
         record = record_layout(LOAD, config)
         folding = ("fold", "rows_above", "blocks", "block_step", "turns", "half") if config.folds else ()
         names = (*folding, "tail", "table")
         self.job_layout = data.StructLayout({name: record[name].shape for name in names})
         word = load_word(config).members | {"last": 1}
+        self._about = data.StructLayout({name: word[name] for name in ("addr", "table", "shared", "last")})
         flags = dict.fromkeys(("first", "makes", "turn", "last"), 1)
         pixel = {"addr": word["addr"], "data": elements * config.act_width} | flags
         super().__init__(
@@ -78,68 +90,110 @@ class TapWindow(Component):
 
     def elaborate(self, platform: Any) -> Module:
         if not self.config.folds:
-            return self._words()
+            return self._plain()
         m = Module()
-        m.submodules.buffer = buffer = StreamBuffer(shape=self.o.payload.shape())
-        pixel, word, ready = self.i.payload, buffer.i.payload, buffer.i.ready
-        job, active, step, end = Signal(self.job_layout), Signal(), Signal(), Signal()
-        # The word at hand: a block of the window, or, from _TURNS on, one that takes turns.
-        block = Signal(range(_TURNS + 4 if self.config.fold_turns else max(2, self.blocks)))
-        left = Signal(range(self.blocks + 2))
-        # Has the pixel at hand more words to come, has the job's every pixel several, one element?
-        more, several, single = Signal(), Signal(), Signal()
+        m.submodules.words = words = SmallFifo(shape=self.o.payload.shape(), depth=self.depth)
+        m.submodules.shifter = shifter = TapShifter(config=self.config, elements=self.elements)
+        connect(m, flipped(self.o), words.o)
+        made, step, job = Signal(), Signal(), Signal(self.job_layout)
+        go = credit(m, made, self.o.valid & self.o.ready, self.depth)
+        word, select, valid = self._words(m, go, made, step, job)
         m.d.comb += [
-            self.job.ready.eq(~active & ~more),
-            self.i.ready.eq(active & ~more & ready),
-            step.eq(self.i.valid & self.i.ready),
-            word.last.eq(end & ~more),
+            shifter.rows_above.eq(job.rows_above),
+            shifter.tail.eq(job.tail),
+            shifter.valid.eq(step),
+            shifter.first.eq(self.i.payload.first),
+            shifter.pixel.eq(self.i.payload.data),
         ]
-        with m.If(ready):
+        # Cycles 1 and 2: beside the shifter. Cycle 3: a block of the window, or a word that takes turns.
+        about = delay(m, word, 3, name="about")
+        groups = -(-self.config.lanes // _GROUP)
+        chosen = replicas(m, delay(m, select, 1, name="select"), groups, platform, name="chosen")
+        m.d.comb += [words.i.valid.eq(delay(m, valid, 3, name="valid"))]
+        m.d.comb += [words.i.payload[name].eq(about[name]) for name in self._about.members]
+        sources = self._sources(
+            Cat(shifter.taps, Const(0, self.blocks * self.config.lanes * self.config.act_width))
+        )
+        for lane in range(self.config.lanes):
+            code = Signal(self.config.act_width, name=f"code_{lane}", reset_less=True)
+            terms = (
+                source[lane] & chosen[lane // _GROUP][i].replicate(len(code))
+                for i, source in enumerate(sources)
+                if lane < len(source)
+            )
+            m.d.sync += code.eq(reduce(or_, terms))
+            m.d.comb += words.i.payload.data.word_select(lane, len(code)).eq(code)
+        return m
+
+    def _sources(self, window: Value) -> list[list[Any]]:
+        """The elements of each word that may be made of a window: its blocks, then the four that take turns."""
+        lanes, width = self.config.lanes, self.config.act_width
+        numbers = [[*range(b * lanes, (b + 1) * lanes)] for b in range(self.blocks)]
+        if self.config.fold_turns:
+            numbers += [turn_lanes(code % 2, code // 2, lanes) for code in range(4)]
+        return [[window.word_select(e, width) for e in word] for word in numbers]
+
+    def _words(
+        self, m: Module, go: Signal, made: Signal, step: Signal, job: Any
+    ) -> tuple[Any, Signal, Signal]:
+        """A pixel, or the next word of the one before, whenever there is a credit; what is known of the word."""
+        pixel, new = self.i.payload, self.job.payload
+        word, select, valid = Signal(self._about), Signal(self.blocks + 4 * self.config.fold_turns), Signal()
+        # No instruction is at work; a pixel may come; one has more words to come, this one is its last.
+        idle, open_, more, final = Signal(init=1), Signal(), Signal(), Signal()
+        left, end, again = Signal.like(job.blocks), Signal(), Signal()
+        several, two, single = (
+            Signal(),
+            Signal(),
+            Signal(),
+        )  # of the job: words of a pixel, elements of a word
+        follow = Signal()
+        m.d.comb += [
+            self.job.ready.eq(idle),
+            self.i.ready.eq(open_ & go),
+            step.eq(self.i.valid & self.i.ready),
+            again.eq(more & go),
+            made.eq((step & pixel.makes) | again),
+            follow.eq(pixel.makes & several),
+        ]
+        m.d.sync += [
+            valid.eq(made),
+            word.last.eq(Mux(more, final & end, pixel.last & ~follow)),
+        ]
+        with m.If(again):
             m.d.sync += [
-                buffer.i.valid.eq(more),
-                block.eq(block + 1),
-                left.eq(left - 1),
-                more.eq(more & (left != 2)),
+                select.eq(select << 1),
                 word.addr.eq(word.addr + job.block_step),
+                left.eq(left - 1),
+                final.eq(left == 3),
+                more.eq(~final),
+                open_.eq(final & ~end),
+                idle.eq(final & end),
             ]
         with m.If(step):
             m.d.sync += [
-                active.eq(~pixel.last),
-                buffer.i.valid.eq(pixel.makes),
                 word.addr.eq(pixel.addr),
                 word.table.eq(job.table),
                 word.shared.eq(single),
-                end.eq(pixel.last),
-                block.eq(Mux(job.turns, _TURNS | Cat(pixel.turn, job.half), 0)),
+                select.eq(1),
                 left.eq(job.blocks),
-                more.eq(pixel.makes & several),
+                final.eq(two),
+                end.eq(pixel.last),
+                more.eq(follow),
+                open_.eq(~follow & ~pixel.last),
+                idle.eq(~follow & pixel.last),
             ]
-        shape = Signal(range(len(self._shapes)))
-        with m.If(~active & ~more):
-            new = self.job.payload
-            m.d.sync += [job.eq(new), active.eq(self.job.valid), several.eq(new.fold & (new.blocks != 1))]
-            m.d.sync += single.eq(new.tail == 1)
-            for code, (above, channels) in enumerate(self._shapes.values()):
-                same = [(new.rows_above == a) & (new.tail == c) for a, c in zip(above, channels, strict=True)]
-                with m.If(Cat(same).any()):
-                    m.d.sync += shape.eq(code)
-        window = self._window(m, shape, step)
-        with m.Switch(block):
-            for b in range(self.blocks):
-                with m.Case(b):
-                    m.d.comb += word.data.eq(window[b * len(word.data) :][: len(word.data)])
-            for turn in range(4 if self.config.fold_turns else 0):
-                with m.Case(_TURNS + turn):
-                    lanes = turn_lanes(turn % 2, turn // 2, self.config.lanes)
-                    codes = [window.word_select(e, self.config.act_width) for e in lanes]
-                    m.d.comb += word.data.eq(Cat(codes))
-        for name in self.o.payload.shape().members:
-            m.d.comb += self.o.payload[name].eq(buffer.o.payload[name])
-        m.d.comb += [self.o.valid.eq(buffer.o.valid), buffer.o.ready.eq(self.o.ready)]
-        return m
+            if self.config.fold_turns:
+                with m.If(job.turns):
+                    turn = Cat(~(job.half ^ h) & ~(pixel.turn ^ t) for h in range(2) for t in range(2))
+                    m.d.sync += select.eq(turn << self.blocks)
+        with m.If(idle):
+            m.d.sync += [job.eq(new), several.eq(new.fold & (new.blocks != 1)), two.eq(new.blocks == 2)]
+            m.d.sync += [single.eq(new.tail == 1), idle.eq(~self.job.valid), open_.eq(self.job.valid)]
+        return word, select, valid
 
-    def _words(self) -> Module:
-        """Without fold every word as it is, in the same cycles."""
+    def _plain(self) -> Module:
+        """Without fold every word as it is, through a register slice: few queues fit where there is no fold."""
         m = Module()
         m.submodules.buffer = buffer = StreamBuffer(shape=self.o.payload.shape())
         item, word, ready = self.i.payload, buffer.i.payload, buffer.i.ready
@@ -168,28 +222,3 @@ class TapWindow(Component):
             buffer.o.ready.eq(self.o.ready),
         ]
         return m
-
-    @property
-    def _shapes(self) -> dict[int, tuple[list[int], list[int]]]:
-        """What a pixel's elements may be: by their number, the rows above and channels that make it."""
-        found: dict[int, tuple[list[int], list[int]]] = {}
-        for above in range(3 if self.config.fold_width else 1):
-            for channels in range(1, min(FOLD_CHANNELS, self.config.lanes) + 1):
-                rows, counts = found.setdefault((above + 1) * channels, ([], []))
-                rows.append(above)
-                counts.append(channels)
-        return found
-
-    def _window(self, m: Module, shape: Signal, step: Signal) -> Any:
-        """The newest pixel in the lowest lanes; zeros above the last element that is folded."""
-        width, pixel = self.config.act_width, self.i.payload
-        elements = Signal(max(self.config.fold_elements, self.elements) * width, reset_less=True)
-        folded = elements[: self.config.fold_elements * width]
-        kept = Signal.like(folded)
-        with m.If(~pixel.first), m.Switch(shape):
-            for code, count in enumerate(self._shapes):
-                with m.Case(code):
-                    m.d.comb += kept.eq(folded << count * width)
-        with m.If(step):
-            m.d.sync += elements.eq(kept | pixel.data)
-        return Cat(elements, Const(0, self.blocks * self.config.lanes * width))

@@ -9,11 +9,11 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from .config import EngineConfig
+from .credit_fifo import CreditFifo
 from .gearbox import Gearbox
 from .interfaces import RowStream
 from .row_requests import RowRequests
 from .segment_reader import SegmentReader
-from .small_fifo import SmallFifo
 
 __all__ = ["WeightDecoder"]
 
@@ -40,14 +40,14 @@ class WeightDecoder(Component):
 
     def __init__(self, *, config: EngineConfig) -> None:
         self.config = config
-        self._tag = data.StructLayout({"param": 1, "top": config.wgt_width})
+        self._tag = RowRequests.tag_layout(config)
         self._gearbox = Gearbox(
             unit_width=config.cols,
             in_units=config.planes_per_word,
             max_out=config.wgt_width,
             tag_width=self._tag.size,
         )
-        self.latency = SegmentReader.latency + self._gearbox.latency + 2 + SmallFifo.latency
+        self.latency = SegmentReader.latency + self._gearbox.latency + 2 + CreditFifo.latency
         super().__init__(
             {"i": In(stream.Signature(config.port_width)), "rows": Out(RowStream(config)), "error": Out(1)}
         )
@@ -57,7 +57,7 @@ class WeightDecoder(Component):
         m.submodules.reader = reader = SegmentReader(config=self.config)
         m.submodules.requests = requests = RowRequests(config=self.config, gearbox=self._gearbox)
         m.submodules.gearbox = gearbox = self._gearbox
-        m.submodules.queue = queue = SmallFifo(shape=self.rows.stream.payload.shape(), depth=gearbox.credits)
+        m.submodules.queue = queue = CreditFifo(shape=self.rows.stream.payload.shape(), depth=gearbox.credits)
         connect(m, flipped(self.i), reader.i)
         connect(m, reader.segment, requests.segment)
         connect(m, reader.o, gearbox.i)
@@ -70,7 +70,7 @@ class WeightDecoder(Component):
         self._extend(m, gearbox, queue)
         return m
 
-    def _extend(self, m: Module, gearbox: Gearbox, queue: SmallFifo) -> None:
+    def _extend(self, m: Module, gearbox: Gearbox, queue: CreditFifo) -> None:
         """Two stages: each column's sign; the sign into the planes above the row's own."""
         cols, width = self.config.cols, self.config.wgt_width
         tag = data.View(self._tag, gearbox.o_tag)
@@ -85,14 +85,20 @@ class WeightDecoder(Component):
                     for c in range(cols)
                 )
             ),
-            above.eq(Cat(tag.top[:i].any() for i in range(width))),
+            above.eq(tag.above),
             low.eq(gearbox.o_data),
             param.eq(tag.param),
             valid.eq(gearbox.o_valid),
         ]
         # Cycle 1: planes above it are 0 as they leave the gearbox.
-        row = queue.i
         values = (
             low.word_select(i, cols)[c] | (sign[c] & above[i]) for c in range(cols) for i in range(width)
         )
-        m.d.sync += [row.payload.data.eq(Cat(values)), row.payload.param.eq(param), row.valid.eq(valid)]
+        rows = Signal.like(queue.i_payload.data, reset_less=True)
+        is_param, there = Signal(reset_less=True), Signal()
+        m.d.sync += [rows.eq(Cat(values)), is_param.eq(param), there.eq(valid)]
+        m.d.comb += [
+            queue.i_payload.data.eq(rows),
+            queue.i_payload.param.eq(is_param),
+            queue.i_valid.eq(there),
+        ]

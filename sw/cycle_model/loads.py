@@ -9,7 +9,7 @@ from itertools import islice
 from ...hw.isa import REGIONS
 from .compute import Compute
 from .fetch import Queue
-from .gear import CREDITS, LINE_BUFFER, stages, window_words
+from .gear import LINE_BUFFER, TAP_WINDOW, credit, stages, window_words
 from .items import item_count, item_sizes, item_words
 from .plan import Plan
 from .port import Reader
@@ -45,19 +45,21 @@ class Load:
         self.emits = array("q")
         self.left = array("q")  # when each left the queue behind the gearbox
         self.asked = array("q")
-        self.entered = array("q")  # words made, into the slice in front of the scratchpad
+        self.made = array("q")  # when each word was, of a pixel's elements
+        self.entered = array("q")  # without fold: words into the slice in front of the scratchpad
         self.written = array("q")
         self.base, self.step, self.end = (
             0,
             -1,
             -1,
         )  # port words of the jobs before; the tap window's last steps
-        self.at = [0, 0, 0]  # the job that is asked for, emitted, written
-        self.busy = [False] * 3
+        self.at = [0, 0, 0, 0]  # the job that is asked for, emitted, made words of, written
+        self.busy = [False] * 4
         self.begun = -1, 0  # a job of which some words are written already
         self._requests = self._request_all()
         self._emission = self._emit_all()
         self._windows = self._step_all()
+        self._writes = self._write_all()
         self.moved = False
         self._straight = Straight(self, Clear(plan, images))
 
@@ -72,6 +74,7 @@ class Load:
                 next(self._requests, None)
                 next(self._emission, None)
                 next(self._windows, None)
+                next(self._writes, None)
             if not self.moved:
                 return moved
             moved = True
@@ -108,7 +111,7 @@ class Load:
         for moves, leaves in ((self.jobs, self.dropped), (self.folds, self.folded)):
             while len(moves) < len(taken) and len(moves) <= len(leaves):
                 n = len(moves)
-                moves.append(max(taken[n], leaves[n - 1]) if n else taken[n])
+                moves.append(max(taken[n] + 1, leaves[n - 1]) if n else taken[n] + 1)
                 self.moved = True
 
     def _shift(self) -> None:
@@ -152,7 +155,7 @@ class Load:
             begun = self._begun(n)
             for k in range(begun + 1 if begun else 0, item_count(v) + 1):
                 j = len(requests)
-                asked += 1
+                asked = max(asked + 1, self.jobs[n] + 3) if k == 1 else asked + 1  # its steps have begun
                 if j >= 2:
                     while len(emits) <= j - 2:
                         yield True
@@ -193,7 +196,7 @@ class Load:
             at = max(at, self.shifts[need - 1] + 1)
         if self.emits:
             at = max(at, self.emits[-1] + 1)
-        while (known := self.credit(at)) < 0:
+        while (known := credit(self.items, self.left, at)) < 0:
             yield True
         at = known
         self.emits.append(at)
@@ -201,22 +204,9 @@ class Load:
         if not drop:
             self.items.append(at)
 
-    def credit(self, at: int) -> int:
-        """The cycle, ``at`` or later, in which there is a credit; -1 where that is not known yet."""
-        items, left = self.items, self.left
-        while True:
-            known = len(items) - sum(1 for e in items[-2:] if e > at - 3) - CREDITS
-            if known < 0:
-                return at
-            if len(left) <= known:
-                return -1
-            if left[known] <= at - 3:
-                return at
-            at = left[known] + 3
-
     def _step_all(self) -> Iterator[bool]:
-        """Words through the tap window and its slice into the scratchpad."""
-        entered, written, left, items = self.entered, self.written, self.left, self.items
+        """Pixels into the tap window, words out of it."""
+        made, left, items = self.made, self.left, self.items
         for n, v in self._jobs_of(2):
             if n < 0:
                 yield True
@@ -228,35 +218,58 @@ class Load:
             self.moved = True
             step = max(self.step, begin)
             for addresses in islice(item_words(v), begun, None):
-                at = step + 1
                 while len(items) <= len(left):
                     yield True
-                at = max(at, items[len(left)] + self.to_queue + 1)
-                if entered:
-                    at = max(at, entered[-1])
-                    if at > entered[-1] and len(entered) >= 2:
-                        at = max(at, written[-2] + 1)
-                step = at
-                left.append(at)
-                self.moved = True
-                for addr in addresses:
-                    yield from self._write(at, addr)
-                    at = entered[-1]
-                last = entered[-2] if len(addresses) > 1 else step
-            self.step, self.end = step, max(step, last)
+                at = max(step + 1, items[len(left)] + self.to_queue + 1)
+                for word in range(max(1, len(addresses))):
+                    while (known := self._room(at)) < 0:
+                        yield True
+                    step = known
+                    if not word:
+                        left.append(step)
+                    if addresses:
+                        made.append(step)
+                    at = step + 1
+                    self.moved = True
+            self.step = self.end = step
+
+    def _room(self, at: int) -> int:
+        """The cycle, ``at`` or later, in which a word may be made; -1 where that is not known yet."""
+        made, entered, written = self.made, self.entered, self.written
+        if self.config.folds:
+            return credit(made, written, at)
+        if made:
+            if len(entered) < len(made):
+                return -1
+            at = max(at, entered[-1])
+            if at > entered[-1] and len(made) >= 2:
+                at = max(at, written[len(made) - 2] + 1)
+        return at
+
+    def _write_all(self) -> Iterator[bool]:
+        """Words out of the queue into the scratchpad."""
+        made, written = self.made, self.written
+        for n, v in self._jobs_of(3):
+            if n < 0:
+                yield True
+                continue
+            words = (addr for addresses in item_words(v) for addr in addresses)
+            for addr in islice(words, self._begun(n), None):
+                while len(made) <= len(written):
+                    yield True
+                at = made[len(written)] + 1
+                if len(written) >= 2:
+                    at = max(at, written[-2] + 1)
+                self.entered.append(at)
+                at = made[len(written)] + TAP_WINDOW if self.config.folds else at + 1
+                if written:
+                    at = max(at, written[-1] + 1)
+                yield from self._write(at, addr)
             self.done.append(written[-1] + 1)
             self.moved = True
 
-    def _write(self, step: int, addr: int) -> Iterator[bool]:
-        """A word made in cycle ``step`` into the slice in front of the scratchpad and out of it."""
-        entered, written = self.entered, self.written
-        inside = step + 1
-        if len(entered) >= 2:
-            inside = max(inside, written[-2] + 1)
-        entered.append(inside)
-        at = inside + 1
-        if written:
-            at = max(at, written[-1] + 1)
+    def _write(self, at: int, addr: int) -> Iterator[bool]:
+        """A word that is there in cycle ``at`` waits for its bank."""
         bank = 1 << (addr % self.config.words >> self.low)
         while True:
             busy = self.compute.writes(at)
@@ -268,7 +281,8 @@ class Load:
                 at += 1
             else:
                 break
-        written.append(at)
+        self.written.append(at)
+        self.moved = True
 
 
 def region(registers: Mapping[str, int], number: int, image: int) -> int:

@@ -1,7 +1,7 @@
 """LOADs that nothing holds up: all of their events at once.
 
     shifted = running maximum of arrived + 4, one a cycle       emitted[k] = shifted[last word of k] + 1, one a cycle
-    left = emitted + constant                                   written = left + 2
+    left = emitted + constant                                   written = left + constant
 
 That is so where no window is full, no credit missing and no COMPUTE at work writes the banks of the words.
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .gear import CREDITS
+from .gear import CREDITS, TAP_WINDOW, credit
 from .plan import Plan, Record
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Straight:
         """Whether the next job is done here; what has come of it is."""
         load = self._load
         n = load.at[0]
-        if n == self._refused or any(load.busy) or load.at != [n] * 3:
+        if n == self._refused or any(load.busy) or load.at != [n] * 4:
             return False
         if self._job is None and not self._begin(n):
             return False
@@ -120,6 +120,7 @@ class Straight:
         """The events of words ``here`` to ``known``, unless something holds them up."""
         load, done = self._load, self._done
         base, emits, left = load.base, load.emits, load.left
+        through = TAP_WINDOW if load.config.folds else 2
         skip = load.records[n % len(load.records)].values["skip"]
         arrived = _times(load.reader.puts, base + here, base + known) + 4
         shifted = _running(arrived, load.shifts[-1] + 1)
@@ -133,14 +134,16 @@ class Straight:
             before, asked = emits[-1], load.asked[-1]
             if not done:
                 asked = load.dropped[n]
+                item = max(asked + 1, load.jobs[n] + 3)  # the first one is asked for
                 word = load.shifts[base] if here else int(shifted[0])
-                before = load.credit(max(asked + 1, word + 1 if skip else 0, before + 1))
+                at = max(asked + 1, word + 1 if skip else 0, before + 1)
+                before = credit(load.items, left, at)
             emitted = np.zeros(0, np.int64)
             if count > done:
                 last = job.last[done:count]
                 low = min(here, int(last[0]))
                 window = np.concatenate([_times(load.shifts, base + low, base + here), shifted])
-                emitted = _running(window[last - low] + 1, before + 1)
+                emitted = _running(window[last - low] + 1, before + 1 if done else max(before, item) + 1)
             freed = emitted[by]
             free = np.concatenate([limits, freed])[: known - here] + 1
             if np.all(free <= shifted):
@@ -157,18 +160,19 @@ class Straight:
             emits.append(before)
             load.asked.append(asked)
         for times, new in ((load.shifts, shifted), (emits, emitted), (load.items, emitted), (left, leaves),
-                           (load.freed, freed), (load.entered, leaves + 1), (load.written, leaves + 2)):  # fmt: skip
+                           (load.freed, freed), (load.made, leaves), (load.entered, leaves + 1),
+                           (load.written, leaves + through)):  # fmt: skip
             times.frombytes(new.tobytes())
         # Of the requests only the last counts: the next one follows it.
         if count > done:
             load.asked.frombytes(bytes(8 * (count - done - 1)))
-            load.asked.append(max(asked + count - done, emits[-3] + 1))
+            load.asked.append(max((asked if done else item - 1) + count - done, emits[-3] + 1))
         self._done = count
         if count == job.items:
             load.base += job.words
             load.step = load.end = left[-1]
             load.done.append(load.written[-1] + 1)
-            load.at = [n + 1] * 3
+            load.at = [n + 1] * 4
             self._job, self._done = None, 0
         return True
 

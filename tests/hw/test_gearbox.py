@@ -57,7 +57,8 @@ def script(rng, unit_width, in_units, max_out, tag_width, count, full=False):
         if flush:
             left = []
         tag %= 1 << tag_width
-        requests.append({"n": n, "drop": drop, "flush": flush, "tag": tag})
+        split = {"n": n, "whole": n // in_units, "rest": n % in_units}
+        requests.append({**split, "drop": drop, "flush": flush, "tag": tag})
         if not drop:
             value = sum(u << i * unit_width for i, u in enumerate(taken))
             items.append(value | tag << (unit_width * max_out))

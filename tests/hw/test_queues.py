@@ -1,10 +1,11 @@
-"""StreamBuffer, SmallFifo, BlockFifo: what comes out is what went in."""
+"""StreamBuffer, SmallFifo, CreditFifo, BlockFifo: what comes out is what went in."""
 
 import random
 
 import pytest
 from amaranth.hdl import Elaboratable, Fragment, Module
 from systolith.hw.block_fifo import BlockFifo
+from systolith.hw.credit_fifo import CreditFifo
 from systolith.hw.ice40 import Ice40
 from systolith.hw.small_fifo import SmallFifo
 from systolith.hw.stream_buffer import StreamBuffer
@@ -47,10 +48,41 @@ def test_latency(bench, unit):
     assert got == [(7, sent[0] + b.dut.latency)]
 
 
+@pytest.mark.parametrize(("give", "take"), [(1, 1), (0.4, 1), (1, 0.4), (0.5, 0.5)])
+@pytest.mark.parametrize("depth", [2, 16])
+def test_credits(bench, depth, give, take):
+    """A CreditFifo of several slices never holds more than ``depth`` items, and holds that many."""
+    rng = random.Random(3)
+    items = [rng.getrandbits(70) for _ in range(300)]
+    dut = CreditFifo(shape=70, depth=depth)
+    b = bench(dut)
+    got = b.expect(dut.o, items, take)
+    sent, levels = [], []
+
+    async def process(ctx):
+        for item in items:
+            while len(sent) - len(got) >= depth or rng.random() >= give:
+                ctx.set(dut.i_valid, 0)
+                await ctx.tick()
+            ctx.set(dut.i_payload, item)
+            ctx.set(dut.i_valid, 1)
+            await ctx.tick()
+            sent.append(b.cycle)
+            levels.append(len(sent) - len(got))
+        ctx.set(dut.i_valid, 0)
+
+    b.add(process)
+    b.run()
+    if give == 1 and take < 1:
+        assert max(levels) >= depth
+
+
 @pytest.mark.parametrize("depth", [0, 3, 48])
 def test_depth_refused(depth):
     with pytest.raises(ValueError, match=f"depth must be a power of two of at least 2, not {depth}"):
         SmallFifo(shape=8, depth=depth)
+    with pytest.raises(ValueError, match=f"depth must be a power of two of at least 2, not {depth}"):
+        CreditFifo(shape=8, depth=depth)
     with pytest.raises(ValueError, match=f"depth must be a power of two of at least 2, not {depth}"):
         BlockFifo(width=8, depth=depth)
 
