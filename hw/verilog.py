@@ -35,6 +35,9 @@ _MODULE = re.compile(r"^module (\\\S+|\w+) ?(.*?^endmodule$)", re.MULTILINE | re
 _INSTANCE = re.compile(r"^  (\\\S+|\w+) +(?=(?:\\\S+|\w+) +\($)", re.MULTILINE)
 _BODY = re.compile(r"^  (\\\S+|\w+) +(?:\\\S+|\w+) +\($.*?^  \);$", re.MULTILINE | re.DOTALL)
 _PORT = re.compile(r"\\port\$\d+\$\d+ ")
+_EMPTY = re.compile(r"^ *wire \[-1:0\] [^;]*;\n", re.MULTILINE)
+"""Names of fields that an engine does not have: they have no bits, and nothing reads them."""
+
 _INITIAL = re.compile(r"\\\$auto\$verilog_backend\.cc:\d+:dump_module\$\d+")
 _ZEROED = re.compile(r"  initial begin\n((?:    \w+\[\d+\] = \d+'[hd]0+;\n)+)  end\n")
 _CLOCK = ("clk", "rst")
@@ -127,6 +130,7 @@ def to_verilog(component: Component, name: str, *, header: str = "", platform: o
     if not _WORD.match(name) or name[0].isdigit():
         raise ValueError(f"name must be an identifier, not {name!r}")
     text = verilog.convert(component, name=name, platform=platform, emit_src=False, strip_internal_attrs=True)
+    text = _EMPTY.sub("", text)
     text = _INITIAL.sub(r"\\$initial", text)
     text = _ZEROED.sub(_zero_loop, text)
     modules = {match[1]: match[2] for match in _MODULE.finditer(text)}
