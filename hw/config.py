@@ -106,8 +106,10 @@ class EngineConfig:
         for name, (low, high) in _RANGES.items():
             _integer(name, getattr(self, name), low, high)
         for name in ("profile", "means", "products", "folds", "lookahead"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} must be True or False, not {getattr(self, name)!r}")
+            value = getattr(self, name)
+            if not isinstance(value, int) or value not in (0, 1):
+                raise ValueError(f"{name} must be True or False, not {value!r}")
+            object.__setattr__(self, name, bool(value))  # 1 and 0 are the same engine, and hash
         if self.fold_width and not self.folds:
             raise ValueError(f"fold_width must be 0 where folds is False, not {self.fold_width}")
         for name, low, high in (

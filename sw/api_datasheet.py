@@ -144,16 +144,16 @@ The subset of AXI4 that the engine speaks:
 - No LOCK, CACHE, PROT, QOS, REGION or USER signals: tie them as the system wants them (normal, non-cacheable,
   bufferable is CACHE 0b0011). Nothing is exclusive; no narrow, unaligned, WRAP or FIXED bursts.
 - VALID never waits for READY, and what is offered stays until it is taken. RREADY and BREADY are always high.
-- Addresses are 32 bits, those that the host writes to `program_addr`, `weight_addr`, `input_addr`, `output_addr`
-  and `spill_addr`, plus the program's offsets. Where programs and data are aligned is in
-  [registers.md](registers.md).
+- Addresses are 32 bits, of which those from `memory_width` on stay 0: what the host writes to `program_addr`,
+  `weight_addr`, `input_addr`, `output_addr` and `spill_addr`, plus the program's offsets. Where programs and data are
+  aligned is in [registers.md](registers.md).
 - A write is in memory when its response has come: `done` and `irq` follow the last one, so the host may read at
   once.
 
 ## Control port
 
 32-bit registers at byte addresses below 4096, one access of each direction at a time. A write takes its address and
-its data together. Their map is [registers.md](registers.md); the order of things:
+its data together. Their map is [registers.md](registers.md), counters of events read 0 without `profile`. The order:
 
 1. read `id` and `hash`: the program must be for this engine,
 2. write addresses, `images` and, if wanted, `watchdog` and `irq_enable`,
@@ -279,11 +279,10 @@ def datasheet(config: EngineConfig) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the page."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    target = Path(words[0]) if words else Path(__file__).parent.parent / "docs" / "ip.md"
-    target.write_text(ip_page())
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the page into the file given, ``docs/ip.md`` by default."""
+    words = sys.argv[1:] if argv is None else argv
+    Path(words[0] if words else "docs/ip.md").write_text(ip_page())
     return 0
 
 

@@ -21,8 +21,8 @@ __all__ = ["DEFAULTS", "Axis", "axis_values", "combinations", "grid"]
 
 Axis = int | str | Iterable[int]
 
-DEFAULTS: Mapping[str, int] = {field.name: field.default for field in fields(EngineConfig)}  # type: ignore[misc]
-"""Every axis, and its value where none is given."""
+DEFAULTS: Mapping[str, int] = {field.name: int(field.default) for field in fields(EngineConfig)}  # type: ignore[arg-type]
+"""Every axis, and its value where none is given; what an engine has or has not is 1 or 0."""
 
 _POINTS = 1_000_000
 """More than so many points are a mistake."""

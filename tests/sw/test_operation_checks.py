@@ -54,7 +54,7 @@ def network(size: int = 8, kind: str = "avgpool") -> QuantizedNetwork:
         ({"count_width": 33}, "count_width must be an integer in 8..32, not 33"),
         ({"fifo_depth": 32}, "fifo_depth must be an integer in 64..512, not 32"),
         ({"fifo_depth": 96}, "fifo_depth must be a power of two, not 96"),
-        ({"profile": 1}, "profile must be True or False, not 1"),
+        ({"profile": "1"}, "profile must be True or False, not '1'"),
         ({"lookahead": 2}, "lookahead must be True or False, not 2"),
         ({"folds": False, "fold_width": 9}, "fold_width must be 0 where folds is False, not 9"),
         ({"port_width": 8, "act_width": 16}, "port_width must hold an element, 16 bits, not 8"),
@@ -124,3 +124,4 @@ def test_hash() -> None:
     flags = ("profile", "means", "products", "folds", "lookahead")
     others += [replace(engine(), **{name: False}) for name in flags]
     assert len({config.hash for config in (engine(), *others)}) == 1 + len(others)
+    assert engine(means=0) == engine(means=False) and engine(means=0).hash == engine(means=False).hash
