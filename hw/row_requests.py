@@ -123,6 +123,6 @@ class RowRequests(Component):
         )
         with m.If(idle), m.Switch(width):
             for n in range(1, self.config.wgt_width + 1):
-                with m.Case(n):
+                with m.Case(n) if n < self.config.wgt_width else m.Default():
                     m.d.sync += [own[name].eq(value) for name, value in self._row(n).items()]
         return row, own
