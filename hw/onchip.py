@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, ResetInserter, Signal
 from amaranth.lib.wiring import Component, In, Out, connect
 
 from .config import EngineConfig
@@ -60,8 +60,10 @@ class OnChip(Component):
         engine, reset = Engine(self.config), Signal(init=1)
         link, held = self.link, ResetInserter(self.hold)
         m.submodules.link = held(link)
-        m.submodules.engine = ResetInserter(reset)(engine)
-        m.submodules.memory = ResetInserter(reset)(self.memory)
+        m.domains.engine = domain = ClockDomain(local=True)  # cells that are flip-flops take its reset, too
+        m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(reset)]
+        m.submodules.engine = DomainRenamer("engine")(engine)
+        m.submodules.memory = DomainRenamer("engine")(self.memory)
         m.submodules.receiver, m.submodules.transmitter = held(self.receiver), held(self.transmitter)
         connect(m, self.receiver.o, link.i)
         connect(m, link.o, self.transmitter.i)
