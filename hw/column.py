@@ -89,8 +89,13 @@ class Column(Component):
         # Cycle 13: maximum over the window, sum of codes.
         at_max = flags[self.latency - 1]
         done = at_max.valid & at_max.last_pass & at_max.sum_last
-        with m.If(done & (at_max.max_first | (requantizer.out > self.out))):
-            m.d.sync += self.out.eq(requantizer.out)
+        # The choice is no part of the enable, whose way is longer.
+        new = at_max.max_first | (requantizer.out > self.out)
+        chosen = (requantizer.out & new.replicate(len(self.out))) | (
+            self.out & (~new).replicate(len(self.out))
+        )
+        with m.If(done):
+            m.d.sync += self.out.eq(chosen)
         with m.If(done if config.means else 0):
             m.d.sync += self.codes_sum.eq(Mux(at_max.max_first, 0, self.codes_sum) + requantizer.out)
         m.d.sync += [

@@ -6,13 +6,13 @@ from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Value
 from amaranth.lib import stream
-from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from .array import SystolicArray
 from .columns import Columns
 from .config import EngineConfig
 from .delay import delay
+from .in_flight import InFlight
 from .interfaces import LoadWrite, RowStream, ScratchpadRead, record_layout
 from .isa import COMPUTE
 from .mean import Mean
@@ -119,16 +119,16 @@ class ComputeUnit(Component):
     ) -> None:
         """The columns' sums to the write-back; fields wait for them, fewer than the tails, so there is room."""
         m.submodules.mean = mean
-        fields = m.submodules.mean_fields = SyncFIFO(width=len(mean.fields.as_value()), depth=self.tails)
+        fields = m.submodules.mean_fields = InFlight(width=len(mean.fields.as_value()), depth=self.tails)
         m.d.comb += [
             mean.end.eq(columns.mean_end),
             mean.sums.eq(columns.sums),
             writeback.mean.eq(mean.codes),
             writeback.mean_valid.eq(mean.valid),
-            fields.w_en.eq(sequencer.popped_mean),
-            fields.w_data.eq(sequencer.mean),
-            mean.fields.eq(fields.r_data),
-            fields.r_en.eq(mean.valid),
+            fields.put.eq(sequencer.popped_mean),
+            fields.i.eq(sequencer.mean),
+            mean.fields.eq(fields.o),
+            fields.take.eq(mean.valid),
         ]
 
     def _taps(
@@ -165,7 +165,7 @@ class ComputeUnit(Component):
             ]
             return
         m.submodules.tables = tables = Tables(config=self.config)
-        about = m.submodules.table = SyncFIFO(width=len(tables.about.as_value()), depth=self.tails)
+        about = m.submodules.table = InFlight(width=len(tables.about.as_value()), depth=self.tails)
         load, record = self.load.stream, self.i.payload
         m.d.comb += [
             *(getattr(tables, name).eq(getattr(columns, name)) for name in ("codes", "valid", "last")),
@@ -176,10 +176,10 @@ class ComputeUnit(Component):
             tables.write.eq(load.valid & load.ready & load.payload.table),
             tables.word.eq(load.payload),
             # Leaves before the instruction's tail, so there is room.
-            about.w_en.eq(sequencer.popped),
-            about.w_data.eq(Cat(record.table, record.slot)),
-            about.r_en.eq(columns.last),
-            tables.about.eq(about.r_data),
+            about.put.eq(sequencer.popped),
+            about.i.eq(Cat(record.table, record.slot)),
+            about.take.eq(columns.last),
+            tables.about.eq(about.o),
         ]
 
     def _loaded(self, m: Module, scratchpad: Scratchpad) -> None:
@@ -195,18 +195,18 @@ class ComputeUnit(Component):
 
     def _tails(self, m: Module, sequencer: Sequencer, columns: Columns, writeback: Writeback) -> None:
         """Bounds and output addresses wait beside the pipeline for the pixels they belong to."""
-        bounds = m.submodules.bounds = SyncFIFO(width=len(sequencer.bounds.as_value()), depth=self.tails)
-        tail = m.submodules.tail = SyncFIFO(width=len(sequencer.tail.as_value()), depth=self.tails)
+        bounds = m.submodules.bounds = InFlight(width=len(sequencer.bounds.as_value()), depth=self.tails)
+        tail = m.submodules.tail = InFlight(width=len(sequencer.tail.as_value()), depth=self.tails)
         m.d.comb += [
-            sequencer.tail_room.eq((bounds.w_rdy | columns.bounds_take) & (tail.w_rdy | writeback.tail_take)),
-            bounds.w_en.eq(sequencer.popped),
-            bounds.w_data.eq(sequencer.bounds),
-            columns.bounds.eq(bounds.r_data),
-            bounds.r_en.eq(columns.bounds_take),
-            tail.w_en.eq(sequencer.popped),
-            tail.w_data.eq(sequencer.tail),
-            writeback.tail.eq(tail.r_data),
-            tail.r_en.eq(writeback.tail_take),
+            sequencer.tail_room.eq(bounds.room & tail.room),
+            bounds.put.eq(sequencer.popped),
+            bounds.i.eq(sequencer.bounds),
+            columns.bounds.eq(bounds.o),
+            bounds.take.eq(columns.bounds_take),
+            tail.put.eq(sequencer.popped),
+            tail.i.eq(sequencer.tail),
+            writeback.tail.eq(tail.o),
+            tail.take.eq(writeback.tail_take),
         ]
 
 

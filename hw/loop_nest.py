@@ -4,111 +4,153 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
 from .interfaces import record_layout
 from .isa import COMPUTE
+from .replicas import replicas
 
-__all__ = ["LOOPS", "LoopNest"]
+__all__ = ["LOOPS", "STEPS", "LoopNest", "Start", "outermost"]
 
 LOOPS = ("wx", "wy", "ox", "oy")
 """Innermost first."""
+
+STEPS = ("y_step", "x_step", "addr_step", "res_step")
+"""What positions move by: fields of COMPUTE, one for each loop."""
+
+
+def outermost(ended: Any) -> Any:
+    """The outermost loop that moves where those are at their end."""
+    return Mux(ended[0], Mux(ended[1], 2 | ended[2], 1), 0)
+
+
+class Start(data.StructLayout):
+    """A pass before its first pixel.
+
+    Positions of the first pixel and their steps to the second one; ``zero``, ``one``: which loops count to so little
+    (``*_last``); at the second pixel ``ended``, ``ending``: which are at their end, which will be a turn later,
+    ``moves``: the loop that moves then, ``left``: turns of each loop left.
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        width, addr = config.coord_width, config.addr_width
+        coord = signed(width)
+        super().__init__(
+            {
+                "y": coord,
+                "x": coord,
+                "addr": addr,
+                "next": addr,
+                "res_addr": addr,
+                "res_next": addr,
+                **{step: width if step[0] in "xy" else addr for step in STEPS},
+                **{flags: len(LOOPS) for flags in ("zero", "one", "ended", "ending")},
+                "moves": 2,
+                "left": data.ArrayLayout(width - 1, len(LOOPS)),
+            }
+        )
 
 
 class LoopNest(Component):
     """for oy, ox, wy, wx in 0..*_last: position(y, x, addr, res)
 
-    ``advance`` goes to the next pixel: every position adds the step of the outermost loop that moves (``fields``), see
-    ``isa.steps``. With ``load`` it starts a pass at ``start_*`` instead, with the loop counts of ``counts`` and the
-    residual position at ``res_base``. The ``*_next`` addresses are those of the next block.
+    With ``go`` the next pixel follows: every position adds the step of the outermost loop that moves (``fields``), see
+    ``isa.steps``; with ``load``, too, the first pixel of a pass instead, that of ``start``. The ``next`` addresses are
+    those of the next block. The loops are counted a pixel ahead of the positions, so that what moves is in registers.
 
-    Latency: a position is valid one cycle after advance.
+    Latency: a position is valid one cycle after go.
 
     Members
     -------
-    last : all loops are at their end; ``last_next``: so they will be if ``advance`` is high.
+    load, go : two equal copies each, for the positions and for the counts.
+    fields : the COMPUTE in execution from the cycle after ``load`` on.
+    last : all loops are at their end; ``last_next``: so they will be after the next ``go`` without ``load``.
     window_first, window_last : wx and wy are at their start, their end.
     row_first : so is ox, too.
     """
 
     def __init__(self, *, config: EngineConfig) -> None:
         self.config = config
-        record, addr, coord = record_layout(COMPUTE, config), config.addr_width, signed(config.coord_width)
+        addr = config.addr_width
         super().__init__(
             {
-                "fields": In(record),
-                "counts": In(record),
-                "load": In(1),
-                "advance": In(1),
-                "start_y": In(coord),
-                "start_x": In(coord),
-                "start_addr": In(addr),
-                "start_next": In(addr),
-                "y": Out(coord),
-                "x": Out(coord),
-                "addr": Out(addr),
-                "next": Out(addr),
-                "res_addr": Out(addr),
-                "res_next": Out(addr),
-                "last": Out(1),
-                "last_next": Out(1),
-                "window_first": Out(1),
-                "window_last": Out(1),
-                "row_first": Out(1),
+                "fields": In(record_layout(COMPUTE, config)),
+                "start": In(Start(config)),
+                "load": In(2),
+                "go": In(2),
+                "y": Out(signed(config.coord_width)),
+                "x": Out(signed(config.coord_width)),
+                **{name: Out(addr) for name in ("addr", "next", "res_addr", "res_next")},
+                **{
+                    name: Out(1) for name in ("last", "last_next", "window_first", "window_last", "row_first")
+                },
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        ended, will_end = Signal(4), Signal(4)
-        # The loop that moves next: those inside have ended and start again. As a number for the positions, as one
-        # bit each for the counts: one register would drive a hundred inputs, and the way to the farthest is long.
-        moving, turn = Signal(2), Signal(4, init=1)
+        start, load, go = self.start, self.load[1], self.go[1]
+        # Of the pixel after the one of the positions: which loops are at their end, which would be a turn later.
+        ended, ending = Signal(4), Signal(4)
+        zero, one = Signal(4), Signal(4)  # of the pass
+        inside = Cat(ended[: i + 1].all() for i in range(4))  # it starts again, as all those inside do
+        turns = Cat(ended[:i].all() & ~ended[i] for i in range(4))
+        ahead, moves = (
+            Signal(4),
+            Signal(2),
+        )  # of the pixel after that, if no pass starts; the loop that moves then
+        row_last = Signal()
         for i, loop in enumerate(LOOPS):
-            self._count(m, i, loop, turn, ended, will_end)
-        m.d.comb += [self.last_next.eq(will_end.all()), self.window_last.eq(ended[:2].all())]
-        with m.If(self.advance):
-            m.d.sync += [self.window_first.eq(self.load | self.window_last), self.last.eq(self.last_next)]
-            m.d.sync += self.row_first.eq(self.load | ended[:3].all())
-            m.d.sync += moving.eq(Mux(~will_end[0], 0, Mux(~will_end[1], 1, Mux(~will_end[2], 2, 3))))
-            m.d.sync += turn.eq(Cat(will_end[:i].all() & (~will_end[i] if i < 3 else 1) for i in range(4)))
-        positions = [("y", "y_step", self.start_y), ("x", "x_step", self.start_x)]
-        positions += [("addr", "addr_step", self.start_addr), ("res_addr", "res_step", self.counts.res_base)]
-        if self.config.groups > 1:
-            after = (self.counts.res_base + self.counts.res_block_step)[: self.config.addr_width]
-            positions += [("next", "addr_step", self.start_next), ("res_next", "res_step", after)]
-        for name, step, start in positions:
-            self._position(m, getattr(self, name), step, start, moving)
+            m.d.comb += ahead[i].eq(Mux(inside[i], zero[i], Mux(turns[i], ending[i], ended[i])))
+            self._count(m, i, loop, inside[i], turns[i], one[i], ending)
+        m.d.comb += moves.eq(Mux(load, start.moves, outermost(ahead)))
+        with m.If(go):
+            m.d.sync += [
+                ended.eq(Mux(load, start.ended, ahead)),
+                self.last_next.eq(Mux(load, start.ended.all(), ahead.all())),
+                self.last.eq(Mux(load, start.zero.all(), self.last_next)),
+                self.window_last.eq(Mux(load, start.zero[:2].all(), ended[:2].all())),
+                self.window_first.eq(load | self.window_last),
+                row_last.eq(Mux(load, start.zero[:3].all(), ended[:3].all())),
+                self.row_first.eq(load | row_last),
+            ]
+            with m.If(load):
+                m.d.sync += [zero.eq(start.zero), one.eq(start.one)]
+        self._positions(m, moves, platform)
         return m
 
-    def _count(self, m: Module, i: int, loop: str, turn: Signal, ended: Signal, will_end: Signal) -> None:
-        """Turns left - 1: its sign says that the loop has ended."""
-        coord = signed(self.config.coord_width)
-        left, again, fresh, following = (
-            Signal(coord, name=f"{loop}_{name}") for name in ("left", "again", "fresh", "following")
-        )
-        inside = turn[i + 1 :].any()  # of the loop that moves
-        m.d.comb += [
-            fresh.eq(self.counts[f"{loop}_last"] - 1),
-            following.eq(Mux(inside, again, left - turn[i])),
-            ended[i].eq(left[-1]),
-            will_end[i].eq(Mux(self.load, fresh, following)[-1]),
-        ]
-        with m.If(self.advance):
-            m.d.sync += left.eq(Mux(self.load, fresh, following))
-        # A start that is held back changes nothing: the last pixel of a pass needs no count again.
-        with m.If(self.load):
-            m.d.sync += again.eq(fresh)
+    def _count(self, m: Module, i: int, loop: str, again: Any, turn: Any, one: Any, ending: Signal) -> None:
+        """Turns left - 1 at the pixel ahead; of a loop that has but one nobody looks at them."""
+        left, start = Signal(self.config.coord_width - 1, name=f"{loop}_left"), self.start
+        with m.If(self.go[1]):
+            with m.If(self.load[1]):
+                m.d.sync += left.eq(start.left[i])
+                m.d.sync += ending[i].eq(start.ending[i])
+            with m.Elif(again):
+                m.d.sync += [left.eq(self.fields[f"{loop}_last"]), ending[i].eq(one)]
+            with m.Elif(turn):
+                m.d.sync += [left.eq(left - 1), ending[i].eq(left == 2)]
 
-    def _position(self, m: Module, position: Signal, step: str, start: Any, moving: Signal) -> None:
-        origin = Signal.like(position, name=f"{position.name}_origin")
-        amount = Signal(unsigned(len(position)), name=f"{position.name}_step")
-        m.d.comb += origin.eq(Mux(self.load, start, position))
-        with m.If(~self.load), m.Switch(moving):
-            for i, loop in enumerate(LOOPS):
-                with m.Case(i):
-                    m.d.comb += amount.eq(self.fields[f"{step}_{loop}"])
-        with m.If(self.advance):
-            m.d.sync += position.eq(origin + amount)
+    def _positions(self, m: Module, moves: Signal, platform: Any) -> None:
+        """position += amount; amounts are chosen a pixel ahead, by a copy of ``moves`` each."""
+        amounts = {}
+        copies = replicas(m, moves, len(STEPS), platform, enable=self.go[1], name="moves")
+        for step, sel in zip(STEPS, copies, strict=True):
+            amounts[step] = amount = Signal.like(self.start[step], name=f"{step}_amount")
+            with m.If(self.go[0]):
+                with m.If(self.load[0]):
+                    m.d.sync += amount.eq(self.start[step])
+                with m.Else(), m.Switch(sel):
+                    for i, loop in enumerate(LOOPS):
+                        with m.Case(i):
+                            m.d.sync += amount.eq(self.fields[f"{step}_{loop}"])
+        moved = {"y": "y_step", "x": "x_step", "addr": "addr_step", "res_addr": "res_step"}
+        if self.config.groups > 1:
+            moved |= {"next": "addr_step", "res_next": "res_step"}
+        for name, step in moved.items():
+            position = getattr(self, name)
+            with m.If(self.go[0]):
+                m.d.sync += position.eq(Mux(self.load[0], self.start[name], position + amounts[step]))

@@ -7,7 +7,7 @@ from amaranth.lib import data
 
 from .config import EngineConfig
 
-__all__ = ["Bounds", "Flags", "MeanFields", "Outputs", "Read", "Slot", "Tail", "rot_width"]
+__all__ = ["Bounds", "Flags", "MeanFields", "Outputs", "Place", "Read", "Slot", "Tail", "rot_width"]
 
 
 def rot_width(config: EngineConfig) -> int:
@@ -78,6 +78,13 @@ class Read(data.StructLayout):
                 "signed": 1,
             }
         )
+
+
+class Place(data.StructLayout):
+    """Where a pixel will be read, if there is one."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        super().__init__({"valid": 1, "addr": config.addr_width, "next": config.addr_width})
 
 
 class Bounds(data.StructLayout):

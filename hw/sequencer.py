@@ -11,11 +11,13 @@ from amaranth.lib.wiring import Component, In, Out
 from .accumulator import Accumulator
 from .config import EngineConfig
 from .interfaces import record_layout
-from .isa import COMPUTE, POOL_MAX, POOL_MEAN, POOL_SUM
+from .isa import COMPUTE, POOL_MEAN
 from .loop_nest import LoopNest
 from .mean import mean_latency
 from .pass_generator import PassGenerator
 from .pixel import Bounds, Flags, MeanFields, Outputs, Read, Slot, Tail
+from .pixel_stage import PixelStage
+from .replicas import replicas
 from .residual_port import ResidualPort
 
 __all__ = ["Events", "Sequencer"]
@@ -35,20 +37,21 @@ Events = data.StructLayout(
 class Sequencer(Component):
     """for each COMPUTE: for each pass: for each pixel: issue(pixel)
 
-    A pass starts at cycle s (``started``) when the one before it has issued its last pixel, its tile is on the way
-    (``tile_ready`` counts up, a pass that takes a tile counts down), and, for an instruction's first pass, its record,
-    its parameters (``param_ready``) and room behind the pipeline (``tail_room``, said a cycle ahead) are there. Pixels
-    are on ``read`` from cycle s + 2 on, without gaps. Tiles come no faster than every 6 cycles (``TilePusher``), and a
-    pass waits after bubbles in a short one, so an accumulator is never read again before ``Accumulator.reuse`` cycles
-    have gone by.
+    A pass starts at cycle s (``started``) when the last pixel of the one before leaves the loops, its tile is on the
+    way (``tile_ready`` counts up, a pass that takes a tile counts down), and, for an instruction's first pass, its
+    record, its parameters (``param_ready``) and room behind the pipeline (``tail_room``) are there; the last three are
+    said a cycle ahead. Pixels are at the loops from cycle s + 1, on ``read`` from s + 2 on (``PixelStage``), without
+    gaps. Tiles come no faster than every 6 cycles (``TilePusher``), and a pass waits after bubbles in a short one, so
+    an accumulator is never read again before ``Accumulator.reuse`` cycles have gone by.
 
     The last pass of an instruction behind one of pool MEAN starts no sooner than ``mean_latency`` cycles after the last
-    pixel of that one is at the loops: its outputs and sums, whatever they are, come behind the mean's word.
+    pixel of that one was at the loops: its outputs and sums, whatever they are, come behind the mean's word.
 
     An instruction's record leaves the stream one cycle after ``started_instr``, with ``popped``, or without lookahead
-    one cycle after its last pixel is at the loops; ``bounds``, ``tail`` and ``mean`` (with ``popped_mean``) belong to
-    the cycle of ``popped``. The residual's word is read ``rows + 1`` cycles after its pixel, on ``residual``. If both
-    would touch the same bank the pixel waits a cycle. A product's vector is read there, too (``ResidualPort``).
+    one cycle after its last pixel has left the loops; ``bounds``, ``tail`` and ``mean`` (with ``popped_mean``) belong
+    to the cycle of ``popped``. The residual's word is read ``rows + 1`` cycles after its pixel, on ``residual``. If
+    both would touch the same bank the pixel waits a cycle, and so do those behind it and a pass that would start. The
+    word of a product's vector is read there, too, with ``vector`` (``ResidualPort``).
     """
 
     issue_latency = 2
@@ -86,62 +89,53 @@ class Sequencer(Component):
         m = Module()
         m.submodules.passes = passes = PassGenerator(config=self.config)
         m.submodules.loops = loops = LoopNest(config=self.config)
-        taken, known = Signal(), Signal()
-        active, conflict, first_pass, last_pass = Signal(), Signal(), Signal(), Signal()
+        m.submodules.stage = stage = PixelStage(config=self.config)
+        m.submodules.port = port = ResidualPort(config=self.config)
+        taken, active = Signal(), Signal()
         free = Signal(init=1)  # no pixel, or the last one, is at the loops
-        free_next, takes_tile = Signal(), Signal()
-        begins_instr = Signal()
-        fields, steps, later = self._records(
-            m, begins_instr, known, active & ~conflict & loops.last & last_pass
-        )
-        late = self._late(m, active, conflict)
+        takes_tile = Signal()
+        # Nothing holds the pixel at the stage back: one register would drive hundreds of inputs.
+        go, *copies = replicas(m, ~port.conflict_next, 6, platform, init=1, name="go")
+        known = Signal()
+        late = self._late(m, stage, go)
         if self.config.means:
-            late = late | self._behind_mean(m, passes, fields, loops.last & active & ~conflict)
-        drained = self._drained(m, active & first_pass & fields.res)
-        may_start, begins = self._begins(m, passes, takes_tile, free_next, late, drained, begins_instr)
+            late = late | self._behind_mean(m, passes, stage.fields, stage.mean_ends)
+        drained = self._drained(m, stage.adds)
+        begins = self._begins(m, platform, passes, takes_tile, free, loops.last_next, go, late, drained)
+        starts = begins[3] & passes.fresh & copies[4]
+        fields, steps, later = self._records(m, starts, begins[4] & passes.fresh, known, stage.ends)
         m.d.comb += [
             passes.record.eq(self.i.payload),
             passes.record_valid.eq(known),
             passes.fields.eq(later),
             passes.take.eq(taken),
             loops.fields.eq(steps),
-            loops.counts.eq(passes.counts),
-            loops.load.eq(begins),
-            loops.advance.eq((active | may_start) & ~conflict),
-            loops.start_y.eq(passes.y),
-            loops.start_x.eq(passes.x),
-            loops.start_addr.eq(passes.addr),
-            loops.start_next.eq(passes.next),
+            loops.start.eq(passes.start),
+            loops.load.eq(Cat(begins[1:3])),
+            loops.go.eq(Cat(copies[:2])),
         ]
         # The next pass is prepared from the cycle after the start on.
         m.d.sync += [self.popped.eq(self.started_instr), taken.eq(self.started)]
-        with m.If(free & ~conflict):
-            m.d.sync += active.eq(may_start)
-        m.d.sync += free.eq(free_next)
-        with m.If(self.started):
-            m.d.sync += [first_pass.eq(passes.fresh), last_pass.eq(passes.last_pass)]
+        with m.If(free & go):
+            m.d.sync += active.eq(begins[0])
+        with m.If(go):
+            m.d.sync += free.eq(Mux(begins[0], passes.start.zero.all(), free | loops.last_next))
         m.d.comb += [
             takes_tile.eq(~(passes.fresh & self.i.payload.keep)),
-            free_next.eq(Mux(conflict, free, (free & ~may_start) | loops.last_next)),
-            self.started.eq(begins & ~conflict),
+            self.started.eq(begins[0] & copies[2]),
             self.started_tile.eq(self.started & takes_tile),
-            self.started_instr.eq(begins_instr & ~conflict),
+            self.started_instr.eq(begins[0] & passes.fresh & copies[2]),
         ]
-        self._issue(m, loops, fields, active & ~conflict, first_pass, last_pass, passes, takes_tile)
-        self._residual(m, loops, fields, active, conflict, first_pass, known)
+        m.d.comb += [stage.go.eq(copies[3]), stage.goes.eq(~port.conflict_next)]
+        self._stage(m, stage, passes, loops, fields, active, takes_tile)
+        self._residual(m, port, stage, loops, active, go, known)
         self._tail(m)
-        idle = Signal()
-        m.d.comb += idle.eq(~active)
-        m.d.sync += [
-            self.events.pixel.eq(active & ~conflict),
-            self.events.bank.eq(conflict),
-            self.events.wait.eq(idle & passes.waiting),
-            self.events.weight.eq(idle & passes.valid & self._starved),
-            self.events.short.eq(idle & ~passes.waiting & ~(passes.valid & self._starved)),
-        ]
+        self._count(m, passes, stage, go)
         return m
 
-    def _records(self, m: Module, begins: Signal, known: Signal, ends: Any) -> tuple[Any, Any, Any]:
+    def _records(
+        self, m: Module, starts: Any, begins: Any, known: Signal, ends: Signal
+    ) -> tuple[Any, Any, Any]:
         """The COMPUTE in execution, for pixels, the loops' steps and passes to come: copies, or it stays."""
         record = self.i.payload
         if not self.config.lookahead:
@@ -155,7 +149,7 @@ class Sequencer(Component):
         fields, steps, later = (Signal.like(record, name=name) for name in ("fields", "steps", "later"))
         m.d.comb += self.i.ready.eq(self.popped)
         m.d.sync += known.eq(self.i.valid & ~self.started_instr & ~self.popped)
-        with m.If(self.started_instr):
+        with m.If(starts):
             m.d.sync += fields.eq(record)
         # A start that is held back may load the steps: the last pixel of a pass makes none.
         with m.If(begins):
@@ -164,69 +158,65 @@ class Sequencer(Component):
             m.d.sync += later.eq(record)
         return fields, steps, later
 
-    def _begins(self, m: Module, passes: PassGenerator, takes_tile: Signal, free_next: Signal, late: Any,
-                drained: Signal, begins_instr: Signal) -> list[Signal]:  # fmt: skip
-        """May a pass start; does one unless a bank conflict holds it; ``begins_instr``: is it an instruction's first?
+    def _begins(self, m: Module, platform: Any, passes: PassGenerator, takes_tile: Signal, free: Signal, ends: Signal,
+                go: Signal, late: Any, drained: Signal) -> list[Signal]:  # fmt: skip
+        """Does a pass start unless a bank conflict holds it? In several copies.
 
         Registers: tiles and parameters are counted, and what they allow is decided a cycle ahead of its use.
         """
-        tiles, params = Signal(2), Signal(2)
-        m.d.sync += tiles.eq(tiles + self.tile_ready - self.started_tile)
-        m.d.sync += params.eq(params + self.param_ready - self.started_instr)
-        self._starved, self._params = Signal(name="starved"), params
-        m.d.comb += self._starved.eq((takes_tile & (tiles == 0)) | (passes.fresh & (params == 0)))
+        some_tile, some_params, ready = Signal(), Signal(), Signal()
+        _, tiles_next, self._starved_tile = self._credit(m, self.tile_ready, self.started_tile, "tiles")
+        _, params_next, self._starved_params = self._credit(m, self.param_ready, self.started_instr, "params")
+        m.d.sync += [some_tile.eq(tiles_next != 0), some_params.eq(params_next != 0)]
+        self._starved = Signal(name="starved")
+        m.d.comb += self._starved.eq(
+            (takes_tile & self._starved_tile) | (passes.fresh & self._starved_params)
+        )
         # Nothing starts between a cycle and the next in which a pass may start: what is there stays.
         tile, record = Signal(), Signal()
         m.d.comb += [
-            tile.eq(~takes_tile | self.tile_ready | (tiles != 0)),
-            record.eq(
-                ~passes.fresh
-                | (
-                    self.tail_room
-                    & (self.param_ready | (params != 0))
-                    & (drained | ~self.i.payload.fir.any())
-                )
-            ),
+            tile.eq(~takes_tile | some_tile),
+            record.eq(~passes.fresh | (ready & some_params)),
         ]
-        may_start, begins, allowed = Signal(), Signal(), Signal()
-        m.d.comb += allowed.eq(passes.soon & ~self.started & tile & record & ~late)
-        m.d.sync += [
-            may_start.eq(allowed),
-            begins.eq(allowed & free_next),
-            begins_instr.eq(allowed & free_next & passes.fresh),
-        ]
-        return [may_start, begins]
+        m.d.sync += ready.eq(self.tail_room & (drained | ~self.i.payload.fir.any()))
+        begin, before = Signal(), Signal()  # before: a pass begins now, whether it is held or not
+        m.d.comb += begin.eq(passes.soon & tile & record & ~late & Mux(go, ~before & (free | ends), free))
+        m.d.sync += before.eq(begin)
+        return replicas(m, begin, 5, platform, name="begins")
+
+    def _credit(self, m: Module, ready: Signal, started: Signal, name: str) -> tuple[Signal, Any, Signal]:
+        """How many there are, will be; whether there were none but for what came a cycle ago."""
+        count, came, none = Signal(2, name=name), Signal(name=f"{name}_came"), Signal(name=f"no_{name}")
+        following = Signal(2, name=f"{name}_next")
+        m.d.comb += [following.eq(count + ready - started), none.eq(count == came)]
+        m.d.sync += [count.eq(following), came.eq(ready)]
+        return count, following, none
 
     def _drained(self, m: Module, added: Any) -> Signal:
-        """Will the last residual have been read when the pixels of a pass come that may start now?
+        """Will the last residual have been read when the pixels of a pass come that may start in the next cycle?
 
         A depthwise pass waits for it: its rows of slots must have no bubbles.
         """
         left, drained = Signal(range(max(self.config.rows, 2))), Signal()
         with m.If(added):
-            m.d.sync += left.eq(self.config.rows - 1)
+            m.d.sync += left.eq(max(self.config.rows - 2, 0))
         with m.Elif(left != 0):
             m.d.sync += left.eq(left - 1)
-        m.d.comb += drained.eq(~added & (left == 0))
+        m.d.comb += drained.eq(~added & (left <= 1))
         return drained
 
-    def _late(self, m: Module, active: Signal, conflict: Signal) -> Signal:
+    def _late(self, m: Module, stage: PixelStage, go: Signal) -> Any:
         """Was one of the first pixels of the pass held back just now?
 
         Tiles keep the first pixels of two passes ``Accumulator.reuse`` cycles apart, but not those behind a bubble: if
-        a pass is shorter than that, the next one starts no sooner than ``reuse`` - 1 cycles after the last bubble.
+        a pass is shorter than that, the next one starts no sooner than ``reuse`` - 2 cycles after the last bubble.
         """
-        early, late = Signal(Accumulator.reuse - 1), Signal()  # the pixel at the loops is one of the first
-        with m.If(self.started):
-            m.d.sync += early.eq(-1)
-        with m.Elif(active & ~conflict):
-            m.d.sync += early.eq(early >> 1)
-        held, before = Signal(), Signal(Accumulator.reuse - 3)
-        m.d.comb += [held.eq(conflict & early[0]), late.eq(held | before.any())]
+        held, before = Signal(), Signal(Accumulator.reuse - 4)
+        m.d.comb += held.eq(~go & stage.early)
         m.d.sync += before.eq(Cat(held, before))
-        return late
+        return held | before.any()
 
-    def _behind_mean(self, m: Module, passes: PassGenerator, fields: Any, ends: Any) -> Any:
+    def _behind_mean(self, m: Module, passes: PassGenerator, fields: Any, ends: Signal) -> Any:
         """Would the next pass send codes before the word of a pool MEAN has left the pipeline?
 
         ``busy`` from the start of the mean's last pass until so long after its end that what may start is late enough.
@@ -239,98 +229,59 @@ class Sequencer(Component):
             m.d.sync += busy.eq(first | (~passes.fresh & (fields.pool == POOL_MEAN)))
         with m.Elif(leaving & (left == 0)):
             m.d.sync += busy.eq(0)
-        ends = busy & ends & ~leaving  # passes before the last may go on meanwhile
         m.d.sync += [leaving.eq(ends | (leaving & (left != 0))), left.eq(left - 1)]
         with m.If(ends):
-            m.d.sync += left.eq(hold - 3)
+            m.d.sync += left.eq(hold - 4)
         return busy & passes.soon_last
 
-    def _issue(self, m: Module, loops: LoopNest, fields: Any, valid: Any, first_pass: Signal, last_pass: Signal,
-               passes: PassGenerator, takes_tile: Signal) -> None:  # fmt: skip
-        """The pixel's registers, one cycle behind the loops."""
-        rot, pass_first, switch = Signal.like(passes.rot), Signal(), Signal()
-        with m.If(self.started):
-            m.d.sync += [rot.eq(passes.rot), pass_first.eq(1), switch.eq(takes_tile)]
-        with m.Elif(valid):
-            m.d.sync += pass_first.eq(0)
-        # A conflict may hold the first pixel of a pass back: tile and parameters are in use until it goes.
+    def _stage(self, m: Module, stage: PixelStage, passes: PassGenerator, loops: LoopNest, fields: Any,
+               active: Signal, takes_tile: Signal) -> None:  # fmt: skip
+        """What is at the loops, to the stage; what leaves it."""
         m.d.comb += [
-            self.entered_tile.eq(valid & pass_first & switch),
-            self.entered_instr.eq(valid & pass_first & first_pass),
+            stage.active.eq(active),
+            stage.started.eq(self.started),
+            stage.started_instr.eq(self.started_instr),
+            stage.takes_tile.eq(takes_tile),
+            stage.record.eq(self.i.payload),
+            stage.fields.eq(fields),
         ]
-        inside, column_inside = Signal(), Signal()
-        height = Signal(self.config.coord_width)  # rows that are read
-        if self.config.fir_lines:
-            with m.If(self.started_instr):
-                m.d.sync += height.eq(self.i.payload.in_height + self.i.payload.ahead)
-        else:
-            m.d.comb += height.eq(fields.in_height)
-        is_sum, is_max, is_mean = Signal(), Signal(), Signal()
-        m.d.comb += [
-            column_inside.eq(loops.x.as_unsigned() < fields.in_width),
-            inside.eq((loops.y.as_unsigned() < height) & column_inside),
-            is_sum.eq(fields.pool == POOL_SUM),
-            is_max.eq(fields.pool == POOL_MAX),
-            is_mean.eq((fields.pool == POOL_MEAN) & int(self.config.means)),
-        ]
-        m.d.sync += [
-            self.read.valid.eq(valid & inside),
-            self.read.addr.eq(loops.addr),
-            self.read.next.eq(loops.next),
-            self.read.rot.eq(rot),
-            self.read.signed.eq(fields.in_signed),
-            self.switch.eq(self.entered_tile),
-            self.flags.valid.eq(valid),
-            self.flags.pass_first.eq(pass_first),
-            self.flags.first_pass.eq(first_pass),
-            self.flags.last_pass.eq(last_pass),
-            self.flags.sum_first.eq(loops.window_first | ~is_sum),
-            self.flags.sum_last.eq(loops.window_last | ~is_sum),
-            self.flags.max_first.eq(Mux(is_mean, pass_first, loops.window_first | ~is_max)),
-            self.flags.max_last.eq(loops.window_last | ~is_max),
-            self.flags.mean.eq(is_mean),
-            self.flags.skip.eq(~inside & fields.skip & is_max),
-            self.flags.instr_first.eq(self.entered_instr),
-            self.flags.instr_last.eq(valid & loops.last & last_pass),
-        ]
-        m.d.sync += [
-            self.slot.fir.eq(fields.fir),
-            self.slot.row_first.eq(loops.row_first),
-            self.slot.inside.eq(column_inside),
-            self.slot.y.eq(loops.y),
-        ]
-        self._outputs(m, fields)
+        for name in ("fresh", "last_pass", "rot"):
+            m.d.comb += getattr(stage, name).eq(getattr(passes, name))
+        for name in ("x", "y", "addr", "next", "res_addr", "res_next"):
+            m.d.comb += getattr(stage, name).eq(getattr(loops, name))
+        for name in ("last", "window_first", "window_last", "row_first"):
+            m.d.comb += getattr(stage, name).eq(getattr(loops, name))
+        for name in ("read", "flags", "slot", "outputs", "switch", "entered_tile", "entered_instr"):
+            m.d.comb += getattr(self, name).eq(getattr(stage, name))
 
-    def _residual(self, m: Module, loops: LoopNest, fields: Any, active: Signal, conflict: Signal,
-                  first_pass: Signal, known: Signal) -> None:  # fmt: skip
-        m.submodules.port = port = ResidualPort(config=self.config)
+    def _residual(self, m: Module, port: ResidualPort, stage: PixelStage, loops: LoopNest, active: Signal,
+                  go: Signal, known: Signal) -> None:  # fmt: skip
         m.d.comb += [
-            port.fields.eq(fields),
             port.record.eq(self.i.payload),
-            port.valid.eq(active & ~conflict & first_pass & fields.res),
-            port.addr.eq(loops.res_addr),
-            port.next.eq(loops.res_next),
-            port.active.eq(active),
-            port.pixel_addr.eq(loops.addr),
-            port.pixel_next.eq(loops.next),
-            port.known.eq(known & self._params.any()),
+            port.residual.eq(stage.residual),
+            port.pixel.valid.eq(active),
+            port.pixel.addr.eq(loops.addr),
+            port.pixel.next.eq(loops.next),
+            port.held.eq(stage.held),
+            port.conflict.eq(~go),
+            port.known.eq(known & ~self._starved_params),
             port.started.eq(self.started_instr),
             self.residual.eq(port.read),
             self.vector.eq(port.vector),
-            conflict.eq(port.conflict),
         ]
 
-    def _outputs(self, m: Module, fields: Any) -> None:
-        """Those of the slot: counts and steps as ``Taps`` wants them."""
+    def _count(self, m: Module, passes: PassGenerator, stage: PixelStage, go: Signal) -> None:
+        """What each cycle at the stage was; what is short of a pixel was so at the loops, a cycle before."""
+        waiting, starved, idle = Signal(), Signal(), Signal()
+        m.d.comb += idle.eq(~stage.held.valid)
         m.d.sync += [
-            self.outputs.height.eq(fields.in_height),
-            self.outputs.row_last.eq(fields.ox_last),
-            self.outputs.y_first.eq(fields.y_step_wx - 1),
-            self.outputs.y_step.eq(fields.y_step_wy - 2),
-            self.outputs.y_last.eq(fields.wy_last - 1),
-            self.outputs.x_first.eq(fields.x_step_wy - 1),
-            self.outputs.x_step.eq(fields.x_step_wx - 2),
-            self.outputs.x_last.eq(fields.wx_last - 1),
+            waiting.eq(passes.waiting),
+            starved.eq(passes.valid & self._starved),
+            self.events.pixel.eq(stage.held.valid & go),
+            self.events.bank.eq(~go),
+            self.events.wait.eq(idle & waiting),
+            self.events.weight.eq(idle & starved),
+            self.events.short.eq(idle & ~waiting & ~starved),
         ]
 
     def _tail(self, m: Module) -> None:

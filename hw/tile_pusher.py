@@ -7,11 +7,12 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, Out
 
-from .block_fifo import BlockFifo
 from .config import EngineConfig
 from .delay import delay
 from .diagonal_tile import DiagonalTile
+from .in_flight import InFlight
 from .interfaces import RowStream
+from .memory import Memory1R1W
 
 __all__ = ["TilePusher"]
 
@@ -27,20 +28,23 @@ class TilePusher(Component):
     The tiles of a product come from a vector (``DiagonalTile``) that is there once its parameters have been pushed.
     They go before all that is in the row memory; those of the product before have been pushed by then.
 
-    Latency: entered_tile at s + 1, the first pixel of a pass that started at s (later if a bank conflict holds it
-    back): the next tile's first row is on ``wgt`` at s + 6, tile_ready is counted at s + 6 + max(0, rows - 6). So
-    short passes follow each other every max(rows, 6) cycles.
+    Latency: entered_tile at s + 2, where the first pixel of a pass that started at s is read (later if a bank conflict
+    holds it back): the next tile's first row is on ``wgt`` at s + 6, tile_ready is high at s + 5 + max(0, rows - 6).
+    So short passes follow each other every max(rows, 6) cycles.
     """
 
-    switch_delay = 4
+    switch_delay = 1
     """Cycles from entered_tile to the push of the next tile's first row."""
 
-    param_delay = 12
+    param_delay = 9
     """Cycles from entered_instr, when column 0 has its parameters, to the push of the next ones."""
+
+    push_latency = 1 + Memory1R1W.latency
+    """Cycles from a push to ``wgt``."""
 
     def __init__(self, *, config: EngineConfig) -> None:
         self.config = config
-        least = 4 * config.rows + 2 * config.param_rows
+        least = 4 * config.rows + 2 * config.param_rows + 16
         self.depth = max(64, 1 << (least - 1).bit_length())
         super().__init__(
             {
@@ -59,41 +63,77 @@ class TilePusher(Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         config, rows = self.config, self.config.rows
-        m.submodules.fifo = fifo = BlockFifo(width=config.cols * config.wgt_width + 1, depth=self.depth)
-        row = fifo.o.payload
-        m.d.comb += [
-            fifo.i.payload.eq(self.i.stream.payload),
-            fifo.i.valid.eq(self.i.stream.valid),
-            self.i.stream.ready.eq(fifo.i.ready),
-        ]
+        self._arrives = Signal(name="arrives")  # the last row of a block
         # A decision in two steps: whether either kind of block may begin, and which kind comes.
         begin_tile, begin_params, begin, pushing = Signal(), Signal(), Signal(), Signal()
-        busy, still_busy, last, param = Signal(), Signal(), Signal(), Signal()
+        busy, still_busy, last, param, of_params = Signal(), Signal(), Signal(), Signal(), Signal()
         begin_own, own, will = Signal(), Signal(), Signal()  # a tile of the vector
         index = Signal(range(max(rows, config.param_rows) + 1))
+        kind, row = self._rows(m, pushing & ~own, begin)
         m.d.comb += [
-            param.eq(row[-1] & ~own),
-            begin.eq(Mux(row[-1], begin_params, begin_tile)),
+            param.eq(Mux(busy, of_params, kind & ~begin_own)),
+            begin.eq(Mux(kind, begin_params, begin_tile)),
             pushing.eq(begin | begin_own | busy),
             last.eq(index == Mux(param, config.param_rows - 1, rows - 1)),
             still_busy.eq(pushing & ~last),
-            fifo.o.ready.eq(pushing & ~own),
+        ]
+        m.d.sync += [
+            busy.eq(still_busy),
+            of_params.eq(param),
             self.tile_ready.eq(pushing & ~param & (index == max(0, rows - 6))),
             self.param_ready.eq(pushing & param & last),
         ]
-        m.d.sync += [busy.eq(still_busy), self.tag.eq(0), self.wgt.eq(row[:-1])]
         with m.If(pushing):
-            m.d.sync += [self.tag.eq(Mux(param, rows + 1, 1) + index), index.eq(Mux(last, 0, index + 1))]
-        whole = self._whole_blocks(m, fifo, begin)
+            m.d.sync += index.eq(Mux(last, 0, index + 1))
+        self._output(m, pushing, param, index, row)
+        whole = self._whole_blocks(m, begin)
         shadow_free = self._credit(
-            m, self.entered_tile, self.switch_delay, begin_own | (begin & ~row[-1]), "shadow"
+            m, self.entered_tile, self.switch_delay, begin_own | (begin & ~kind), "shadow"
         )
-        params_free = self._credit(m, self.entered_instr, self.param_delay, begin & row[-1], "params")
+        params_free = self._credit(m, self.entered_instr, self.param_delay, begin & kind, "params")
         if config.products:
             self._own(m, begin_own, own, will, still_busy, shadow_free)
+        # A block of one row is over before the kind of the next one is known.
         next_block = ~still_busy & whole & ~will
+        if rows == 1:
+            next_block &= ~(begin | begin_own)
         m.d.sync += [begin_tile.eq(next_block & shadow_free), begin_params.eq(next_block & params_free)]
         return m
+
+    def _rows(self, m: Module, push: Any, begin: Signal) -> tuple[Signal, Signal]:
+        """The row memory: the kind of the next block; of the row pushed now, what it holds ``latency`` cycles later."""
+        config, given = self.config, self.i.stream
+        m.submodules.memory = memory = Memory1R1W(width=config.cols * config.wgt_width, depth=self.depth)
+        blocks = -(-self.depth // min(config.rows, config.param_rows))
+        m.submodules.kinds = kinds = InFlight(width=1, depth=max(2, 1 << (blocks - 1).bit_length()))
+        stored, last = Signal(range(self.depth + 1)), Signal(name="last_written")
+        index = Signal(range(max(config.rows, config.param_rows) + 1), name="written_index")
+        put = Signal(name="put")
+        m.d.comb += [
+            given.ready.eq(~stored[-1]),
+            put.eq(given.valid & given.ready),
+            last.eq(index == Mux(given.payload.param, config.param_rows - 1, config.rows - 1)),
+            memory.wen.eq(put),
+            memory.wdata.eq(given.payload.data),
+            kinds.i.eq(given.payload.param),
+            kinds.put.eq(put & last),
+            kinds.take.eq(begin),
+            self._arrives.eq(put & last),
+        ]
+        m.d.sync += stored.eq(stored + put - push)
+        with m.If(put):
+            m.d.sync += [memory.waddr.eq(memory.waddr + 1), index.eq(Mux(last, 0, index + 1))]
+        with m.If(push):
+            m.d.sync += memory.raddr.eq(memory.raddr + 1)
+        return delay(m, kinds.o, 1, name="kind"), memory.rdata
+
+    def _output(self, m: Module, pushing: Any, param: Any, index: Any, row: Any) -> None:
+        """Rows of the memory, ``push_latency`` cycles after their push."""
+        tag = Signal.like(self.tag, name="tag_pushed")
+        m.d.sync += [tag.eq(0), self.wgt.eq(row)]
+        with m.If(pushing):
+            m.d.sync += tag.eq(Mux(param, self.config.rows + 1, 1) + index)
+        m.d.comb += self.tag.eq(delay(m, tag, self.push_latency - 1, name="tag"))
 
     def _own(
         self, m: Module, begin: Signal, own: Signal, will: Signal, still_busy: Signal, free: Signal
@@ -110,22 +150,14 @@ class TilePusher(Component):
             diagonal.advance.eq(own),
         ]
         m.d.sync += [busy.eq(own & still_busy), begin.eq(~still_busy & will & free)]
-        with m.If(own):
-            m.d.sync += self.wgt.eq(diagonal.row)
+        row = delay(m, diagonal.row, Memory1R1W.latency, name="diagonal_row")
+        with m.If(delay(m, own, Memory1R1W.latency, name="own")):
+            m.d.sync += self.wgt.eq(row)
 
-    def _whole_blocks(self, m: Module, fifo: BlockFifo, begin: Signal) -> Signal:
-        """Will a whole block be in the row memory, all of its rows so far that they leave it without gaps?"""
-        config = self.config
-        index = Signal(range(max(config.rows, config.param_rows) + 1))
-        written, last = Signal(), Signal()
-        m.d.comb += [
-            written.eq(fifo.i.valid & fifo.i.ready),
-            last.eq(index == Mux(self.i.stream.payload.param, config.param_rows - 1, config.rows - 1)),
-        ]
-        with m.If(written):
-            m.d.sync += index.eq(Mux(last, 0, index + 1))
-        arrived = delay(m, written & last, fifo.latency - 1, name="arrived")
-        blocks, some, will = Signal(range(self.depth + 18)), Signal(), Signal()
+    def _whole_blocks(self, m: Module, begin: Signal) -> Signal:
+        """Will a whole block be in the row memory?"""
+        arrived = delay(m, self._arrives, 1, name="arrived")
+        blocks, some, will = Signal(range(self.depth + 2)), Signal(), Signal()
         m.d.sync += [blocks.eq(blocks + arrived - begin), some.eq(will)]
         m.d.comb += will.eq(arrived | Mux(begin, blocks[1:].any(), some))
         return will

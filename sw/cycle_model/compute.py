@@ -23,7 +23,7 @@ _PREPARE = 4
 """Cycles from a pass to the next at least, as ``hw.pass_generator``."""
 
 _EARLY = 4
-"""A bubble in front of one of so many first pixels delays the next pass: ``hw.sequencer``."""
+"""A bubble in front of one of so many first pixels may delay the next pass: ``hw.sequencer``."""
 
 
 Gap = tuple[int, int, int, int, bool]
@@ -103,11 +103,10 @@ class Compute:
             self.at, plan.config.rows + 1, any(accesses.vector for accesses in self.accesses)
         )
         self._moved = False
-        # The COMPUTE at work: its span, its next pass; tiles taken; the pass before: its start, a bubble early in it.
+        # The COMPUTE at work: its span, its next pass; tiles taken; the pass before: its start.
         self.span, self.passed, self.tiles = Span(0, 0, 0, 0), 0, 0
-        self.before, self.early = -_PREPARE, -9
-        self.last = -1
-        """the last pixel's cycle at the loops"""
+        self.before, self.last, self.left = -_PREPARE, -1, -1  # the last pixel's cycle; when it left the loops
+        self._closed: set[int] = set()  # cycles without a start, for bubbles before
         self._added = -plan.config.rows  # the last pixel with a residual
         self._steps = self._all()
         self.over = False
@@ -147,18 +146,20 @@ class Compute:
                     while len(stream.tile_ready) <= self.tiles:
                         yield True
                     ready = stream.tile_ready[self.tiles]
-                start = max(self.before + _PREPARE, self.last, self.early + 4)
+                start = max(self.before + _PREPARE, self.left)
                 if p == 0:
                     known = max(known, queue.valid[index] + 1)
                     while len(stream.param_ready) <= index:
                         yield True
                     ready = max(ready, stream.param_ready[index])
-                    start = max(start, known + 2, room[0] + 1)
+                    start = max(start, known + 2, room[0] + 2)
                     if record.values["fir"]:  # nothing holds its pixels back
                         start = max(start, self._added + config.rows + 1)
                 start = max(start, ready + 1)
                 if p == passes - 1:
                     start = max(start, quiet)
+                while start in self._closed:
+                    start += 1
                 if start > self.limit:
                     self.held, self.bound = start, start + 1
                     yield True
@@ -167,7 +168,7 @@ class Compute:
                 self._count(span, self.last + 1, start, known, ready, p == 0)
                 run = self._pass(accesses, p, start, span)
                 if p == (0 if config.lookahead else passes - 1):
-                    queue.taken.append(start + 1 if config.lookahead else run.last + 1)
+                    queue.taken.append(start + 1 if config.lookahead else self.left + 1)
                 if p == 0:
                     self.vectors.later(start + 1)
                     stream.entered_instr.append(run.first)
@@ -203,8 +204,9 @@ class Compute:
 
     def _pass(self, accesses: Accesses, p: int, start: int, span: Span) -> Run:
         pixels = accesses.pixels
-        first, last = start + 1, start + pixels
-        self.early = -9
+        first = max(start, self.last) + 1
+        last = first + pixels - 1
+        self.left, self._closed = last, {cycle for cycle in self._closed if cycle > start}
         delay = self.config.rows + 1
         self._due = [run for run in self._due if run.last + delay >= first]
         run = Run(first, last, accesses, p, None)
@@ -243,12 +245,13 @@ class Compute:
             now += 1
             while due.get(now, 0) & mask:
                 span.bank += 1
-                if j < _EARLY:
-                    self.early = now
+                self._closed.update((now + 1, now + 2, now + 3) if j < _EARLY else (now + 1,))
                 now += 1
             at.append(now)
             if own:
                 due[now + delay] = theirs[j]
+        # A pixel leaves the loops for the stage behind them when the one before has gone.
+        self.left = at[-2] + 1 if len(at) > 1 else run.first
         run.first, run.last = at[0], now
         if now - at[0] + 1 != len(at):
             run.at = at
@@ -267,7 +270,7 @@ class Compute:
 
     def steady(self) -> bool:
         """Whether only tiles decide when passes begin, from the one on that is held, and some are left."""
-        if self.held is None or not 0 < self.passed < self.passes - 1 or self.early >= 0:
+        if self.held is None or not 0 < self.passed < self.passes - 1 or self._closed:
             return False
         return all(run.last + self.config.rows + 1 <= self.held for run in self._due)
 
@@ -282,6 +285,7 @@ class Compute:
         self.passed += passes
         self.before += cycles
         self.last += cycles
+        self.left += cycles
         self.held += cycles
         self.bound = self.held + 1
         span.pixels += counts[0]

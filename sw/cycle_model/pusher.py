@@ -71,7 +71,7 @@ class Pusher:
                 self.param_ready.append(begin + rows - 1)
             else:
                 self.tile_ready.append(begin + self.early)
-            self.end = begin + rows
+            self.end = begin + max(rows, 2)
             if not product:
                 self.pushed.extend(range(begin, begin + rows))
             self.tile_next += 1

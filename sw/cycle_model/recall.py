@@ -83,18 +83,18 @@ class Recall:
         total = s.params + segment.rows
         if s.row < s.params or s.asking_row + rows > total or s.row + rows > total or s.left <= words:
             return None
-        # Words: even the last of them arrives before its turn. Rows in memory likewise.
+        # Words: even the last of them arrives before its turn.
         here = len(reader.taken)
         last = reader.taken[-1]
         if len(reader.puts) < here + words or reader.puts[here + words - 1] + 4 > last + words:
             return None
-        if puts < gets + rows or put[gets + rows - 1] > got[-1] + rows - 1 or s.allowed > last:
+        if s.allowed > last:
             return None
         emitted, shifted, asked = len(s.emitted) - 2, len(s.shifted) - 2, len(s.asked)
         base = s.base + s.used // s.units
         times = (
             reader.taken[-1:] + s.taken[-2:] + s.shifted[base:] + s.freed[shifted:] + s.asked[-3:]
-            + s.emitted[min(puts, emitted - 1) :] + put[emitted - 16 :] + got[puts - s.depth :] + pushed[gets - 16 :]
+            + s.emitted[min(puts, emitted - 1) :] + put[emitted - 16 :] + got[puts - s.depth :] + pushed[gets:]
         )  # fmt: skip
         return (
             segment.width, s.used % s.units, s.part, asked - emitted, emitted - puts, len(s.taken) - 2 - shifted,

@@ -109,7 +109,7 @@ class Train:
             return None
         return (
             rows, compute.pixels, here - compute.tiles, len(entered) - here, stream.got[-1] - held,
-            compute.before - held, compute.last - held, pusher.end - held,
+            compute.before - held, compute.last - held, compute.left - held, pusher.end - held,
             *(at - held for at in ready[compute.tiles :]), *(at - held for at in entered[here - 1 :]),
         )  # fmt: skip
 
@@ -156,13 +156,10 @@ class Train:
             (stream.left - words - 1) // period.words,
             (len(reader.puts) - len(reader.taken) - words) // period.words,
         )
-        # Words: even the last that a period may look at is there before its turn. Rows in memory likewise.
+        # Words: even the last that a period may look at is there before its turn. Rows of the next tile likewise.
         ahead = words + period.words if many else words
         count = _before(reader.puts, len(reader.taken) + ahead - 1, period.words,
                         reader.taken[-1] + ahead - 4, period.cycles, count)  # fmt: skip
-        ahead = rows + period.rows if many else rows
-        gets, last = len(stream.got), stream.got[-1]
-        count = _before(stream.put, gets + ahead - 1, period.rows, last + rows - 1, period.cycles, count)
         assert compute.held is not None
         first = len(pusher.pushed) + period.rows - 1
         return _before(stream.put, first, period.rows, compute.held, period.cycles, count)

@@ -14,7 +14,7 @@ from .pixels import Accesses
 
 __all__ = ["TO_PUSH", "Vectors"]
 
-TO_PUSH = 6
+TO_PUSH = 8
 """Cycles from there to the push of the tile's first row: ``hw.residual_port``, ``hw.diagonal_tile``."""
 
 _WANTED = 2

@@ -7,7 +7,7 @@ Of each word of planes and each row three cycles count (word w, row j, the windo
     asked[j] = max(asked[j-1] + 1, emitted[j-2] + 1)
     emitted[j] = max(asked[j] + 1, shifted[last word of j] + 1, emitted[j-1] + 1, credit: put[j-14] + 3 or so)
     put[j] = max(emitted[j] + constant, put[j-1] + 1, got[j-D] + 1)
-    got[j] = max(put[j] + 1, got[j-1] + 1, pushed[j-16] + 1)
+    got[j] = pushed[j] - 2
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from .recall import Recall
 
 __all__ = ["WeightStream"]
 
-_AHEAD = 16
-"""Rows between the memory's RAM and its output."""
+_READ = 2
+"""Cycles from a row's read in the memory to its push, which counts from where the memory's answer comes."""
 
 
 class WeightStream:
@@ -286,22 +286,14 @@ class WeightStream:
             last = at
 
     def _get(self) -> bool:
-        """Rows leave the memory's RAM."""
-        put, got, pushed = self.put, self.got, self.pusher.pushed
+        """Rows leave the memory."""
+        got, pushed = self.got, self.pusher.pushed
         begin = len(got)
-        last = got[-1] if begin else -9
-        for n in range(begin, min(len(put), len(pushed) + _AHEAD)):
-            at = put[n]
-            if last > at:
-                at = last
-            if n >= _AHEAD and pushed[n - _AHEAD] > at:
-                at = pushed[n - _AHEAD]
-            last = at + 1
-            got.append(last)
+        got.extend(at - _READ for at in pushed[begin:])
         return len(got) > begin
 
 
 def _row_depth(config: EngineConfig) -> int:
     """As ``hw.tile_pusher``."""
-    least = 4 * config.rows + 2 * config.param_rows
+    least = 4 * config.rows + 2 * config.param_rows + 16
     return max(64, 1 << (least - 1).bit_length())

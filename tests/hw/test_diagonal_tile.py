@@ -101,12 +101,12 @@ def test_a_product_between_two_others(rows, cols, late):
             started = len(entered["tile"])
             counts = ready.count("tile"), ready.count("params")
             instruction = 0 if not started else 1 if started <= tiles else 2
-            last = entered["tile"][-1] if started else 60
+            last = entered["tile"][-1] - 2 if started else 60
             may = counts[0] > started and counts[1] > instruction and started < tiles + 2
             if may and t >= last + max(4, late) and t not in entered["tile"]:
-                entered["tile"].append(t + 1)
+                entered["tile"].append(t + 3)
                 if started in (0, 1, tiles + 1):
-                    entered["instr"].append(t + 1)
+                    entered["instr"].append(t + 3)
             if counts[1] == 2 and started and given is None:
                 given = t + 6
             ctx.set(dut.vector_valid, t == given)
@@ -114,9 +114,9 @@ def test_a_product_between_two_others(rows, cols, late):
             await ctx.delay(1e-9)
             ready.extend(["tile"] * ctx.get(dut.tile_ready) + ["params"] * ctx.get(dut.param_ready))
             await ctx.tick()
-        assert begun[1] == max(given + 2, entered["tile"][0] + 5), "the first tile of the vector"
+        assert begun[1] == max(given + 4, entered["tile"][0] + 4), "the first tile of the vector"
         for number in range(2, tiles + 1):
-            assert begun[number] == entered["tile"][number - 1] + 5, f"tile {number} of the vector"
+            assert begun[number] == entered["tile"][number - 1] + 4, f"tile {number} of the vector"
 
     run(dut, feed, bench)
 

@@ -5,7 +5,7 @@ import pytest
 from amaranth.sim import Simulator
 from systolith.hw.config import EngineConfig
 from systolith.hw.isa import steps
-from systolith.hw.loop_nest import LOOPS, LoopNest
+from systolith.hw.loop_nest import LOOPS, STEPS, LoopNest
 
 
 def model(counts, strides, starts):
@@ -19,6 +19,25 @@ def model(counts, strides, starts):
                         n: starts[n] + sum(i * s for i, s in zip(index, strides[n], strict=True))
                         for n in strides
                     }
+
+
+def start_of(fields, starts, modulo):
+    """As ``PassGenerator`` prepares it."""
+    counts = [fields[f"{loop}_last"] for loop in LOOPS]
+    first = next((i for i, count in enumerate(counts) if count), None)
+    start = {name: sum((count == n) << i for i, count in enumerate(counts))
+             for n, name in enumerate(("zero", "one"))}  # fmt: skip
+    left = [count - (i == first) for i, count in enumerate(counts)]
+    ended = [n <= 0 for n in left]
+    start |= {
+        "ended": sum(n << i for i, n in enumerate(ended)),
+        "moves": min(3, [*ended, False].index(False)),
+    }
+    start |= {"ending": sum((n == 1) << i for i, n in enumerate(left))}
+    start |= {"left": [max(0, count - (i == first)) for i, count in enumerate(counts)]}
+    start |= {step: 0 if first is None else fields[f"{step}_{LOOPS[first]}"] for step in STEPS}
+    start |= {name: starts[name] for name in ("y", "x", "addr")} | {"next": (starts["addr"] + 5) % modulo}
+    return start | {"res_addr": fields["res_base"], "res_next": fields["res_base"] + fields["res_block_step"]}
 
 
 @pytest.mark.parametrize(("rows", "cols"), [(4, 4), (3, 5)])
@@ -50,18 +69,15 @@ def test_rtl_equals_model(rows, cols, pauses):
                     fields[f"{prefix}_{loop}"] = step if name in "xy" else step % modulo
             fields |= {"res_base": 7, "res_block_step": 11}
             ctx.set(dut.fields, fields)
-            ctx.set(dut.counts, fields)
-            for name in ("x", "y", "addr"):
-                ctx.set(getattr(dut, f"start_{name}"), starts[name])
-            ctx.set(dut.start_next, (starts["addr"] + 5) % modulo)
-            ctx.set(dut.load, 1)
-            ctx.set(dut.advance, 1)
+            ctx.set(dut.start, start_of(fields, starts, modulo))
+            ctx.set(dut.load, 3)
+            ctx.set(dut.go, 3)
             await ctx.tick()
             ctx.set(dut.load, 0)
             want = list(model(counts, strides, starts))
             for i, position in enumerate(want):
                 while pauses and rng.random() < 0.4:
-                    ctx.set(dut.advance, 0)
+                    ctx.set(dut.go, 0)
                     await ctx.tick()
                 assert ctx.get(dut.y) == position["y"], f"pixel {i} of {counts}"
                 assert ctx.get(dut.x) == position["x"], f"pixel {i} of {counts}"
@@ -74,9 +90,10 @@ def test_rtl_equals_model(rows, cols, pauses):
                 assert ctx.get(dut.window_first) == (i % window == 0)
                 assert ctx.get(dut.window_last) == (i % window == window - 1)
                 assert ctx.get(dut.last) == (i == len(want) - 1)
-                ctx.set(dut.advance, 1)
+                ctx.set(dut.go, 3)
+                assert i == len(want) - 1 or ctx.get(dut.last_next) == (i == len(want) - 2)
                 await ctx.tick()
-            ctx.set(dut.advance, 0)
+            ctx.set(dut.go, 0)
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)

@@ -1,4 +1,4 @@
-"""ResidualPort RTL == its contract, cycle by cycle: residuals rows + 2 cycles later, vectors where there is room."""
+"""ResidualPort RTL == its contract, cycle by cycle: residuals rows + 1 cycles later, vectors where there is room."""
 
 import random
 
@@ -12,7 +12,7 @@ class Model:
     """The equations: what is on the port in the cycle after ``step``."""
 
     def __init__(self, config):
-        self.config, self.due = config, [None] * (config.rows + 1)
+        self.config, self.due = config, [None] * config.rows
         self.wanted = self.taken = False
         self.vector = (0, 0, 0, 0)
 
@@ -21,6 +21,7 @@ class Model:
         return {addr // size, other // size} if self.config.groups > 1 else {addr // size}
 
     def conflict(self, pixel):
+        """Must the pixel that would be read in the next cycle wait?"""
         due = self.due[-1]
         return bool(pixel and due and self.banks(*pixel) & self.banks(*due[:2]))
 
@@ -57,7 +58,8 @@ def test_rtl_equals_model(rows, cols, busy):
         }  # fmt: skip
 
     async def bench(ctx):
-        record, fields, age, done, expected = new_record(), new_record(), 0, False, None
+        record, age, done, expected = new_record(), 0, False, None
+        pixel, held, conflict = None, None, False
         for t in range(3000):
             if expected is None:
                 assert not ctx.get(dut.read.valid) and not ctx.get(dut.vector), f"a read in cycle {t}"
@@ -69,34 +71,36 @@ def test_rtl_equals_model(rows, cols, busy):
                 assert (ctx.get(dut.vector), found.valid) == (vector, not vector), f"in cycle {t}"
                 seen["vectors" if vector else "residuals"] += 1
                 done |= vector
-            pixel = addresses() if rng.random() < busy else None
-            held = model.conflict(pixel)
-            seen["conflicts"] += held
+            if not conflict:  # what is held leaves, the pixel comes in its place
+                pixel = addresses() if rng.random() < busy else None
             residual = None
-            if pixel and not held and rng.random() < 0.6:
-                rot = fields["out_rot"] // config.group_lanes
-                residual = (*addresses(), rot, fields["res_signed"])
+            if held and not conflict and rng.random() < 0.6:
+                residual = (*addresses(), rng.randrange(config.groups), rng.randrange(2))
+            coming = held if conflict else pixel
+            waits = model.conflict(coming)
+            seen["conflicts"] += waits
             needs = record["product"] and not record["keep"]
             started = age > 8 and (done or not needs)
             known = age > 3 and not started
             ctx.set(dut.record, record)
-            ctx.set(dut.fields, fields)
-            ctx.set(dut.active, pixel is not None)
-            for name, value in zip(("pixel_addr", "pixel_next"), pixel or addresses(), strict=True):
-                ctx.set(getattr(dut, name), value)
-            ctx.set(dut.valid, residual is not None)
-            for name, value in zip(("addr", "next"), residual or addresses(), strict=False):
-                ctx.set(getattr(dut, name), value)
+            for place, what in ((dut.pixel, pixel), (dut.held, held)):
+                addr, after = what or addresses()
+                ctx.set(place, {"valid": what is not None, "addr": addr, "next": after})
+            addr, after, rot, sign = residual or (*addresses(), 0, 0)
+            ctx.set(dut.residual, {"valid": residual is not None, "addr": addr, "next": after, "rot": rot,
+                                   "signed": sign})  # fmt: skip
+            ctx.set(dut.conflict, conflict)
             ctx.set(dut.known, known)
             ctx.set(dut.started, started)
             await ctx.delay(1e-9)
-            assert ctx.get(dut.conflict) == held, f"in cycle {t}"
-            expected = model.step(record, residual, pixel, known, started)
+            assert ctx.get(dut.conflict_next) == waits, f"in cycle {t}"
+            expected = model.step(record, residual, coming, known, started)
+            held, conflict = coming, waits
             await ctx.tick()
             age += 1
             if started:
                 assert done or not needs
-                record, fields, age, done = new_record(), record, 0, False
+                record, age, done = new_record(), 0, False
                 seen["records"] += 1
 
     simulator = Simulator(dut)
@@ -115,10 +119,9 @@ def test_a_vector_waits_for_its_bank():
 
     async def bench(ctx):
         ctx.set(dut.record, {"product": 1, "res_base": 17})
-        ctx.set(dut.known, 1)
         for t in range(60):
-            ctx.set(dut.active, t != 40)
-            ctx.set(dut.pixel_addr, 16 + t % 16 if t < 45 else 0)
+            ctx.set(dut.known, t > 0)
+            ctx.set(dut.pixel, {"valid": t != 40, "addr": 16 + t % 16 if t < 45 else 0})
             if ctx.get(dut.vector):
                 seen.append((t, ctx.get(dut.read.addr)))
             await ctx.tick()

@@ -26,7 +26,7 @@ def test_short_passes_follow_each_other_every_rows_cycles(rows):
         ctx.set(stream.valid, 0)
 
     async def bench(ctx):
-        available, start = 0, False
+        available, start, before, came = 0, False, False, 0
         for t in range(60 + 8 * max(rows, 6)):
             tag = ctx.get(dut.tag)
             if tag:
@@ -34,10 +34,11 @@ def test_short_passes_follow_each_other_every_rows_cycles(rows):
                 assert ctx.get(dut.wgt) == (tag - 1 if tag <= rows else tag - 1 - rows)
             if tag == 1:
                 first_rows.append(t)
-            ctx.set(dut.entered_tile, start)
-            start = available > 0 and t > 40
+            ctx.set(dut.entered_tile, before)
+            before, start = start, available > 0 and t > 40
             await ctx.delay(1e-9)
-            available += ctx.get(dut.tile_ready) - start
+            available += came - start
+            came = ctx.get(dut.tile_ready)  # said a cycle ahead
             if start:
                 starts.append(t)
             await ctx.tick()
@@ -72,13 +73,17 @@ def test_parameters_wait_for_the_instruction_before():
                 ctx.set(stream.payload, {"data": queue[0], "param": 1})
             if ctx.get(dut.tag) == 3:
                 seen.append(t)
-            ctx.set(dut.entered_instr, t == 51)
+            ctx.set(dut.entered_instr, t == 52)
             started = 50
             taken = queue and ctx.get(stream.ready)
             await ctx.tick()
             if taken:
                 queue.pop(0)
-        assert len(seen) == 2 and seen[0] < started and seen[1] == started + dut.param_delay + 2
+        assert (
+            len(seen) == 2
+            and seen[0] < started
+            and seen[1] == started + 2 + dut.param_delay + dut.push_latency
+        )
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
