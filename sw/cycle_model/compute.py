@@ -99,13 +99,13 @@ class Compute:
         """cycles without a pixel between passes: first, last, and what ``_count`` tells their causes by."""
         self.firsts = array("q")
         self._due: list[Run] = []
-        self.vectors = Vectors(
-            self.at, plan.config.rows + 1, any(accesses.vector for accesses in self.accesses)
-        )
+        products = any(accesses.vector for accesses in self.accesses)
+        self.vectors = Vectors(self.at, plan.config.rows + 1, products)
         self._moved = False
         # The COMPUTE at work: its span, its next pass; tiles taken; the pass before: its start.
         self.span, self.passed, self.tiles = Span(0, 0, 0, 0), 0, 0
-        self.before, self.last, self.left = -_PREPARE, -1, -1  # the last pixel's cycle; when it left the loops
+        self.before = -_PREPARE
+        self.last = self.left = -1  # the last pixel's cycle; when it left the loops
         self._closed: set[int] = set()  # cycles without a start, for bubbles before
         self._added = -plan.config.rows  # the last pixel with a residual
         self._steps = self._all()
