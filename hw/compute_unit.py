@@ -126,7 +126,7 @@ class ComputeUnit(Component):
             writeback.mean.eq(mean.codes),
             writeback.mean_valid.eq(mean.valid),
             fields.put.eq(sequencer.popped_mean),
-            fields.i.eq(sequencer.mean),
+            fields.item.eq(sequencer.mean),
             mean.fields.eq(fields.o),
             fields.take.eq(mean.valid),
         ]
@@ -177,7 +177,7 @@ class ComputeUnit(Component):
             tables.word.eq(load.payload),
             # Leaves before the instruction's tail, so there is room.
             about.put.eq(sequencer.popped),
-            about.i.eq(Cat(record.table, record.slot)),
+            about.item.eq(Cat(record.table, record.slot)),
             about.take.eq(columns.last),
             tables.about.eq(about.o),
         ]
@@ -200,11 +200,11 @@ class ComputeUnit(Component):
         m.d.comb += [
             sequencer.tail_room.eq(bounds.room & tail.room),
             bounds.put.eq(sequencer.popped),
-            bounds.i.eq(sequencer.bounds),
+            bounds.item.eq(sequencer.bounds),
             columns.bounds.eq(bounds.o),
             bounds.take.eq(columns.bounds_take),
             tail.put.eq(sequencer.popped),
-            tail.i.eq(sequencer.tail),
+            tail.item.eq(sequencer.tail),
             writeback.tail.eq(tail.o),
             tail.take.eq(writeback.tail_take),
         ]

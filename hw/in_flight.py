@@ -27,7 +27,7 @@ class InFlight(Component):
         if depth < 2 or depth & (depth - 1):
             raise ValueError(f"depth must be a power of two of at least 2, not {depth!r}")
         self.width, self.depth = width, depth
-        super().__init__({"i": In(width), "put": In(1), "take": In(1), "o": Out(width), "room": Out(1)})
+        super().__init__({"item": In(width), "put": In(1), "take": In(1), "o": Out(width), "room": Out(1)})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -35,7 +35,7 @@ class InFlight(Component):
         write, read = ram.write_port(), ram.read_port(domain="comb")
         count, following = Signal(range(self.depth + 1)), Signal(range(self.depth + 1))
         m.d.comb += [
-            write.data.eq(self.i),
+            write.data.eq(self.item),
             write.en.eq(self.put),
             self.o.eq(read.data),
             following.eq(count + self.put - self.take),

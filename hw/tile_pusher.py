@@ -115,7 +115,7 @@ class TilePusher(Component):
             last.eq(index == Mux(given.payload.param, config.param_rows - 1, config.rows - 1)),
             memory.wen.eq(put),
             memory.wdata.eq(given.payload.data),
-            kinds.i.eq(given.payload.param),
+            kinds.item.eq(given.payload.param),
             kinds.put.eq(put & last),
             kinds.take.eq(begin),
             self._arrives.eq(put & last),

@@ -19,7 +19,7 @@ _WORDS = 3
 _START = 1
 """From the bench's cycles to the engine's."""
 
-_COUNTED = 2
+_COUNTED = 3
 """Cycles from an event of the array to the cycle in which it is counted."""
 
 

@@ -21,8 +21,8 @@ _QUEUES, _PROGRAM = 5, 64
 
 def memory_bits(config: EngineConfig) -> dict[str, int]:
     """Bits by use; as generated, before they are rounded up to an FPGA's blocks."""
-    least = 4 * config.rows + 2 * config.param_rows
-    pushed = max(64, 1 << (least - 1).bit_length()) * (config.cols * config.wgt_width + 1)
+    least = 4 * config.rows + 2 * config.param_rows + 16
+    pushed = max(64, 1 << (least - 1).bit_length()) * config.cols * config.wgt_width
     return {
         "scratchpad": config.words * config.lanes * config.act_width,
         "accumulators": config.cols * config.acc_depth * config.acc_width,

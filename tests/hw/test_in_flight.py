@@ -22,7 +22,7 @@ def test_rtl_equals_model(depth):
             busy = t // 200 % 2
             put, take = room and rng.random() < 0.8, bool(queue) and rng.random() < (0.2 if busy else 0.9)
             value = rng.randrange(128)
-            ctx.set(dut.i, value)
+            ctx.set(dut.item, value)
             ctx.set(dut.put, put)
             ctx.set(dut.take, take)
             await ctx.delay(1e-9)
