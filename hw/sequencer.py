@@ -197,7 +197,7 @@ class Sequencer(Component):
 
         A depthwise pass waits for it: its rows of slots must have no bubbles.
         """
-        left, drained = Signal(range(max(self.config.rows, 2))), Signal()
+        left, drained = Signal(range(max(self.config.rows, 3))), Signal()
         with m.If(added):
             m.d.sync += left.eq(max(self.config.rows - 2, 0))
         with m.Elif(left != 0):

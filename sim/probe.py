@@ -20,7 +20,7 @@ _START = 1
 """From the bench's cycles to the engine's."""
 
 _COUNTED = 3
-"""Cycles from an event of the array to the cycle in which it is counted."""
+"""Cycles from an event of the array to the cycle in which it is counted; it waits from the start on."""
 
 
 def decode_probe(content: bytes, program: Program, images: int, cycles: int) -> Recording:
@@ -45,7 +45,7 @@ def decode_probe(content: bytes, program: Program, images: int, cycles: int) -> 
         taken={unit: when(3 + k) for k, unit in enumerate(UNITS)},
         offered={unit: when(6 + k) for k, unit in enumerate(UNITS)},
         reads={name: words[clients[: len(words)] == k] for k, name in enumerate(CLIENTS)},
-        writes=when(11), since=cycle[changed] - _COUNTED, states=_states(state[changed]),
+        writes=when(11), since=np.maximum(cycle[changed] - _COUNTED, 0), states=_states(state[changed]),
     )  # fmt: skip
 
 
