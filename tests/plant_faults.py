@@ -82,7 +82,7 @@ FAULTS = [
     Fault("every code looked up", "tables.py", "Mux(found, memory.rdata, codes[-1])", "memory.rdata", "tests/hw/test_tables.py"),
     Fault("one slot for all tables", "tables.py", "Cat(codes[1][: config.table_bits], slot)", "codes[1][: config.table_bits]", "tests/hw/test_tables.py"),
     Fault("one code for every column", "tables.py", "Mux(self.word.shared, word[:width],", "Mux(1, word[:width],", "tests/hw/test_tables.py"),
-    Fault("table of the instruction before", "compute_unit.py", "about.r_en.eq(columns.last)", "about.r_en.eq(writeback.tail_take)", f"{_COMPUTE}::test_tables"),
+    Fault("table of the instruction before", "compute_unit.py", "about.take.eq(columns.last)", "about.take.eq(writeback.tail_take)", f"{_COMPUTE}::test_tables"),
     Fault("entries of tables written to the scratchpad", "compute_unit.py", "word.valid.eq(load.valid & ~entry)", "word.valid.eq(load.valid)", f"{_COMPUTE}::test_tables"),
     Fault("words of the image written to tables", "compute_unit.py", "load.valid & load.ready & load.payload.table", "load.valid & load.ready", f"{_COMPUTE}::test_tables"),
     Fault("words of one element not marked", "tap_window.py", "word.shared.eq(single)", "word.shared.eq(0)", "tests/hw/test_load_unit.py"),

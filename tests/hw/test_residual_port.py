@@ -59,7 +59,7 @@ def test_rtl_equals_model(rows, cols, busy):
 
     async def bench(ctx):
         record, age, done, expected = new_record(), 0, False, None
-        pixel, held, conflict = None, None, False
+        pixel, held, conflict, moved = None, None, False, True
         for t in range(3000):
             if expected is None:
                 assert not ctx.get(dut.read.valid) and not ctx.get(dut.vector), f"a read in cycle {t}"
@@ -71,7 +71,7 @@ def test_rtl_equals_model(rows, cols, busy):
                 assert (ctx.get(dut.vector), found.valid) == (vector, not vector), f"in cycle {t}"
                 seen["vectors" if vector else "residuals"] += 1
                 done |= vector
-            if not conflict:  # what is held leaves, the pixel comes in its place
+            if moved:  # what was held has left, the pixel came in its place
                 pixel = addresses() if rng.random() < busy else None
             residual = None
             if held and not conflict and rng.random() < 0.6:
@@ -95,7 +95,7 @@ def test_rtl_equals_model(rows, cols, busy):
             await ctx.delay(1e-9)
             assert ctx.get(dut.conflict_next) == waits, f"in cycle {t}"
             expected = model.step(record, residual, coming, known, started)
-            held, conflict = coming, waits
+            held, conflict, moved = coming, waits, not conflict
             await ctx.tick()
             age += 1
             if started:
