@@ -51,9 +51,7 @@ class Fir:
         return sums.reshape(-1, self.config.cols)
 
     def _check(self, v: Values) -> None:
-        lines, rows, slots = self.config.fir_lines, v["oy_last"] + 1, v["ox_last"] + 1
-        if not lines:
-            raise FirError(f"fir on an engine without: {self.config.describe()}")
+        rows, slots = v["oy_last"] + 1, v["ox_last"] + 1
         if not 2 <= slots <= self.config.fir_width:
             raise FirError(f"{slots} slots a row, 2..{self.config.fir_width} are possible")
         if v["kb_last"] or v["res"] or v["pool"]:

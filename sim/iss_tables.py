@@ -33,8 +33,6 @@ class Tables:
     def load(self, v: Values, codes: IntArray) -> tuple[IntArray, IntArray]:
         """Numbers [n] and codes [n, cols] of the entries that a LOAD writes, of its elements [n, tail]."""
         config, count = self.config, codes.shape[1]
-        if not config.tables:
-            raise TableError(f"tables on an engine without: {config.describe()}")
         if v["fold"] or v["blocks"] != 1 or count > config.cols:
             raise TableError(f"entries of {count} codes in {v['blocks']} words, at most {config.cols} in 1")
         at = v["base"] + np.arange(len(codes))
@@ -48,8 +46,6 @@ class Tables:
         """Codes [n, cols] of a COMPUTE through its table, if it has one."""
         if not v["table"]:
             return codes
-        if not self.config.tables:
-            raise TableError(f"a table on an engine without: {self.config.describe()}")
         if v["pool"] == POOL_MEAN:
             raise TableError("a table for a mean")
         bits = self.config.table_bits
