@@ -92,6 +92,10 @@ def platform_of(family: str, multipliers: int | None = None) -> object | None:
         from ..hw.ice40 import Ice40
 
         return Ice40()
+    if family == "gowin":
+        from ..hw.gowin import Gowin
+
+        return Gowin()
     return None
 
 

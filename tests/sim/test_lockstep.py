@@ -52,7 +52,7 @@ class Sample(Component):
             "array": SystolicArray(config=CONFIG),
             "requantizer": Requantizer(config=CONFIG),
             "queue": SmallFifo(shape=signed(5), depth=16),
-            "memory": Memory1R1W(width=20, depth=64),
+            "memory": Memory1R1W(width=20, depth=512),
         }
         ports: dict[str, Any] = {}
         for name, part in self.parts.items():
@@ -80,7 +80,7 @@ DRIVEN = {
     "requantizer_lo": "word[8] ? -128 : -word[6:0]",
     "requantizer_hi": "word[8] ? 127 : word[6:0]",
     "requantizer_least": "word[5:0] == 0",
-    "memory_waddr": "{~next_memory_raddr[5], word[4:0]}",  # never the word that is read
+    "memory_waddr": "{~next_memory_raddr[8], word[7:0]}",  # never the word that is read
 }
 """What a component's contract wants of an input; others are uniform."""
 
@@ -112,14 +112,20 @@ def with_faults(text: str, count: int) -> tuple[str, list[str]]:
     for number, match in reversed(list(enumerate(chosen))):
         changed = f"  LUT4_FAULT #(.INIT({match[1]}), .NUMBER({number})) {match[2]} ("
         text = text[: match.start()] + changed + text[match.end() :]
-    return text + FAULTY, [match[2].strip() for match in chosen]
+    (pins,) = (pins for pins in PINS if re.search(rf"^module LUT4 .*?output {pins[4]}\b", text, re.M | re.S))
+    a, b, c, d, z = pins
+    faulty = FAULTY.format(inputs=f"{a}, {b}, {c}, {d}", z=z, chosen=f"{{{d}, {c}, {b}, {a}}}")
+    return text + faulty, [match[2].strip() for match in chosen]
 
+
+PINS = (("A", "B", "C", "D", "Z"), ("I0", "I1", "I2", "I3", "F"))
+"""Of a LUT4 of ECP5 and of Gowin's."""
 
 FAULTY = """
-module LUT4_FAULT #(parameter [15:0] INIT = 0, parameter NUMBER = 0) (input A, B, C, D, output Z);
+module LUT4_FAULT #(parameter [15:0] INIT = 0, parameter NUMBER = 0) (input {inputs}, output {z});
   integer fault = -1;
   initial if (!$value$plusargs("fault=%d", fault)) fault = -1;
-  assign Z = INIT[{D, C, B, A}] ^ (fault == NUMBER);
+  assign {z} = INIT[{chosen}] ^ (fault == NUMBER);
 endmodule
 """
 
@@ -147,17 +153,24 @@ def build(folder: Path, top: str, **files: str) -> Path:
     return folder / "obj" / f"V{top}"
 
 
+CELLS = {
+    "ecp5-25f": {"MULT18X18D", "DP16KD", "TRELLIS_DPR16X4", "CCU2C", "LUT4", "PFUMX", "TRELLIS_FF"},
+    "gw2a-18": {"MULT9X9", "SDPX9B", "RAM16SDP4", "ALU", "LUT4", "MUX2_LUT5", "DFFRE"},
+}
+"""Kinds of cells in the netlist of a sample."""
+
+
 @needs_yosys
-def test_netlist_of_a_sample_equals_the_rtl(tmp_path: Path) -> None:
+@pytest.mark.parametrize("device", ["ecp5-25f", pytest.param("gw2a-18", marks=pytest.mark.slow)])
+def test_netlist_of_a_sample_equals_the_rtl(device: str, tmp_path: Path) -> None:
     """100,000 cycles of random inputs; then with each of 40 look-up tables inverted, which hardly any survives.
 
     A few tables of the shifter are never selected: both sides of a multiplexer that is turned by what cannot be.
     """
     sample = Sample()
     ports = ports_of(sample.signature)
-    cells = netlist(sample, "sample", "ecp5-25f")
-    used = cells_used(cells)
-    assert {"MULT18X18D", "DP16KD", "TRELLIS_DPR16X4", "CCU2C", "LUT4", "PFUMX", "TRELLIS_FF"} <= used
+    cells = netlist(sample, "sample", device)
+    assert cells_used(cells) >= CELLS[device]
     text, names = with_faults(cells, 40)
     both = lockstep(to_verilog(sample, "sample"), text, ports, "sample")
     program = build(tmp_path, "bench", dut=both, bench=stimulus(ports, 100_000))
@@ -198,13 +211,17 @@ def jobs(config: EngineConfig) -> list[tuple[Expected, Run]]:
 
 @needs_yosys
 @pytest.mark.slow
-@pytest.mark.parametrize("config", ENGINES, ids=lambda config: f"{config.rows}x{config.cols}")
-def test_netlist_of_an_engine_equals_the_rtl(config: EngineConfig) -> None:
+@pytest.mark.parametrize(
+    ("config", "device"),
+    [(ENGINES[0], "ecp5-25f"), (ENGINES[1], "ecp5-25f"), (ENGINES[0], "gw2a-18")],
+    ids=["2x2", "6x4", "2x2-gowin"],
+)
+def test_netlist_of_an_engine_equals_the_rtl(config: EngineConfig, device: str) -> None:
     """Whole layers: codes as the reference has them, cycles as the model has them, ports as the RTL in every cycle.
 
     Then look-up tables are inverted, one at a time.
     """
-    text, names = with_faults(engine_netlist(config, "ecp5-25f"), 12)
+    text, names = with_faults(engine_netlist(config, device), 12)
     both = lockstep(verilog(config), text, engine_ports(config))
     todo = jobs(config)
     for (expected, job), outcome in zip(todo, run([job for _, job in todo], both), strict=True):
