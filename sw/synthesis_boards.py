@@ -26,10 +26,11 @@ TOP = "top"
 class BoardData:
     """One board.
 
-    ``platform``: module of amaranth_boards and class, or a class of one's own. ``device``: one of ``DEVICES``, "" for
-    Vivado's. ``package``, ``speed``: where they are not the device's. ``uart``: pins of rx and tx and the connector
-    they belong to, where the platform has no UART. ``led``: whether its LED 0 is free. ``memory``: bytes of memory
-    beside the engine. ``engine``: fields of EngineConfig, where they are not the device's.
+    ``platform``: module of amaranth_boards, or whole name of a module here, and class; or a class of one's own.
+    ``device``: one of ``DEVICES``, "" for Vivado's. ``package``, ``speed``: where they are not the device's. ``uart``:
+    pins of rx and tx and the connector they belong to, where the platform has no UART. ``led``: whether its LED 0 is
+    free. ``memory``: bytes of memory beside the engine. ``engine``: fields of EngineConfig, where they are not the
+    device's.
     """
 
     name: str
@@ -145,6 +146,14 @@ BOARDS = {
             memory=16 << 10,
         ),
         BoardData(
+            name="crosslink-nx-evn",
+            title="CrossLink-NX Evaluation Board; UART by its USB, resistors R15 and R17 in place of R18 and R19",
+            platform=("systolith.hw.crosslink_nx_evn", "CrosslinkNxEvnPlatform"),
+            device="lifcl-40",
+            led=False,
+            memory=16 << 10,
+        ),
+        BoardData(
             name="arty-a7-35",
             title="Arty A7-35, a Vivado project",
             platform=("arty_a7", "ArtyA7_35Platform"),
@@ -179,7 +188,8 @@ def _platform(board: BoardData) -> Any:
     if isinstance(base, tuple):
         module, name = base
         try:
-            base = getattr(importlib.import_module(f"amaranth_boards.{module}"), name)
+            path = module if module.startswith("systolith.") else f"amaranth_boards.{module}"
+            base = getattr(importlib.import_module(path), name)
         except ModuleNotFoundError:
             raise SynthesisError(
                 "amaranth-boards is not installed: pip install amaranth-boards "
@@ -246,5 +256,5 @@ def prepare(
         name: content if isinstance(content, str) else content.decode()
         for name, content in plan.files.items()
     }
-    wanted = (".v", ".xdc", ".tcl") if board.vivado else (".il", ".lpf", ".pcf", ".cst")
+    wanted = (".v", ".xdc", ".tcl") if board.vivado else (".il", ".lpf", ".pcf", ".cst", ".pdc")
     return {name: text[name] for name in sorted(text) if name.endswith(wanted) and "debug" not in name}

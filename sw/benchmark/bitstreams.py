@@ -39,6 +39,7 @@ BOARD_CLOCKS: Mapping[str, float | None] = {
     "orangecrab-25f": None,
     "colorlight-5a-75b": 50.0,
     "tang-primer-20k": None,
+    "crosslink-nx-evn": None,
 }
 """Boards whose engines have been placed, and the clock in MHz that each is made for; None: its oscillator's."""
 

@@ -34,6 +34,7 @@ PINS = {
     "icebreaker": ("35", "6", "9", 12e6),
     "tang-nano-9k": ("52", "18", "17", 27e6),
     "tang-primer-20k": ("H11", "T13", "M11", 27e6),
+    "crosslink-nx-evn": ("L13", "F16", "F18", 12e6),
     "arty-a7-35": ("E3", "A9", "D10", 100e6),
     "arty-z7-20": ("H16", "Y16", "Y19", 125e6),
 }
@@ -58,8 +59,10 @@ def test_pins_and_clock(name: str, echo: Any) -> None:
         assert suffixes == {".v", ".xdc", ".tcl"} and "create_project" in files["top.tcl"]
     else:
         assert ".il" in suffixes and len(suffixes) == 2
-    (pins,) = (text for file, text in files.items() if file.endswith((".lpf", ".pcf", ".cst", ".xdc")))
-    words = [line.replace(";", "").replace('"', " ").split() for line in pins.splitlines()]
+    (pins,) = (
+        text for file, text in files.items() if file.endswith((".lpf", ".pcf", ".cst", ".pdc", ".xdc"))
+    )
+    words = [re.sub('[;"{}]', " ", line).split() for line in pins.splitlines()]
     for port, pin in (("rx__io", rx), ("tx__io", tx), ("clk", clock)):
         assert sum(pin in line and port in " ".join(line) for line in words) == 1, port
 

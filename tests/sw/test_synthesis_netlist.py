@@ -86,11 +86,11 @@ def test_cell_without_a_model(yosys: Path) -> None:
 
 
 def test_devices(yosys: Path) -> None:
-    assert "ecp5-85f" in MODELLED and "gw1nr-9" not in MODELLED
+    assert "ecp5-85f" in MODELLED and "gw2a-18" in MODELLED and "lifcl-40" not in MODELLED
     with pytest.raises(
-        ValueError, match="device must be one of ecp5-12f, .* for a netlist, not 'gw1nr-9': models of"
+        ValueError, match="device must be one of ecp5-12f, .* for a netlist, not 'lifcl-40': models of"
     ):
-        engine_netlist(CONFIG, "gw1nr-9")
+        engine_netlist(CONFIG, "lifcl-40")
     with pytest.raises(ValueError, match="device must be one of ecp5-12f, .*, not 'ecp6'"):
         engine_netlist(CONFIG, "ecp6")
     assert not (yosys.parent / "calls").exists()

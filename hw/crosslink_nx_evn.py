@@ -1,0 +1,28 @@
+"""``CrosslinkNxEvnPlatform``: Lattice's CrossLink-NX Evaluation Board as an Amaranth platform."""
+
+from __future__ import annotations
+
+from amaranth.build import Attrs, Clock, Pins, Resource, Subsignal
+from amaranth.vendor import LatticePlatform
+
+__all__ = ["CrosslinkNxEvnPlatform"]
+
+_VOLTS = Attrs(IO_TYPE="LVCMOS33")
+
+
+class CrosslinkNxEvnPlatform(LatticePlatform):
+    """LIFCL-40-9BG400C, an oscillator of 12 MHz (jumper JP2), and the serial line of the board's USB.
+
+    Pins are of Lattice's user guide FPGA-EB-02028; the line takes resistors R15 and R17 in place of R18 and R19.
+    """
+
+    device, package, speed, grade = "LIFCL-40", "BG400", "9", "C"
+    toolchain = "Oxide"
+    default_clk = "clk12"
+    connectors = []  # noqa: RUF012
+    resources = [  # noqa: RUF012
+        Resource("clk12", 0, Pins("L13", dir="i"), Clock(12e6), _VOLTS),
+        Resource(
+            "uart", 0, Subsignal("rx", Pins("F16", dir="i")), Subsignal("tx", Pins("F18", dir="o")), _VOLTS
+        ),
+    ]
