@@ -25,7 +25,7 @@ help:
 	@echo 'make lint       ruff and mypy'
 	@echo 'make fmax       clock and cells of small engines on ECP5 into docs/benchmarks.md; under 15 minutes'
 	@echo 'make fmax-slow  the whole clock table, hours the first time; what was interrupted goes on'
-	@echo 'make boards     bitstreams of networks on boards, their frames a second into docs/benchmarks.md'
+	@echo 'make boards     bitstreams of all boards into docs/boards.md, networks on boards into docs/benchmarks.md'
 	@echo 'make clean      remove .venv, demo-out and what the tools left'
 
 install: $(STAMP)
@@ -88,6 +88,7 @@ fmax-slow: $(SYNTH)
 	$(BIN)/python -m systolith.sw.bench_clock --slow --jobs $(WORKERS) -o docs/benchmarks.md
 
 boards: $(SYNTH)
+	$(BIN)/python -m systolith.sw.bench_bitstreams -o docs/boards.md
 	$(BIN)/python -m systolith.sw.bench_boards -o docs/benchmarks.md
 
 clean:

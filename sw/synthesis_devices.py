@@ -237,7 +237,7 @@ DEVICES = {
             arguments=("--device", "LIFCL-40-9BG400C"),
             harness=("L13", "G19", "F16", "F18"),
             aim=150.0,
-            engine=_engine(4, 8, 32, 512),
+            engine=_engine(4, 4, 16, 256, **_SMALL),
         ),
         Device(
             name="ccgm1a1",
