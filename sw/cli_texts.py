@@ -117,7 +117,7 @@ It prints PASS, or FAIL and what differs, and then ends with a status other than
 Vivado IP, SDC and XDC constraints for --freq MHz, a datasheet of this engine (docs/ip.md):
   systolith verilog --rows 8 --cols 8 -o engine.v --package engine_ip --freq 150
 
---device ecp5-85f (or another ECP5) writes what yosys makes of the engine instead: a netlist of the FPGA's
+--device ecp5-85f (or another ECP5 or Gowin) writes what yosys makes of it instead: a netlist of the FPGA's
 cells, with models of the cells for any simulator. `verify --netlist` proves it. It needs
   pip install systolith[synth]
   systolith verilog --rows 2 --cols 2 --scratchpad 4K --device ecp5-25f -o netlist.v""",
