@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.build import Attrs, Clock, Pins, Resource, Subsignal
+from amaranth.build import Attrs, Clock, Connector, Pins, Resource, Subsignal
 from amaranth.vendor import LatticePlatform
 
 __all__ = ["CrosslinkNxEvnPlatform"]
@@ -19,7 +19,7 @@ class CrosslinkNxEvnPlatform(LatticePlatform):
     device, package, speed, grade = "LIFCL-40", "BG400", "9", "C"
     toolchain = "Oxide"
     default_clk = "clk12"
-    connectors = []  # noqa: RUF012
+    connectors: list[Connector] = []  # noqa: RUF012
     resources = [  # noqa: RUF012
         Resource("clk12", 0, Pins("L13", dir="i"), Clock(12e6), _VOLTS),
         Resource(
