@@ -169,7 +169,7 @@ def bitstreams_from_json(text: str) -> list[Bitstream]:
 _CELLS = (
     ("TRELLIS_COMB", "ICESTORM_LC", "LUT4", "OXIDE_COMB", "CPE_LT"),
     ("TRELLIS_FF", "DFF", "OXIDE_FF", "CPE_FF"),
-    ("MULT18X18D", "ICESTORM_DSP", "MULT9X9", "MULT18X18", "MULT9_CORE"),
+    ("MULT18X18D", "ICESTORM_DSP", "MULT9X9", "MULT18X18", "MULT18_CORE"),
     ("DP16KD", "ICESTORM_RAM", "BSRAM", "OXIDE_EBR", "RAM_HALF", "RAM"),
 )
 """Look-up tables, registers, multipliers, block RAMs, as each family's nextpnr calls them."""
