@@ -14,6 +14,8 @@ from .interfaces import AxiLite
 
 __all__ = ["HostLink"]
 
+_REGISTER = 32
+
 
 class HostLink(Component):
     """for ever: take a command of ``hw.link``, do it, answer
@@ -65,7 +67,7 @@ class HostLink(Component):
             header[8:40],
             header[40:],
         )  # left: also the argument
-        self.word = Signal(self.config.port_width)
+        self.word = Signal(max(self.config.port_width, _REGISTER))  # words of a narrow port come from above
         self.sum, self.bytes, self.known = Signal(8), Signal(range(64)), Signal()
         self.turned = Cat(
             self.word[8:], self.i.payload
@@ -159,7 +161,7 @@ class HostLink(Component):
         last = self.config.port_bytes - 1
         m.d.comb += [
             self.host_addr.eq(self.address >> last.bit_length()),
-            self.host_wdata.eq(self.word),
+            self.host_wdata.eq(self.word[-self.config.port_width :]),
         ]
         with m.State("COLLECT"):
             m.d.comb += self.i.ready.eq(1)

@@ -164,10 +164,10 @@ def _engine(rows: int, cols: int, kilobytes: int, depth: int, **others: Any) -> 
 _SMALL = {"port_width": 32, "fold_width": 0, "fir_depth": 0, "tables": 0}
 
 _LEAN: dict[str, Any] = {
-    **_SMALL, "port_width": 16, "acc_width": 24, "coord_width": 9, "wait_width": 10, "memory_width": 15,
+    **_SMALL, "port_width": 16, "acc_width": 20, "banks": 2, "coord_width": 7, "wait_width": 10, "memory_width": 15,
     "count_width": 24, "profile": False, "means": False, "products": False, "folds": False, "lookahead": False,
 }  # fmt: skip
-"""What a GW2A-18 does without: every register beside its own look-up table takes another one's place."""
+"""What a GW2A-18 does without: a register that is not behind its own look-up table takes another one's place."""
 
 _TINY: dict[str, Any] = {
     **_SMALL, "port_width": 8, "acc_width": 20, "banks": 2, "coord_width": 7, "wait_width": 10, "memory_width": 15,
@@ -221,7 +221,7 @@ DEVICES = {
             "GW2A-18",
             "gw2a",
             "H11 T10 T13 M11",
-            _engine(4, 2, 16, 256, **_LEAN),
+            _engine(2, 2, 8, 256, **_LEAN),
         ),
         _gowin(
             "gw1nr-9",

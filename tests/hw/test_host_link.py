@@ -15,9 +15,9 @@ WORDS = 64
 class Pair(Elaboratable):
     """The link and the memory, as ``OnChip`` joins them."""
 
-    def __init__(self):
-        self.link = HostLink(config=CONFIG, words=WORDS, patience=64)
-        self.memory = OnChipMemory(config=CONFIG, words=WORDS, init=range(1000, 1000 + WORDS))
+    def __init__(self, config=CONFIG, first=1000):
+        self.link = HostLink(config=config, words=WORDS, patience=64)
+        self.memory = OnChipMemory(config=config, words=WORDS, init=range(first, first + WORDS))
 
     def elaborate(self, platform):
         m = Module()
@@ -84,9 +84,9 @@ def registers(run, content, pace=0.5):
     run.add(read)
 
 
-def exchange(bench, sent, answers, pace=1.0, content=None):
+def exchange(bench, sent, answers, pace=1.0, content=None, pair=None):
     """Send bytes; the answer must be exactly these."""
-    pair = Pair()
+    pair = pair or Pair()
     run = bench(pair)
     registers(run, {} if content is None else content)
     run.feed(pair.link.i, sent, pace)
@@ -114,6 +114,21 @@ def test_memory(bench, pace):
     read = frame(link.READ_MEMORY, 8 * 4, 5)
     got = (1004).to_bytes(8, "little") + data + (1008).to_bytes(8, "little")
     run, _ = exchange(bench, write + read, [total(write), *got, total(read, got)], pace)
+    run.run()
+
+
+@pytest.mark.parametrize("width", [8, 16, 32, 64])
+def test_port_of_any_width(bench, width):
+    """Registers have 32 bits where a word of memory has fewer, too."""
+    size = width // 8
+    pair = Pair(EngineConfig(rows=1, cols=1, port_width=width, fold_width=0), first=100)
+    data = bytes(range(200, 200 + 3 * size))
+    write, read = frame(link.WRITE_MEMORY, 5 * size, 3, data), frame(link.READ_MEMORY, 4 * size, 5)
+    got = (104).to_bytes(size, "little") + data + (108).to_bytes(size, "little")
+    register = frame(link.READ_REGISTER, 0x40)
+    value = (0x89ABCDEF).to_bytes(4, "little")
+    answers = [total(write), *got, total(read, got), *value, total(register, value)]
+    run, _ = exchange(bench, write + read + register, answers, 0.7, {0x40: 0x89ABCDEF}, pair)
     run.run()
 
 
