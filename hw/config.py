@@ -28,6 +28,11 @@ _RANGES = {"acc_width": (16, 48), "coord_width": (4, 16), "wait_width": (8, 24),
            "count_width": (8, 32)}  # fmt: skip
 
 
+_SERIAL = {"rows": 8, "cols": 8, "act_width": 8, "wgt_width": 8, "port_width": 8, "fold_width": 0, "fir_depth": 0,
+           "tables": 0, "profile": False, "means": False, "products": False, "folds": False, "lookahead": False}  # fmt: skip
+"""What a serial engine is and has not."""
+
+
 def _integer(name: str, value: object, low: int, high: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ValueError(f"{name} must be an integer in {low}..{high}, not {value!r}")
@@ -69,6 +74,8 @@ class EngineConfig:
     fifo_depth : port words of the queues of records, of weights and of LOAD, a power of two in 64..512.
     lookahead : the next record of each unit waits behind the one in execution; else it is put together when that one
         is done, and a COMPUTE begins when the pixels of the one before are on their way.
+    serial : one instruction after the other; of a pixel a row a cycle, then a column a cycle (``hw.serial_engine``,
+        docs/decisions/0041). Rows, cols, port and widths are 8, and features are those of ``_SERIAL``.
 
     Raises ``ValueError`` naming the parameter, its range and the value.
     """
@@ -95,6 +102,7 @@ class EngineConfig:
     folds: bool = True
     fifo_depth: int = 512
     lookahead: bool = True
+    serial: bool = False
 
     def __post_init__(self) -> None:
         _integer("rows", self.rows, 1, 128)
@@ -105,7 +113,7 @@ class EngineConfig:
                 raise ValueError(f"{name} must be 2..8 or 16, not {value!r}")
         for name, (low, high) in _RANGES.items():
             _integer(name, getattr(self, name), low, high)
-        for name in ("profile", "means", "products", "folds", "lookahead"):
+        for name in ("profile", "means", "products", "folds", "lookahead", "serial"):
             value = getattr(self, name)
             if not isinstance(value, int) or value not in (0, 1):
                 raise ValueError(f"{name} must be True or False, not {value!r}")
@@ -143,6 +151,10 @@ class EngineConfig:
             raise ValueError(
                 f"acc_width must hold one product, {self.act_width + 1 + self.wgt_width} bits, not {self.acc_width}"
             )
+        if self.serial:
+            for name, value in _SERIAL.items():
+                if getattr(self, name) != value:
+                    raise ValueError(f"{name} must be {value} where serial is True, not {getattr(self, name)}")
 
     # Scratchpad geometry ---------------------------------------------------------------------
 

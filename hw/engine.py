@@ -19,6 +19,7 @@ from .isa import COMPUTE, LOAD, REGIONS, STORE
 from .load_unit import LoadUnit
 from .memory_reader import MemoryReader
 from .regions import Regions
+from .serial_engine import SerialEngine
 from .store_unit import StoreUnit
 from .stream_reader import StreamReader
 from .weight_decoder import WeightDecoder
@@ -43,6 +44,12 @@ class Engine(Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         config = self.config
+        if config.serial:
+            m.submodules.serial = serial = SerialEngine(config)
+            for name in ("axi", "ctl"):
+                connect(m, flipped(getattr(self, name)), getattr(serial, name))
+            m.d.comb += self.irq.eq(serial.irq)
+            return m
         m.submodules.control = self.control = ControlPort(config=config)
         m.submodules.completion = self.completion = Completion(config=config)
         m.submodules.counters = self.counters = Counters(config=config)

@@ -8,6 +8,7 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, Out
 
+from .byte_memory import ByteMemory
 from .config import EngineConfig
 from .delay import delay
 from .interfaces import Axi4
@@ -82,6 +83,9 @@ class OnChipMemory(Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
+        if self.config.serial:
+            self._single(m)
+            return m
         depths = memory_parts(self.words)
         self._bits = (sum(depths) - 1).bit_length()
         self._raddr, self._waddr = Signal(self._bits), Signal(self._bits)
@@ -109,6 +113,26 @@ class OnChipMemory(Component):
         m.d.comb += self.host_ready.eq(~Mux(self.host_write, writing, reading))
         return m
 
+    def _single(self, m: Module) -> None:
+        """One port for everything: an engine with ``serial`` does not read while it writes, and the host waits."""
+        m.submodules.bytes = memory = ByteMemory(depth=self.words, init=self.init)
+        self._bits = len(memory.addr)
+        self._raddr, self._waddr = Signal(self._bits), Signal(self._bits)
+        self._wen, self._wdata = Signal(), Signal(8)
+        writing, reading = self._writes(m), self._reads(m)
+        data = Signal(8, reset_less=True)
+        host = self.host_valid & ~writing & ~reading
+        wen = self._wen & (writing | host)
+        m.d.comb += self.host_ready.eq(~writing & ~reading)
+        m.d.sync += [
+            memory.en.eq(wen | reading | host),
+            memory.wen.eq(wen),
+            memory.wdata.eq(self._wdata),
+            memory.addr.eq(Mux(wen, self._waddr, self._raddr)),
+            data.eq(memory.rdata),
+        ]
+        m.d.comb += [self.axi.rdata.eq(data), self.host_rdata.eq(data)]
+
     def _place(self, address: Any) -> tuple[Any, Any]:
         """The word of a byte address, and whether it is beyond the memory."""
         word = address >> (self.config.port_bytes.bit_length() - 1)
@@ -132,7 +156,8 @@ class OnChipMemory(Component):
         ]
         fetched = Signal(4)  # of a word: engine's, last, beyond; host's
         m.d.comb += fetched.eq(active | (active & last) << 1 | beyond << 2 | asked << 3)
-        answer = delay(m, fetched, Memory1R1W.latency + 2, name="fetched")
+        single = ByteMemory.latency - Memory1R1W.latency if self.config.serial else 0
+        answer = delay(m, fetched, Memory1R1W.latency + 2 + single, name="fetched")
         m.d.comb += [
             axi.rvalid.eq(answer[0]),
             axi.rlast.eq(answer[1]),

@@ -129,7 +129,7 @@ BOARDS = {
             title="iCEBreaker",
             platform=("icebreaker", "ICEBreakerPlatform"),
             device="ice40-up5k",
-            memory=4 << 10,
+            memory=96 << 10,
         ),
         BoardData(
             name="tang-nano-9k",

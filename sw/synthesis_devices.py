@@ -170,12 +170,12 @@ _LEAN: dict[str, Any] = {
 }  # fmt: skip
 """What a GW2A-18 does without: a register that is not behind its own look-up table takes another one's place."""
 
-_TINY: dict[str, Any] = {
-    **_SMALL, "port_width": 8, "acc_width": 20, "banks": 2, "coord_width": 7, "wait_width": 10, "memory_width": 15,
-    "count_width": 24, "profile": False, "means": False, "products": False, "folds": False, "fifo_depth": 64,
-    "lookahead": False,
+_SERIAL: dict[str, Any] = {
+    "port_width": 8, "fold_width": 0, "fir_depth": 0, "tables": 0, "acc_width": 24, "banks": 2, "coord_width": 8,
+    "wait_width": 13, "memory_width": 17, "count_width": 24, "profile": False, "means": False, "products": False,
+    "folds": False, "fifo_depth": 64, "lookahead": False, "serial": True,
 }  # fmt: skip
-"""What the parts of a few thousand registers do without: docs/decisions/0038."""
+"""What the parts of a few thousand cells do without: docs/decisions/0041."""
 
 
 def _ecp5(size: str, package: str, multipliers: int, engine: Mapping[str, Any]) -> Device:
@@ -214,7 +214,7 @@ DEVICES = {
             family=FAMILIES["ice40"],
             arguments=("--up5k", "--package", "sg48"),
             aim=24.0,
-            engine=_engine(2, 4, 4, 64, **_SMALL),
+            engine=_engine(8, 8, 32, 256, **_SERIAL),
         ),
         _gowin(
             "gw2a-18",
@@ -230,7 +230,7 @@ DEVICES = {
             "GW1N-9C",
             "gw1n",
             "52 3 18 17",
-            _engine(1, 1, 4, 64, **_TINY),
+            _engine(8, 8, 8, 128, **_SERIAL),
         ),
         Device(
             name="lifcl-40",

@@ -20,6 +20,7 @@ from .loads import Load
 from .meeting import Meeting
 from .plan import UNITS, Plan, plan
 from .port import Port, Reader
+from .serial import serial
 from .stores import Store
 from .train import Train
 from .weights import WeightStream
@@ -38,11 +39,33 @@ class Timing:
 
 def simulate(program: Program, images: int = 1, mem_latency: int = 30, planned: Plan | None = None) -> Timing:
     """The engine's counters after ``images`` images back to back. ``planned``: the program's plan, if it is known."""
+    if program.config.serial:
+        return _serial(program, images, mem_latency, planned)
     return run(program, images, mem_latency, planned).timing()
 
 
+def _serial(program: Program, images: int, mem_latency: int, planned: Plan | None) -> Timing:
+    found = serial(program, images, mem_latency, planned)
+    spans, cycles = found.spans, found.cycles
+    counters = {
+        "cycles": cycles,
+        "pixels": sum(span.pixels for span in spans),
+        "stall_wait": cycles - sum(span.pixels + span.weight + span.short for span in spans),
+        "stall_weight": sum(span.weight for span in spans),
+        "stall_bank": 0,
+        "stall_pass": sum(span.short for span in spans),
+        **{f"{unit}s": count for unit, count in found.done.items()},
+    }
+    return Timing(cycles, counters, spans)
+
+
 def run(program: Program, images: int = 1, mem_latency: int = 30, planned: Plan | None = None) -> Machine:
-    """The machine after ``images`` images back to back: the cycles of all its events."""
+    """The machine after ``images`` images back to back: the cycles of all its events.
+
+    Raises ValueError for a serial engine, where nothing overlaps.
+    """
+    if program.config.serial:
+        raise ValueError("events are not recorded on a serial engine, where nothing overlaps: see the cycles of its layers")
     machine = Machine(program, images, mem_latency, planned)
     while machine.settle():
         machine.decide()
