@@ -48,8 +48,8 @@ class ByteMemory(Component):
 
     def elaborate(self, platform: Any) -> Module:
         lower = getattr(platform, "lower_byte_memory", None)
-        if lower is not None:
-            result: Module = lower(self)
+        if lower is not None and (lowered := lower(self)) is not None:
+            result: Module = lowered
             return result
         m = Module()
         m.submodules.ram = ram = Memory(shape=8, depth=self.depth, init=self.init)

@@ -154,7 +154,9 @@ class EngineConfig:
         if self.serial:
             for name, value in _SERIAL.items():
                 if getattr(self, name) != value:
-                    raise ValueError(f"{name} must be {value} where serial is True, not {getattr(self, name)}")
+                    raise ValueError(
+                        f"{name} must be {value} where serial is True, not {getattr(self, name)}"
+                    )
 
     # Scratchpad geometry ---------------------------------------------------------------------
 

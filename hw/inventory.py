@@ -11,8 +11,11 @@ from amaranth.hdl import Fragment
 from .ecp5 import block_geometry
 
 if TYPE_CHECKING:
+    from .block_memory import BlockMemory
+    from .byte_memory import ByteMemory
     from .memory import Memory1R1W
     from .multiplier import Multiplier
+    from .product import Product
 
 __all__ = ["Inventory", "inventory"]
 
@@ -34,6 +37,18 @@ class Inventory:
     def lower_multiplier(self, multiplier: Multiplier) -> None:
         """Counted, not lowered."""
         self.multipliers[len(multiplier.a), len(multiplier.b)] += 1
+
+    def lower_block_memory(self, memory: BlockMemory) -> None:
+        """Counted, not lowered."""
+        self.memories[memory.width, memory.depth] += 1
+
+    def lower_byte_memory(self, memory: ByteMemory) -> None:
+        """Counted, not lowered."""
+        self.memories[8, memory.depth] += 1
+
+    def lower_product(self, product: Product) -> None:
+        """Counted, not lowered."""
+        self.multipliers[len(product.a), len(product.b)] += 1
 
     @property
     def ecp5_blocks(self) -> int:

@@ -49,6 +49,9 @@ class OnChipMemory(Component):
     ``rready`` is not looked at: the engine holds it high. ``wstrb`` neither: the engine writes whole words. Addresses
     beyond the memory are answered with DECERR and written nowhere.
 
+    For a serial engine it is a ``ByteMemory``, which the engine never reads and writes at a time; then every beat comes 1
+    cycle earlier, and the host waits for either.
+
     Parameters
     ----------
     config : the engine.
@@ -61,6 +64,9 @@ class OnChipMemory(Component):
     host_addr : a word; host_write, host_wdata : to write it. host_valid, host_ready : as of a stream.
     host_rvalid, host_rdata : a read's answer.
     """
+
+    serial_latency = 4, 2
+    """Cycles from an address to its beat, and to the response, where the engine is serial."""
 
     def __init__(self, *, config: EngineConfig, words: int, init: Sequence[int] = ()) -> None:
         if not isinstance(words, int) or not 2 <= words <= 1 << 28:

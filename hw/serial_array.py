@@ -9,6 +9,7 @@ from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
+from .product import Product
 
 __all__ = ["SerialArray"]
 
@@ -39,10 +40,11 @@ class SerialArray(Component):
         m = Module()
         for c in range(self.config.cols):
             total = Signal(signed(self.config.psum_width), name=f"sum_{c}")
-            product = Signal(signed(len(self.act) + self.config.wgt_width), name=f"product_{c}")
-            m.d.comb += [product.eq(self.act * self.weights[c]), self.sums[c].eq(total)]
+            product = Product(a_width=len(self.act), b_width=self.config.wgt_width)
+            m.submodules[f"product_{c}"] = product
+            m.d.comb += [product.a.eq(self.act), product.b.eq(self.weights[c]), self.sums[c].eq(total)]
             with m.If(self.clear):
                 m.d.sync += total.eq(0)
             with m.Elif(self.valid):
-                m.d.sync += total.eq(total + product)
+                m.d.sync += total.eq(total + product.p)
         return m

@@ -6,9 +6,9 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
+from .block_memory import BlockMemory
 from .config import EngineConfig
 from .delay import delay
 from .requantizer import Requantizer
@@ -92,9 +92,7 @@ class SerialColumns(Component):
         m.d.sync += total.eq(operand + shifted + added)
         # Turn c + 2: the sum over the window.
         window, value = Signal(width), Signal(width, reset_less=True)
-        before = self._memory(
-            m, "windows", config.acc_width, cols, column(1), column(2), window, its(2)
-        )
+        before = self._memory(m, "windows", config.acc_width, cols, column(1), column(2), window, its(2))
         m.d.comb += window.eq(Mux(self.sum_first, 0, before.as_signed()) + total)
         m.d.sync += value.eq(window)
         # Turns c + 3 to c + 8: requantize. Turn c + 9: the maximum over the window.
@@ -108,7 +106,14 @@ class SerialColumns(Component):
             self.valid.eq(its(self.latency) & self.last_pass & self.sum_last),
         ]
         greatest = self._memory(
-            m, "maxima", len(self.out), cols, column(self.latency - 1), column(self.latency), self.out, self.valid
+            m,
+            "maxima",
+            len(self.out),
+            cols,
+            column(self.latency - 1),
+            column(self.latency),
+            self.out,
+            self.valid,
         )
         new = self.max_first | (requantizer.out > greatest.as_signed())
         m.d.comb += self.out.eq(Mux(new, requantizer.out, greatest.as_signed()))
@@ -117,14 +122,6 @@ class SerialColumns(Component):
     def _memory(self, m: Module, name: str, width: int, depth: int, raddr: Any, waddr: Any, word: Any,
                 wen: Any) -> Any:  # fmt: skip
         """One read port, one write port, in block RAM; what was read a cycle ago."""
-        ram = Memory(shape=width, depth=depth, init=[], attrs={"ram_style": "block"})
-        m.submodules[name] = ram
-        write, read = ram.write_port(), ram.read_port(domain="sync")
-        m.d.comb += [
-            write.addr.eq(waddr),
-            write.data.eq(word),
-            write.en.eq(wen),
-            read.addr.eq(raddr),
-            read.en.eq(1),
-        ]
-        return read.data
+        m.submodules[name] = ram = BlockMemory(width=width, depth=depth)
+        m.d.comb += [ram.raddr.eq(raddr), ram.waddr.eq(waddr), ram.wdata.eq(word), ram.wen.eq(wen)]
+        return ram.rdata

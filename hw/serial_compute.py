@@ -114,7 +114,9 @@ class SerialCompute(Component):
         out, output, lane = Signal(self.config.addr_width), Signal(), Signal(len(row))
         m.d.comb += [
             lane.eq((turn - columns.latency)[: len(lane)]),
-            self.pad_en.eq(reading | (summing & f.res & loops.first_pass & (turn < self.config.cols)) | output),
+            self.pad_en.eq(
+                reading | (summing & f.res & loops.first_pass & (turn < self.config.cols)) | output
+            ),
             self.pad_wen.eq(output),
             self.pad_wdata.eq(columns.out[: self.config.act_width]),
             self.pad_addr.eq(Cat(row, loops.addr)),

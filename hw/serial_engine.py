@@ -81,7 +81,10 @@ class SerialEngine(Component):
             m.d.comb += outer.eq(inner) if member.flow == Out else inner.eq(outer)
         self._fetching = Signal(name="fetching")
         control, config = self.control, self.config
-        pc, weight = Signal(config.memory_width, name="program_at"), Signal(config.memory_width, name="weight_at")
+        pc, weight = (
+            Signal(config.memory_width, name="program_at"),
+            Signal(config.memory_width, name="weight_at"),
+        )
         self._left = Signal(config.memory_width, name="program_left")
         self._image = Signal(name="image")  # one begins
         for user in (mover, self.compute):

@@ -38,8 +38,15 @@ class SerialLoops(Component):
         super().__init__(
             {"record": In(record_layout(COMPUTE, config))}
             | {name: In(1) for name in ("start", "next_pass", "enter", "next_pixel")}
-            | {name: Out(1) for name in ("first_pass", "last_pass", "last", "inside", "window_first", "window_last")}
-            | {"addr": Out(config.addr_width), "res": Out(config.addr_width), "number": Out(range(config.acc_depth))}
+            | {
+                name: Out(1)
+                for name in ("first_pass", "last_pass", "last", "inside", "window_first", "window_last")
+            }
+            | {
+                "addr": Out(config.addr_width),
+                "res": Out(config.addr_width),
+                "number": Out(range(config.acc_depth)),
+            }
         )
 
     def elaborate(self, platform: Any) -> Module:
@@ -92,7 +99,9 @@ class SerialLoops(Component):
         counts = [Signal(self.config.coord_width - 1, name=f"{loop}_count") for loop in LOOPS]
         self._ended = Signal(len(LOOPS))
         m.d.comb += [
-            self._ended.eq(Cat(n == self.record[f"{loop}_last"] for n, loop in zip(counts, LOOPS, strict=True))),
+            self._ended.eq(
+                Cat(n == self.record[f"{loop}_last"] for n, loop in zip(counts, LOOPS, strict=True))
+            ),
             self.last.eq(self._ended.all()),
             self.window_first.eq((counts[0] == 0) & (counts[1] == 0)),
             self.window_last.eq(self._ended[:2].all()),

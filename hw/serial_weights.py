@@ -6,9 +6,9 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
+from .block_memory import BlockMemory
 from .config import EngineConfig
 from .isa import MAGIC
 
@@ -117,28 +117,20 @@ class SerialWeights(Component):
 
     def _memories(self, m: Module, row: Any, index: Signal, column: Signal, tile: Any, param: Any) -> None:
         """A row of the tile is a word; a column's parameters are one, written byte by byte."""
-        config = self.config
-        attrs = {"ram_style": "block"}
-        m.submodules.tile_rows = tile_rows = Memory(
-            shape=config.cols * config.wgt_width, depth=config.rows, init=[], attrs=attrs
-        )
-        write, read = tile_rows.write_port(), tile_rows.read_port(domain="sync")
-        m.d.comb += [write.addr.eq(index), write.data.eq(row), write.en.eq(tile)]
-        m.d.comb += [read.addr.eq(self.row), read.en.eq(1), self.weights.eq(read.data)]
+        config, width = self.config, self.config.wgt_width
+        m.submodules.tile_rows = tile_rows = BlockMemory(width=config.cols * width, depth=config.rows)
+        m.d.comb += [tile_rows.waddr.eq(index), tile_rows.wdata.eq(row), tile_rows.wen.eq(tile)]
+        m.d.comb += [tile_rows.raddr.eq(self.row), self.weights.eq(tile_rows.rdata)]
         found = []
         for i in range(config.param_rows):
-            m.submodules[f"params_{i}"] = ram = Memory(
-                shape=config.wgt_width, depth=config.cols, init=[], attrs=attrs
-            )
-            write, read = ram.write_port(), ram.read_port(domain="sync")
+            m.submodules[f"params_{i}"] = params = BlockMemory(width=width, depth=config.cols)
             m.d.comb += [
-                write.addr.eq(column),
-                write.data.eq(row[: config.wgt_width]),
-                write.en.eq(param & (index == i)),
-                read.addr.eq(self.column),
-                read.en.eq(1),
+                params.waddr.eq(column),
+                params.wdata.eq(row[:width]),
+                params.wen.eq(param & (index == i)),
             ]
-            found.append(read.data)
+            m.d.comb += params.raddr.eq(self.column)
+            found.append(params.rdata)
         block, shift_at = Cat(found), config.acc_width
         res_at = shift_at + config.shift_width
         m.d.comb += [

@@ -44,6 +44,7 @@ ENGINE = (
     ("folds", "0 or 1", "kernels folded on load"),
     ("fifo_depth", "a power of two in 64..512", "port words of the queues of records, weights, LOAD"),
     ("lookahead", "0 or 1", "the next record waits behind the one in execution"),
+    ("serial", "0 or 1", "one thing after the other, for FPGAs of a few thousand cells"),
 )
 """Options that are fields of EngineConfig: name, range or unit, meaning. EngineConfig checks them."""
 

@@ -8,7 +8,8 @@ operation needs no others: the array goes on without a gap. The cut moves up by 
 operation; where a strip would become too short for its weights to arrive in time, the operation waits once and
 the cut starts at the bottom again.
 
-Of a depthwise operation only the last block of channels is cut (``in_phases``).
+Of a depthwise operation only the last block of channels is cut (``in_phases``). On a serial engine, where nothing
+overlaps, strips are as few as ``acc_depth`` allows.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def overlapped(
     ready = 0  # rows of `before` that are complete when its last strip begins
     loading = True
     for index, (op, after) in enumerate(zip(ops, [*ops[1:], None], strict=True)):
-        first = loading and network_input in [tensor.name for tensor in op.operands]
+        first = loading and network_input in [tensor.name for tensor in op.operands] and not config.serial
         loading = loading and not first
         plan = list(given.get(index, ())) or list(strips(op, config, first))
         pairs = ((before, op), (op, after))
@@ -53,7 +54,7 @@ def overlapped(
         chained = chained or (
             before is not None and before.fir > 0 and ready > 0 and _reads(op, before, joined)
         )
-        if len(plan) == 1 and index not in given:
+        if len(plan) == 1 and index not in given and not config.serial:
             cut = 0
             if op.fir == 1 and after is not None and not after.fir and _reads(after, op, joined):
                 cut = _cut_depthwise(op, before, after, ready, config, joined)

@@ -180,7 +180,7 @@ class Program:
                  images * self.output_stride, self.spill_bytes)  # fmt: skip
         addresses = [base]
         for size in sizes:
-            addresses.append(addresses[-1] + _round(size, PAGE))
+            addresses.append(addresses[-1] + _round(size, STRIDE if self.config.serial else PAGE))
         if addresses[-1] > 1 << self.config.memory_width:
             raise ValueError(
                 f"{images} images of {self.name!r} need memory up to address {addresses[-1]}, the engine has addresses "

@@ -65,7 +65,9 @@ def run(program: Program, images: int = 1, mem_latency: int = 30, planned: Plan 
     Raises ValueError for a serial engine, where nothing overlaps.
     """
     if program.config.serial:
-        raise ValueError("events are not recorded on a serial engine, where nothing overlaps: see the cycles of its layers")
+        raise ValueError(
+            "events are not recorded on a serial engine, where nothing overlaps: see the cycles of its layers"
+        )
     machine = Machine(program, images, mem_latency, planned)
     while machine.settle():
         machine.decide()

@@ -39,8 +39,10 @@ class Serial:
     done: dict[str, int]
 
 
-def serial(program: Program, images: int, latency: int, planned: Plan | None = None) -> Serial:
-    """``images`` images back to back."""
+def serial(
+    program: Program, images: int, latency: int, planned: Plan | None = None, *, write: int | None = None
+) -> Serial:
+    """``images`` images back to back. ``write``: the memory's latency of a STORE, if it is another."""
     given = planned or plan(program)
     config = given.config
     size = record_words(config)
@@ -59,7 +61,9 @@ def serial(program: Program, images: int, latency: int, planned: Plan | None = N
                 spans.append(span)
                 index += 1
             elif unit is not None:
-                now += _moved(config, unit, next(units[unit]), latency)
+                now += _moved(
+                    config, unit, next(units[unit]), latency if unit == "load" or write is None else write
+                )
             now += 1
     return Serial(now + 1, spans, {unit: images * len(given.records[unit]) for unit in UNITS})
 
