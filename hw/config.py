@@ -29,7 +29,8 @@ _RANGES = {"acc_width": (16, 48), "coord_width": (4, 16), "wait_width": (8, 24),
 
 
 _SERIAL = {"rows": 8, "cols": 8, "act_width": 8, "wgt_width": 8, "port_width": 8, "fold_width": 0, "fir_depth": 0,
-           "tables": 0, "profile": False, "means": False, "products": False, "folds": False, "lookahead": False}  # fmt: skip
+           "tables": 0, "profile": False, "means": False, "products": False, "folds": False,
+           "lookahead": False}  # fmt: skip
 """What a serial engine is and has not."""
 
 

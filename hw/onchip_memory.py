@@ -49,8 +49,8 @@ class OnChipMemory(Component):
     ``rready`` is not looked at: the engine holds it high. ``wstrb`` neither: the engine writes whole words. Addresses
     beyond the memory are answered with DECERR and written nowhere.
 
-    For a serial engine it is a ``ByteMemory``, which the engine never reads and writes at a time; then every beat comes 1
-    cycle earlier, and the host waits for either.
+    For a serial engine it is a ``ByteMemory``, which the engine never reads and writes at a time; then every beat comes
+    1 cycle earlier, and the host waits for either.
 
     Parameters
     ----------

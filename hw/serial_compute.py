@@ -21,8 +21,8 @@ __all__ = ["SerialCompute"]
 class SerialCompute(Component):
     """for each pass: tile; for each pixel: for r in 0..rows-1: sums[c] += act[r] * tile[r][c]; then its columns
 
-    Latency: a pixel takes ``pixel_cycles``, in the last pass ``last_cycles``, where every column's code is written before
-    the next pixel; a pass takes 2 cycles, besides its tile's, an instruction 2, besides its segment's.
+    Latency: a pixel takes ``pixel_cycles``, in the last pass ``last_cycles``, where every column's code is written
+    before the next pixel; a pass takes 2 cycles besides, and its tile's; an instruction its segment's.
 
     Parameters
     ----------

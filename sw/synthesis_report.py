@@ -105,8 +105,12 @@ def clock_mhz(report: dict[str, Any]) -> float:
 
 
 def resources(report: dict[str, Any]) -> dict[str, tuple[int, int]]:
-    """(used, there are) of each kind of cell that is used."""
-    return {name: (n["used"], n["available"]) for name, n in report["utilization"].items() if n["used"]}
+    """(used, there are) of each kind of cell that is used; what is only a name in the tool, none there, is left out."""
+    return {
+        name: (n["used"], n["available"])
+        for name, n in report["utilization"].items()
+        if n["used"] and n["available"]
+    }
 
 
 _USED = re.compile(r"Info:\s+(\w+):\s+(\d+)\s*/\s*(\d+)\s+\d+\s*%")

@@ -96,6 +96,7 @@ def _compute(config: EngineConfig, record: Record, segment: Segment, latency: in
     first += 0 if record.values["keep"] else config.rows * (config.wgt_width + 2 + latency)
     end = now + weights + others
     return Span(
-        index=index, image=image, passes=record.passes, weight_beats=config.header_words + segment.words, start=now + first + 1,
-        end=end, pixels=pixels, wait=now - last, weight=weights, short=others - pixels, cause="load",
+        index=index, image=image, passes=record.passes, weight_beats=config.header_words + segment.words,
+        start=now + first + 1, end=end, pixels=pixels,
+        wait=now - last, weight=weights, short=others - pixels, cause="load",
     )  # fmt: skip

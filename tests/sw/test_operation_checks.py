@@ -12,6 +12,11 @@ from systolith.quant.network import Layer, QuantizedNetwork, Tensor
 from systolith.sw.compiler import compile_network
 from systolith.sw.program import Program
 
+SERIAL: dict[str, Any] = {
+    "rows": 8, "cols": 8, "port_width": 8, "tables": 0, "profile": False, "means": False, "products": False,
+    "folds": False, "lookahead": False, "serial": True,
+}  # fmt: skip
+
 
 def engine(**about: Any) -> EngineConfig:
     return EngineConfig(
@@ -56,6 +61,11 @@ def network(size: int = 8, kind: str = "avgpool") -> QuantizedNetwork:
         ({"fifo_depth": 96}, "fifo_depth must be a power of two, not 96"),
         ({"profile": "1"}, "profile must be True or False, not '1'"),
         ({"lookahead": 2}, "lookahead must be True or False, not 2"),
+        ({"serial": 2}, "serial must be True or False, not 2"),
+        (SERIAL | {"rows": 4}, "rows must be 8 where serial is True, not 4"),
+        (SERIAL | {"port_width": 16}, "port_width must be 8 where serial is True, not 16"),
+        (SERIAL | {"means": True}, "means must be False where serial is True, not True"),
+        (SERIAL | {"tables": 2}, "tables must be 0 where serial is True, not 2"),
         ({"folds": False, "fold_width": 9}, "fold_width must be 0 where folds is False, not 9"),
         ({"port_width": 8, "act_width": 16}, "port_width must hold an element, 16 bits, not 8"),
     ],
@@ -123,5 +133,6 @@ def test_hash() -> None:
     others = [engine(**{name: getattr(engine(), name) - 1}) for name in names]
     flags = ("profile", "means", "products", "folds", "lookahead")
     others += [replace(engine(), **{name: False}) for name in flags]
+    others += [replace(engine(**SERIAL), serial=serial) for serial in (True, False)]
     assert len({config.hash for config in (engine(), *others)}) == 1 + len(others)
     assert engine(means=0) == engine(means=False) and engine(means=0).hash == engine(means=False).hash

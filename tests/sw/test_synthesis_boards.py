@@ -70,8 +70,8 @@ def test_pins_and_clock(name: str, echo: Any) -> None:
 def test_every_board_has_pins_here_and_an_engine() -> None:
     assert set(PINS) == set(BOARDS)
     for board in BOARDS.values():
-        config = board.config(rows=2)
-        assert config.rows == 2 and board.memory % config.port_bytes == 0 and board.title
+        config = board.config(acc_depth=32)
+        assert config.acc_depth == 32 and board.memory % config.port_bytes == 0 and board.title
         assert board.vivado or board.speed is None or board.speed in board.target.speeds
     assert BOARDS["icebreaker"].config().tables == 0 and BOARDS["ulx3s-25f"].config().tables > 0
     assert BOARDS["orangecrab-25f"].target.arguments == ("--25k", "--package", "CSFBGA285")
