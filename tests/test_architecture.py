@@ -66,6 +66,15 @@ SEVERAL = {
     "tests/sim/test_node_tests.py": {"sw.compiler", "sim.iss", "sim.rtl"},
     "tests/sim/test_networks.py": {"sim.rtl", "hw.engine", "sw.compiler", "sw.cycle_model.machine"},  # in RTL
     "tests/sim/test_cycle_model.py": {"sw.cycle_model.machine", "sim.rtl"},
+    "tests/sim/test_serial_engine.py": {
+        "hw.serial_columns",
+        "hw.serial_compute",
+        "hw.serial_engine",
+        "hw.serial_loops",
+        "hw.serial_mover",
+        "hw.serial_weights",
+        "sw.cycle_model.serial",
+    },  # the engine of the smallest FPGAs, its units under whole networks
     "tests/sim/test_small_engine.py": {
         "hw.config",
         "hw.engine",

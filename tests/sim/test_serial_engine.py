@@ -47,7 +47,9 @@ def test_networks(config: EngineConfig) -> None:
         try:
             program = compile_network(network, config)
         except ValueError as error:
-            assert any(word in str(error) for word in ("accumulator", "room", "acc_depth", "memory_width")), error
+            assert any(word in str(error) for word in ("accumulator", "room", "acc_depth", "memory_width")), (
+                error
+            )
             continue
         codes = random_codes(network, seed, 2)
         expected.append(Expected(network, program, codes))
