@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import ceil, gcd
 
-__all__ = ["FIR_COLUMNS", "FOLD_ELEMENTS", "ISA_VERSION", "EngineConfig"]
+__all__ = ["FIR_COLUMNS", "FOLD_ELEMENTS", "ISA_VERSION", "SERIAL", "EngineConfig"]
 
 ISA_VERSION = 4
 """Part of the hash: a program of another version of the instruction set is refused."""
@@ -28,9 +28,9 @@ _RANGES = {"acc_width": (16, 48), "coord_width": (4, 16), "wait_width": (8, 24),
            "count_width": (8, 32)}  # fmt: skip
 
 
-_SERIAL = {"rows": 8, "cols": 8, "act_width": 8, "wgt_width": 8, "port_width": 8, "fold_width": 0, "fir_depth": 0,
-           "tables": 0, "profile": False, "means": False, "products": False, "folds": False,
-           "lookahead": False}  # fmt: skip
+SERIAL = {"rows": 8, "cols": 8, "act_width": 8, "wgt_width": 8, "port_width": 8, "fold_width": 0, "fir_depth": 0,
+          "tables": 0, "profile": False, "means": False, "products": False, "folds": False,
+          "lookahead": False}  # fmt: skip
 """What a serial engine is and has not."""
 
 
@@ -76,7 +76,7 @@ class EngineConfig:
     lookahead : the next record of each unit waits behind the one in execution; else it is put together when that one
         is done, and a COMPUTE begins when the pixels of the one before are on their way.
     serial : one instruction after the other; of a pixel a row a cycle, then a column a cycle (``hw.serial_engine``,
-        docs/decisions/0041). Rows, cols, port and widths are 8, and features are those of ``_SERIAL``.
+        docs/decisions/0041). Rows, cols, port and widths are 8, and features are those of ``SERIAL``.
 
     Raises ``ValueError`` naming the parameter, its range and the value.
     """
@@ -153,7 +153,7 @@ class EngineConfig:
                 f"acc_width must hold one product, {self.act_width + 1 + self.wgt_width} bits, not {self.acc_width}"
             )
         if self.serial:
-            for name, value in _SERIAL.items():
+            for name, value in SERIAL.items():
                 if getattr(self, name) != value:
                     raise ValueError(
                         f"{name} must be {value} where serial is True, not {getattr(self, name)}"

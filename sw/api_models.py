@@ -21,6 +21,7 @@ from ..hw.isa import decode, loop_counts, record_words
 from ..quant.network import IntArray
 from ..sim import iss
 from ..sim.memory_image import Trace
+from .cycle_model.machine import simulate
 from .oracle import Oracle
 from .program import ComputeInfo, Program
 from .quantized_io import QuantizedModel
@@ -204,9 +205,12 @@ def reason(error: Exception) -> str:
 def cycle_limit(program: Program, mem_latency: int) -> int:
     """Cycles after which an engine hangs: four times a schedule without any overlap, for one image.
 
-    COMPUTE = passes x max(pixels, rows, 64) + segment; LOAD and STORE = beats; each + 4 latencies.
+    COMPUTE = passes x max(pixels, rows, 64) + segment; LOAD and STORE = beats; each + 4 latencies. Of a serial engine
+    four times what it takes.
     """
     config = program.config
+    if config.serial:
+        return int(min(4 * simulate(program, 1, mem_latency).cycles + 20_000, (1 << 32) - 1))
     size = record_words(config) * config.port_bytes
     total = (len(program.records) + len(program.weights)) // config.port_bytes
     for at in range(0, len(program.records), size):

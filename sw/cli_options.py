@@ -10,7 +10,7 @@ from dataclasses import MISSING, fields
 from importlib import metadata
 from typing import Any, NoReturn
 
-from ..hw.config import EngineConfig
+from ..hw.config import SERIAL, EngineConfig
 from ..quant.options import CORRECTIONS, DATA_FREE_CORRECT, DEFAULT_CORRECT
 from ..quant.search import DEFAULT_METHOD, METHODS
 from .cli_bits import BUDGET, add_bits, add_static
@@ -87,8 +87,14 @@ def named(error: ValueError) -> ValueError:
 
 
 def engine_config(arguments: Namespace) -> EngineConfig:
-    """The engine that the options describe; raises ValueError naming the option and its range."""
+    """The engine that the options describe; raises ValueError naming the option and its range.
+
+    With --serial 1 those at their defaults are what a serial engine has.
+    """
     values: dict[str, Any] = {name: getattr(arguments, name) for name, _, _ in ENGINE}
+    if values["serial"] is True:
+        defaults = {field.name: field.default for field in fields(EngineConfig)}
+        values |= {name: value for name, value in SERIAL.items() if values[name] == defaults[name]}
     try:
         return EngineConfig(**values)
     except ValueError as error:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..hw.config import SERIAL
+
 __all__ = ["DEVICES", "FAMILIES", "Device", "Family", "device_named"]
 
 
@@ -171,9 +173,7 @@ _LEAN: dict[str, Any] = {
 """What a GW2A-18 does without: a register that is not behind its own look-up table takes another one's place."""
 
 _SERIAL: dict[str, Any] = {
-    "port_width": 8, "fold_width": 0, "fir_depth": 0, "tables": 0, "acc_width": 24, "banks": 2, "coord_width": 8,
-    "wait_width": 13, "memory_width": 17, "count_width": 24, "profile": False, "means": False, "products": False,
-    "folds": False, "fifo_depth": 64, "lookahead": False, "serial": True,
+    **SERIAL, "serial": True, "acc_width": 24, "coord_width": 8, "wait_width": 13, "memory_width": 17, "count_width": 24,
 }  # fmt: skip
 """What the parts of a few thousand cells do without: docs/decisions/0041."""
 
@@ -214,7 +214,7 @@ DEVICES = {
             family=FAMILIES["ice40"],
             arguments=("--up5k", "--package", "sg48"),
             aim=24.0,
-            engine=_engine(8, 8, 32, 256, **_SERIAL),
+            engine={**_SERIAL, "scratchpad": 32 << 10, "acc_depth": 256},
         ),
         _gowin(
             "gw2a-18",
@@ -230,7 +230,7 @@ DEVICES = {
             "GW1N-9C",
             "gw1n",
             "52 3 18 17",
-            _engine(8, 8, 8, 128, **_SERIAL),
+            {**_SERIAL, "scratchpad": 8 << 10, "acc_depth": 128},
         ),
         Device(
             name="lifcl-40",

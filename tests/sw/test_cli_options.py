@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from systolith.hw.config import EngineConfig
 from systolith.quant.options import CORRECTIONS
 from systolith.quant.search import METHODS
-from systolith.sw.cli_options import parser
+from systolith.sw.cli_options import engine_config, parser
 from systolith.sw.random_model import ModelBuilder
 
 Run = Callable[..., Any]
@@ -19,6 +20,14 @@ Run = Callable[..., Any]
 
 def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def test_serial_engine_takes_the_defaults_along() -> None:
+    """With --serial 1 what is not given is what such an engine has."""
+    arguments = parser().parse_args(["compile", "net.q", "--serial", "1", "--acc-width", "24"])
+    config = engine_config(arguments)
+    assert config.serial and config.acc_width == 24 and config.port_width == 8 and not config.means
+    assert config.scratchpad == EngineConfig().scratchpad
 
 
 @pytest.mark.parametrize(
@@ -38,6 +47,8 @@ def files(folder: Path) -> set[str]:
             "--scratchpad must hold at least 16 words a bank, 512 bytes for this array, not 1",
         ),
         (("--acc-depth", "100"), "--acc-depth must be a power of two, not 100"),
+        (("--serial", "1", "--rows", "4"), "--rows must be 8 where serial is True, not 4"),
+        (("--serial", "2"), "--serial must be True or False, not '2'"),
         (("--fold-width", "2"), "--fold-width must be an integer in 3..2047, not 2; or 0 for no line buffer"),
     ],
 )
