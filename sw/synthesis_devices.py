@@ -173,7 +173,8 @@ _LEAN: dict[str, Any] = {
 """What a GW2A-18 does without: a register that is not behind its own look-up table takes another one's place."""
 
 _SERIAL: dict[str, Any] = {
-    **SERIAL, "serial": True, "acc_width": 24, "coord_width": 8, "wait_width": 13, "memory_width": 17, "count_width": 24,
+    **SERIAL, "serial": True, "acc_width": 24, "coord_width": 8, "wait_width": 13, "memory_width": 17,
+    "count_width": 24,
 }  # fmt: skip
 """What the parts of a few thousand cells do without: docs/decisions/0041."""
 

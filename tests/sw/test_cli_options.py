@@ -24,7 +24,7 @@ def files(folder: Path) -> set[str]:
 
 def test_serial_engine_takes_the_defaults_along() -> None:
     """With --serial 1 what is not given is what such an engine has."""
-    arguments = parser().parse_args(["compile", "net.q", "--serial", "1", "--acc-width", "24"])
+    arguments = parser().parse_args(["model", "net.q", "--serial", "1", "--acc-width", "24"])
     config = engine_config(arguments)
     assert config.serial and config.acc_width == 24 and config.port_width == 8 and not config.means
     assert config.scratchpad == EngineConfig().scratchpad
