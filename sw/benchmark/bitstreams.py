@@ -38,6 +38,8 @@ BOARD_CLOCKS: Mapping[str, float | None] = {
     "ulx3s-45f": 50.0,
     "orangecrab-25f": None,
     "colorlight-5a-75b": 50.0,
+    "icebreaker": 24.0,
+    "tang-nano-9k": None,
     "tang-primer-20k": None,
     "crosslink-nx-evn": None,
 }
@@ -70,7 +72,9 @@ class Bitstream:
 
 
 def described(config: EngineConfig) -> str:
-    """Size of the array, scratchpad and port, and what the engine does without."""
+    """Size of the array, scratchpad and port, and what the engine does without; a serial one is always the same."""
+    if config.serial:
+        return f"{config.rows}x{config.cols} serial, {config.words * config.word_bytes >> 10} KB"
     lacks = [
         name
         for name, there in (
@@ -111,11 +115,12 @@ def _codes(values: IntArray) -> int:
 def runs_layers(config: EngineConfig, memory: int) -> tuple[int, int, int]:
     """(codes compared, codes wrong, cycles) of a random network in the RTL of an engine on a board.
 
-    Program and weights are the contents of its block RAM; the image and the results pass the serial line.
+    Program and weights are the contents of its block RAM; the image and the results pass the serial line. To a serial
+    engine, whose memory may have no contents, everything does.
     """
     network, program = layers_for(config, memory)
     codes = random_codes(network, _SEED)
-    (result,) = run_onchip(program, [codes[0]], memory=memory)
+    (result,) = run_onchip(program, [codes[0]], memory=memory, resident=not config.serial)
     wanted = integer_reference.run(network, codes)
     pairs = [(code, wanted[tensor][0]) for tensor, code in result.outputs[0].items()]
     wrong = sum(int(np.sum(got != want)) for got, want in pairs)

@@ -40,6 +40,7 @@ def test_rows_and_numbers() -> None:
     assert bitstreams.bitstreams_from_json(bitstreams.bitstreams_to_json([MADE, nano])) == [MADE, nano]
     with pytest.raises(ValueError, match="the bitstreams are of version 7, not 1: make them again"):
         bitstreams.bitstreams_from_json('{"version": 7}')
+    assert described(BOARDS["icebreaker"].config()) == "8x8 serial, 32 KB"
     assert MADE.met and not replace(MADE, wrong=1).met and not replace(MADE, reached=49.9).met
 
 
@@ -68,8 +69,8 @@ def test_a_run_puts_bitstream_and_simulation_together(
                            resources={"BSRAM": (3, 46)}, folder=tmp_path)  # fmt: skip
         return Synth(config=BOARDS[board].config(), result=result, bitstream=output)
 
-    def run_onchip(program: Any, batches: Any, *, memory: int) -> list[OnChipResult]:
-        assert memory == board.memory
+    def run_onchip(program: Any, batches: Any, *, memory: int, resident: bool) -> list[OnChipResult]:
+        assert memory == board.memory and resident
         network, _ = layers_for(board.config(), board.memory)
         outputs = {key: value[0] for key, value in integer_reference.run(network, batches[0][None]).items()}
         outputs[program.outputs[0].tensor].reshape(-1)[:wrong] ^= 1
