@@ -1,6 +1,7 @@
 """``Program``: a compiled network as the host needs it: records, weight stream, layouts, debug tables.
 
-memory = program | weight stream | input images | results | working memory     each from a multiple of 4096 on
+memory = program | weight stream | input images | results | working memory
+         each from a multiple of 4096 on, of 64 where the engine is serial
 program = records | tables, from a multiple of 64 on
 image  = H x W x C elements, dense, lane_bytes each, the next image input_stride bytes later
 result = for each output: for b in blocks: for p in pixels: one scratchpad word in word_beats port words
@@ -170,6 +171,7 @@ class Program:
     def memory_map(self, images: int = 1, base: int = 0) -> MemoryMap:
         """Addresses for a batch, the regions one after the other from ``base`` (a multiple of 4096) on.
 
+        Each begins at a multiple of 4096, which no burst may cross; of 64 where the engine is serial, which has none.
         Raises ``ValueError`` naming the network whose memory the engine cannot address.
         """
         if images < 1:

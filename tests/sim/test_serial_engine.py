@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from engine_bench import Expected, Outcome, Run, changed, records, run
 from systolith.hw.config import EngineConfig
+from systolith.hw.serial_columns import SerialColumns
 from systolith.sim.random_network import random_codes, random_network
 from systolith.sim.rtl import Stalls
 from systolith.sw.compiler import compile_network
+from systolith.sw.cycle_model import serial
 from systolith.sw.cycle_model.machine import simulate
 
 KINDS = ("conv", "conv", "maxpool", "avgpool", "mean", "add", "upsample", "border", "branch")
@@ -24,6 +26,10 @@ CONFIGS = [
     EngineConfig(**SERIAL, acc_width=24, acc_depth=32, scratchpad=4096, coord_width=8),
     EngineConfig(**SERIAL, acc_width=32, acc_depth=16, scratchpad=4096, coord_width=7),
 ]
+
+
+def test_model_has_the_latency_of_the_columns() -> None:
+    assert SerialColumns.latency == serial._COLUMN
 
 
 def check_timing(job: Run, outcome: Outcome, what: str) -> None:
