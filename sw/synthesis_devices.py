@@ -170,7 +170,7 @@ _LEAN: dict[str, Any] = {
     **_SMALL, "port_width": 16, "acc_width": 20, "banks": 2, "coord_width": 7, "wait_width": 10, "memory_width": 15,
     "count_width": 24, "profile": False, "means": False, "products": False, "folds": False, "lookahead": False,
 }  # fmt: skip
-"""What a GW2A-18 does without: a register that is not behind its own look-up table takes another one's place."""
+"""What a GW2A-18 does without, whose registers take the place of look-up tables that are not before them."""
 
 _SERIAL: dict[str, Any] = {
     **SERIAL, "serial": True, "acc_width": 24, "coord_width": 8, "wait_width": 13, "memory_width": 17,
@@ -239,7 +239,7 @@ DEVICES = {
             arguments=("--device", "LIFCL-40-9BG400C"),
             harness=("L13", "G19", "F16", "F18"),
             aim=150.0,
-            engine=_engine(4, 4, 16, 256, **_SMALL),
+            engine=_engine(2, 2, 8, 256, **_LEAN),
         ),
         Device(
             name="ccgm1a1",
