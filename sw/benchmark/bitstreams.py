@@ -43,7 +43,7 @@ BOARD_CLOCKS: Mapping[str, float | None] = {
     "tang-primer-20k": None,
     "crosslink-nx-evn": None,
 }
-"""Boards whose engines have been placed, and the clock in MHz that each is made for; None: its oscillator's."""
+"""Boards whose bitstreams are made, and the clock in MHz of each; None: its oscillator's."""
 
 
 @dataclass(frozen=True, kw_only=True)
