@@ -32,10 +32,11 @@ __all__ = ["ComputeUnit"]
 class ComputeUnit(Component):
     """COMPUTE instructions and weight rows in, scratchpad words in and out: see ``isa.COMPUTE``.
 
-    A pixel issued at cycle t: its word enters the array at t + 5, column 0 accumulates from e = t + rows + 6 on, the
-    code is written at e + 14 + cols - 1 + 2, ``Tables.latency`` cycles later on an engine with tables. Nothing in
-    between ever stops. The word of a pool MEAN goes past the tables: it is written ``Mean.behind`` cycles, more than
-    they take, after the codes of its last pixel would have been; the sequencer keeps the next ones away.
+    A pixel issued at cycle t: its word enters the array at t + operand_latency = t + 6 (5 without ``bank_stages``),
+    column 0 accumulates from e = t + rows + 7 on, the code is written at e + 14 + cols - 1 + 2, ``Tables.latency``
+    cycles later on an engine with tables. Nothing in between ever stops. The word of a pool MEAN goes past the tables:
+    it is written ``Mean.behind`` cycles, more than they take, after the codes of its last pixel would have been; the
+    sequencer keeps the next ones away.
     """
 
     tails = 4
@@ -88,14 +89,14 @@ class ComputeUnit(Component):
             scratchpad.pixel.eq(sequencer.read),
             activations.read.eq(sequencer.read),
             activations.word.eq(scratchpad.pixel_data),
-            array.switch.eq(delay(m, sequencer.switch, Operand.latency, name="switch")),
+            array.switch.eq(delay(m, sequencer.switch, config.operand_latency, name="switch")),
             # Residuals meet the sums at the columns.
             scratchpad.residual.eq(sequencer.residual),
             scratchpad.residual.valid.eq(sequencer.residual.valid | sequencer.vector),
             residuals.read.eq(sequencer.residual),
             residuals.word.eq(scratchpad.residual_data),
             # So does the vector of a product, which becomes a tile.
-            pusher.vector_valid.eq(delay(m, sequencer.vector, Scratchpad.latency, name="vector")),
+            pusher.vector_valid.eq(delay(m, sequencer.vector, config.scratchpad_latency, name="vector")),
             pusher.vector.eq(Cat(_narrow(residuals.codes[c], config.wgt_width) for c in range(config.cols))),
             columns.res.eq(residuals.out),
             columns.psum.eq(array.psum),
@@ -135,7 +136,8 @@ class ComputeUnit(Component):
         self, m: Module, sequencer: Sequencer, activations: Operand, array: SystolicArray, columns: Columns
     ) -> None:
         """Operands and flags on their ways to the array and the columns, through what depthwise passes make of them."""
-        config, latency = self.config, self.config.rows + 5
+        config = self.config
+        latency = config.rows + config.operand_latency
         if not config.fir_lines:
             m.d.comb += array.act.eq(activations.out)
             m.d.comb += columns.flags.eq(delay(m, sequencer.flags, latency, name="flags"))

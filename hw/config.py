@@ -25,7 +25,7 @@ FIR_COLUMNS = 3
 _WIDTHS = (*range(2, 9), 16)
 
 _RANGES = {"acc_width": (16, 48), "coord_width": (4, 16), "wait_width": (8, 24), "memory_width": (12, 32),
-           "count_width": (8, 32)}  # fmt: skip
+           "count_width": (8, 32), "bank_stages": (0, 1)}  # fmt: skip
 
 
 SERIAL = {"rows": 8, "cols": 8, "act_width": 8, "wgt_width": 8, "port_width": 8, "fold_width": 0, "fir_depth": 0,
@@ -70,8 +70,10 @@ class EngineConfig:
     products : pixels times a vector that the network makes.
     folds : LOAD makes words of neighbouring pixels.
 
-    and what costs cycles:
+    and what costs or saves cycles:
 
+    bank_stages : registers of each block RAM of the scratchpad in front of it, 1 or 0: the way from a bank's address
+        to all its block RAMs is long. An instruction's outputs come that much later.
     fifo_depth : port words of the queues of records, of weights and of LOAD, a power of two in 64..512.
     lookahead : the next record of each unit waits behind the one in execution; else it is put together when that one
         is done, and a COMPUTE begins when the pixels of the one before are on their way.
@@ -104,6 +106,7 @@ class EngineConfig:
     fifo_depth: int = 512
     lookahead: bool = True
     serial: bool = False
+    bank_stages: int = 1
 
     def __post_init__(self) -> None:
         _integer("rows", self.rows, 1, 128)
@@ -200,6 +203,16 @@ class EngineConfig:
     def addr_width(self) -> int:
         """Bits of a scratchpad word address."""
         return (self.words - 1).bit_length()
+
+    @property
+    def scratchpad_latency(self) -> int:
+        """Cycles from a read to its word: ``hw.scratchpad``."""
+        return 4 + self.bank_stages
+
+    @property
+    def operand_latency(self) -> int:
+        """Cycles from a read to the operands at the array: ``hw.operand``."""
+        return self.scratchpad_latency + 1
 
     @property
     def fold_elements(self) -> int:

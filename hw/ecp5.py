@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, ResetSignal, Signal, signed
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, ResetSignal, Signal
+
+from .delay import delay
+from .replicas import replicas
 
 if TYPE_CHECKING:
     from .memory import Memory1R1W
@@ -21,6 +24,8 @@ _ADDRESS = 14
 _HALF = 18
 _NINE = 9
 _LINE = 32
+_TOGETHER = 2
+"""Block RAMs behind one address register."""
 
 
 def block_geometry(*, width: int, depth: int) -> tuple[int, int, int] | None:
@@ -63,7 +68,10 @@ class Ecp5:
     """DSPs that there are; multipliers beyond become logic. None: no limit."""
 
     def lower_memory(self, memory: Memory1R1W) -> Module | None:
-        """Slices of block RAM, each with its output register: clock to data falls from 5.8 to about 1 ns."""
+        """Slices of block RAM, each with its output register: clock to data falls from 5.8 to about 1 ns.
+
+        ``stages``: two block RAMs share an address register, which yosys keeps.
+        """
         geometry = block_geometry(width=memory.width, depth=memory.depth)
         if geometry is None:
             return None
@@ -72,12 +80,16 @@ class Ecp5:
         contents = (
             block_contents(width=memory.width, depth=memory.depth, init=memory.init) if memory.init else None
         )
+        wdata = delay(m, memory.wdata, memory.stages, name="wdata")
+        asked = [Cat(memory.raddr, memory.waddr, memory.wen)] * ceil(count / _TOGETHER)
+        if memory.stages:
+            asked = list(replicas(m, asked[0], len(asked), self, name="asked"))
         for i in range(count):
             part = slice(i * bits, min((i + 1) * bits, memory.width))
             data = Signal(bits, name=f"data_{i}")
             m.d.comb += memory.rdata[part].eq(data)
             m.submodules[f"block_{i}"] = _block(
-                memory, words, bits, memory.wdata[part], data, contents[i] if contents else []
+                asked[i // _TOGETHER], words, bits, wdata[part], data, contents[i] if contents else []
             )
         return m
 
@@ -98,17 +110,25 @@ class Ecp5:
             o_Q=copy,
         )
 
+    def lower_reset(self, reset: Any, everywhere: Any) -> Instance:
+        """The reset in a clock network: thousands of registers listen to it, and fabric is for what moves."""
+        return Instance("DCCA", i_CLKI=reset, i_CE=Const(1), o_CLKO=everywhere)
+
     def lower_multiplier(self, multiplier: Multiplier) -> Module | None:
-        """One MULT18X18D; operands of up to 18 bits, as far as there are DSPs."""
+        """One MULT18X18D; operands of up to 18 bits, as far as there are DSPs.
+
+        They stand in the high bits: zeros below are settings of the DSP, signs above would be wires, 19 of them for a
+        product of 9 and 8 bits, where wires are fewest.
+        """
         if max(len(multiplier.a), len(multiplier.b)) > _HALF:
             return None
         self.built = getattr(self, "built", 0) + 1
         if self.multipliers is not None and self.built > self.multipliers:
             return None
         m = Module()
-        a, b = Signal(signed(_HALF)), Signal(signed(_HALF))
+        a, b = (Cat(Const(0, _HALF - len(value)), value) for value in (multiplier.a, multiplier.b))
         p = Signal(2 * _HALF)
-        m.d.comb += [a.eq(multiplier.a), b.eq(multiplier.b), multiplier.p.eq(p)]
+        m.d.comb += multiplier.p.eq(p[len(p) - len(multiplier.p) :])
         registers = {f"p_REG_{name}_CLK": "CLK0" for name in ("INPUTA", "INPUTB", "PIPELINE", "OUTPUT")}
         m.submodules.dsp = Instance(
             "MULT18X18D",
@@ -143,21 +163,21 @@ def _initial(values: Sequence[int]) -> dict[str, Const]:
     }
 
 
-def _block(
-    memory: Memory1R1W, words: int, bits: int, wdata: Any, rdata: Signal, contents: Sequence[int]
-) -> Instance:
+def _block(asked: Any, words: int, bits: int, wdata: Any, rdata: Signal, contents: Sequence[int]) -> Instance:
     """One DP16KD: writes on port A, reads on port B; at 36 bits each port lends its data pins to the other.
 
     Addresses end at pin 13; in words of 18 and 36 bits pins 0 up enable the bytes of a write. At 36 bits
     the write enable is fixed and the byte enables gate.
     """
+    width = len(asked) // 2
+    given_raddr, given_waddr, wen = asked[:width], asked[width : 2 * width], asked[-1]
     low = _ADDRESS - (words - 1).bit_length()
-    spare = _ADDRESS - low - len(memory.waddr)
+    spare = _ADDRESS - low - width
     wide = bits == 2 * _HALF
-    enables = memory.wen.replicate(4) if wide else Const(0b11, 2)
+    enables = wen.replicate(4) if wide else Const(0b11, 2)
     bytes_ = Cat(enables, Const(0, low))[:low]
-    waddr = Cat(bytes_, memory.waddr, Const(0, spare))
-    raddr = Cat(Const(0, low), memory.raddr, Const(0, spare))
+    waddr = Cat(bytes_, given_waddr, Const(0, spare))
+    raddr = Cat(Const(0, low), given_raddr, Const(0, spare))
     written = Cat(wdata, Const(0, 2 * _HALF))[: 2 * _HALF]
     ports = {
         **_pins("i_ADA", waddr),
@@ -166,7 +186,7 @@ def _block(
         **_pins("i_DIB", written[_HALF:]),
         **_pins("o_DOA" if wide else "o_DOB", rdata[:_HALF]),
         **(_pins("o_DOB", rdata[_HALF:]) if wide else {}),
-        "i_WEA": Const(1) if wide else memory.wen,
+        "i_WEA": Const(1) if wide else wen,
         "i_WEB": Const(0),
     }
     for port in "AB":

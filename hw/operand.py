@@ -11,21 +11,18 @@ from amaranth.lib.wiring import Component, In, Out
 from .config import EngineConfig
 from .delay import delay
 from .pixel import Read
-from .scratchpad import Scratchpad
 
 __all__ = ["Operand"]
 
 
 class Operand(Component):
-    """out[i](t+5) = code of lane (rot + i) % lanes of the word read at t, or 0 where the read was not valid
+    """out[i](t + operand_latency) = code of lane (rot + i) % lanes of the word read at t, 0 where that was not valid
 
     One bit wider than the code, so that signed and unsigned codes look alike. ``read`` is the request itself,
-    ``word`` the scratchpad's answer ``Scratchpad.latency`` cycles later; ``codes`` are its codes, valid or not.
+    ``word`` the scratchpad's answer ``scratchpad_latency`` cycles later; ``codes`` are its codes, valid or not.
 
-    Latency: 5 cycles from the read, 1 from the word; ``codes`` come with the word.
+    Latency: 1 cycle from the word; ``codes`` come with the word.
     """
-
-    latency = Scratchpad.latency + 1
 
     def __init__(self, *, config: EngineConfig, count: int) -> None:
         if not 1 <= count <= config.lanes:
@@ -49,7 +46,7 @@ class Operand(Component):
             about.signed.eq(self.read.signed),
             about.rot.eq(self.read.rot),
         ]
-        about = delay(m, about, Scratchpad.latency, name="about")
+        about = delay(m, about, config.scratchpad_latency, name="about")
         word = Signal(config.lanes * width)
         m.d.comb += word.eq(self.word)
         for rot in range(1, config.groups):

@@ -11,15 +11,14 @@ from amaranth.lib.wiring import Component, In, Out
 from .config import FIR_COLUMNS, EngineConfig
 from .delay import delay
 from .memory import Memory1R1W
-from .operand import Operand
 
 __all__ = ["RowRing"]
 
 
 class RowRing(Component):
-    """line[l](t + 7 + 3 * l) = code of the slot (lines - 1 - l) rows before the one of cycle t
+    """line[l](t + operand_latency + 2 + 3 * l) = code of the slot (lines - 1 - l) rows before the one of cycle t
 
-    ``valid`` and ``row_last`` (slots of a row - 1) at t, ``code`` at t + Operand.latency. Every line has a memory with
+    ``valid`` and ``row_last`` (slots of a row - 1) at t, ``code`` at t + operand_latency. Every line has a memory with
     all slots, since lines read different words of one row at its ends. Slots of a row follow each other without gaps;
     between rows time may pass. At least 2 slots a row: a line other than the newest reads what was written before.
 
@@ -27,7 +26,7 @@ class RowRing(Component):
     """
 
     line_delay = 2
-    """Cycles from t + Operand.latency to line 0."""
+    """Cycles from t + operand_latency to line 0."""
 
     def __init__(self, *, config: EngineConfig) -> None:
         if not config.fir_lines:
@@ -51,7 +50,7 @@ class RowRing(Component):
         place = Signal(range(config.fir_depth))
         with m.If(self.valid):
             m.d.sync += place.eq(place + 1)
-        wen, waddr = (delay(m, signal, Operand.latency, name=name)
+        wen, waddr = (delay(m, signal, config.operand_latency, name=name)
                       for signal, name in ((self.valid, "valid"), (place, "place")))  # fmt: skip
         code = Cat(self.code[c].as_unsigned() for c in range(config.cols))
         row_last = self.row_last
@@ -63,7 +62,7 @@ class RowRing(Component):
                 m.d.sync += above.eq(at - row_last - 1)
                 row_last, at = delay(m, row_last, 1, name=f"row_last_{line}"), above
             m.submodules[f"memory_{line}"] = memory = Memory1R1W(width=len(code), depth=config.fir_depth)
-            read_at = Operand.latency + self.line_delay + FIR_COLUMNS * line - Memory1R1W.latency - 1
+            read_at = config.operand_latency + self.line_delay + FIR_COLUMNS * line - Memory1R1W.latency - 1
             m.d.comb += [
                 memory.waddr.eq(waddr),
                 memory.wdata.eq(code),

@@ -13,8 +13,12 @@ from .delay import delay
 from .interfaces import ScratchpadRead, ScratchpadWrite
 from .memory import Memory1R1W
 from .pixel import Read
+from .replicas import replicas
 
 __all__ = ["OutputWrite", "Scratchpad"]
+
+_SLICE = 16
+"""Bits of a word that share a copy of what selects their bank."""
 
 
 class OutputWrite(data.StructLayout):
@@ -40,11 +44,9 @@ class Scratchpad(Component):
     unit reads and the load unit writes a bank that compute leaves free in that cycle, else they wait.
     Lane groups below a read's ``rot`` come from its ``next`` address; the word is not rotated here.
 
-    Latency: 4 cycles from a read to its word: bank address, memory (2), bank selection. A write is seen by reads
-    presented one cycle later.
+    Latency: ``config.scratchpad_latency`` cycles from a read to its word: bank address, ``bank_stages``, memory (2),
+    bank selection. A write is seen by reads presented one cycle later.
     """
-
-    latency = Memory1R1W.latency + 2
 
     def __init__(self, *, config: EngineConfig) -> None:
         self.config = config
@@ -86,20 +88,24 @@ class Scratchpad(Component):
             ]
             words = []
             for bank in range(config.banks):
-                memory = Memory1R1W(width=width, depth=config.bank_depth)
+                memory = Memory1R1W(width=width, depth=config.bank_depth, stages=config.bank_stages)
                 m.submodules[f"bank_{bank}_{g}"] = memory
                 self._port(m, memory, bank, low, reads, writes, slice(g * width, (g + 1) * width))
                 words.append(memory.rdata)
             targets = (self.pixel_data, self.residual_data, self.store.data)
             for (_, addr), target, name in zip(reads, targets, ("pixel", "residual", "store"), strict=True):
-                bank = delay(m, _named(m, addr[low:], f"{name}_bank_{g}"), 1 + Memory1R1W.latency,
+                bank = delay(m, _named(m, addr[low:], f"{name}_bank_{g}"), config.scratchpad_latency - 2,
                              name=f"{name}_bank_{g}")  # fmt: skip
-                with m.Switch(bank):
-                    for b, word in enumerate(words):
-                        with m.Case(b):
-                            m.d.sync += target[g * width : (g + 1) * width].eq(word)
-        m.d.comb += self.store.valid.eq(delay(m, _named(m, store.valid & store_ready, "store_taken"), self.latency,
-                                              name="store_taken"))  # fmt: skip
+                slices = range(0, width, _SLICE)
+                copies = replicas(m, bank, len(slices), platform, name=f"{name}_bank_{g}_last")
+                for start, copy in zip(slices, copies, strict=True):
+                    lanes = slice(start, min(start + _SLICE, width))
+                    with m.Switch(copy):
+                        for b, word in enumerate(words):
+                            with m.Case(b):
+                                m.d.sync += target[g * width : (g + 1) * width][lanes].eq(word[lanes])
+        taken_now = _named(m, store.valid & store_ready, "store_taken")
+        m.d.comb += self.store.valid.eq(delay(m, taken_now, config.scratchpad_latency, name="store_taken"))
         return m
 
     def _reads(self, m: Module, group: int, low: int) -> list[tuple[Any, Any]]:

@@ -10,7 +10,6 @@ from amaranth.lib.wiring import Component, In, Out
 
 from .config import FIR_COLUMNS, EngineConfig
 from .delay import delay
-from .operand import Operand
 from .pixel import Flags, Outputs, Slot
 
 __all__ = ["Taps"]
@@ -24,7 +23,7 @@ class Taps(Component):
     go to the first and last slot that makes an output (``instr_first`` stays). Those of other instructions pass.
     ``act_o`` is ``act_i``, the pixel's operands, for these; in a depthwise pass, ``fir``, bit 0 of row r is mask[r].
 
-    Latency: 1 cycle from ``flags_i`` to ``flags``; ``act_i``, ``act_o`` and ``fir`` are those of t + Operand.latency.
+    Latency: 1 cycle from ``flags_i`` to ``flags``; ``act_i``, ``act_o`` and ``fir`` are those of t + operand_latency.
     """
 
     latency = 1
@@ -97,7 +96,7 @@ class Taps(Component):
         return live, end
 
     def _mask(self, m: Module) -> Signal:
-        """One bit a tap, ``Operand.latency`` cycles after the slot."""
+        """One bit a tap, ``operand_latency`` cycles after the slot."""
         lines = self.config.fir_lines
         # Cycle t + 1: rows of the lines; the slot's neighbours stand before and behind it.
         height = delay(m, self.outputs.height, 1, name="height")
@@ -119,11 +118,11 @@ class Taps(Component):
         m.d.sync += mask.eq(
             Cat(row_in[r // FIR_COLUMNS] & column_in[r % FIR_COLUMNS] for r in range(len(mask)))
         )
-        result: Signal = delay(m, mask, Operand.latency - 3, name="mask")
+        result: Signal = delay(m, mask, self.config.operand_latency - 3, name="mask")
         return result
 
     def _act(self, m: Module, mask: Signal) -> None:
-        m.d.comb += self.fir.eq(delay(m, self.slot.fir, Operand.latency, name="fir"))
+        m.d.comb += self.fir.eq(delay(m, self.slot.fir, self.config.operand_latency, name="fir"))
         for row in range(self.config.rows):
             code = self.act_i[row].as_unsigned()
             instead = Cat(mask[row], code[1:]) if row < len(mask) else 0

@@ -29,21 +29,21 @@ class TilePusher(Component):
     They go before all that is in the row memory; those of the product before have been pushed by then.
 
     Latency: entered_tile at s + 2, where the first pixel of a pass that started at s is read (later if a bank conflict
-    holds it back): the next tile's first row is on ``wgt`` at s + 6, tile_ready is high at s + 5 + max(0, rows - 6).
-    So short passes follow each other every max(rows, 6) cycles.
+    holds it back): the next tile's first row is on ``wgt`` at s + 7, tile_ready is high at s + 6 + max(0, rows - 7).
+    So short passes follow each other every max(rows, 7) cycles; all a cycle less without ``bank_stages``.
     """
-
-    switch_delay = 1
-    """Cycles from entered_tile to the push of the next tile's first row."""
-
-    param_delay = 9
-    """Cycles from entered_instr, when column 0 has its parameters, to the push of the next ones."""
 
     push_latency = 1 + Memory1R1W.latency
     """Cycles from a push to ``wgt``."""
 
     def __init__(self, *, config: EngineConfig) -> None:
         self.config = config
+        self.switch_delay = config.operand_latency - 4
+        """Cycles from entered_tile to the push of the next tile's first row."""
+        self.param_delay = config.operand_latency + 4
+        """Cycles from entered_instr, when column 0 has its parameters, to the push of the next ones."""
+        self.early = max(0, config.rows - config.operand_latency - 1)
+        """The row of a tile with whose push it is announced."""
         least = 4 * config.rows + 2 * config.param_rows + 16
         self.depth = max(64, 1 << (least - 1).bit_length())
         super().__init__(
@@ -80,7 +80,7 @@ class TilePusher(Component):
         m.d.sync += [
             busy.eq(still_busy),
             of_params.eq(param),
-            self.tile_ready.eq(pushing & ~param & (index == max(0, rows - 6))),
+            self.tile_ready.eq(pushing & ~param & (index == self.early)),
             self.param_ready.eq(pushing & param & last),
         ]
         with m.If(pushing):

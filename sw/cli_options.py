@@ -45,6 +45,7 @@ ENGINE = (
     ("fifo_depth", "a power of two in 64..512", "port words of the queues of records, weights, LOAD"),
     ("lookahead", "0 or 1", "the next record waits behind the one in execution"),
     ("serial", "0 or 1", "one thing after the other, for FPGAs of a few thousand cells"),
+    ("bank_stages", "0 or 1", "a register in front of the scratchpad's block RAMs"),
 )
 """Options that are fields of EngineConfig: name, range or unit, meaning. EngineConfig checks them."""
 

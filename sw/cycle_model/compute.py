@@ -12,7 +12,7 @@ from .fetch import Queue
 from .pixels import Accesses
 from .plan import Plan
 from .pusher import Pusher
-from .vectors import TO_PUSH, Vectors
+from .vectors import Vectors
 
 __all__ = ["Compute", "Span"]
 
@@ -120,7 +120,7 @@ class Compute:
 
     def _all(self) -> Iterator[bool]:
         config, stream, queue = self.config, self.stream, self.queue
-        to_done = config.rows + config.cols + 21 + config.table_latency
+        to_done = config.rows + config.cols + 16 + config.operand_latency + config.table_latency
         room = [-1] * _TAILS  # when the pipeline has room for each of the next instructions
         to_last, quiet = _mean_latency(config), 0
         for index in range(len(self.records) * self.images):
@@ -135,7 +135,7 @@ class Compute:
                 while len(stream.param_ready) <= index:
                     yield True
                 at = self.vectors.read(accesses, max(queue.valid[index], stream.param_ready[index]))
-                stream.vectors.append(at + TO_PUSH)
+                stream.vectors.append(at + config.operand_latency + 3)  # ``hw.diagonal_tile``
                 self._moved = True
             self.passed = 0
             while self.passed < passes:
@@ -173,7 +173,7 @@ class Compute:
                     self.vectors.later(start + 1)
                     stream.entered_instr.append(run.first)
                     span.start = run.first
-                    taking = run.first + config.rows + 17
+                    taking = run.first + config.rows + config.operand_latency + 12
                 if takes:
                     stream.entered_tile.append(run.first)
                     self.tiles += 1
@@ -335,7 +335,7 @@ class Compute:
 
     def writes(self, cycle: int) -> int | None:
         """Banks that outputs write in a cycle, likewise."""
-        past = cycle - self.config.rows - self.config.cols - 22  # the tables
+        past = cycle - self.config.rows - self.config.cols - 17 - self.config.operand_latency  # the tables
         at = past - self.config.table_latency
         if at >= self.bound:
             return None

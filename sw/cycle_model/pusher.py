@@ -11,12 +11,10 @@ __all__ = ["Pusher"]
 _ARRIVE = 4
 """Cycles from a block's last row, put into the row memory, to its first row's push."""
 
-_TILE, _PARAMS = 4, 12
-"""Cycles from the first pixel with a tile, with parameters, to the push of the next: ``hw.tile_pusher``."""
-
 
 class Pusher:
-    """begin(block) = max(end of the block before, its last row put + 4, the one of its kind before in use + 4 or 12)
+    """begin(block) = max(end of the block before, its last row put + 4, the one of its kind before in use
+        + 5 or 13)
 
     Compute fills ``entered_tile``, ``entered_instr``: the first pixel's cycle at the loops; ``vectors``: from when on
     the tiles of each product can be pushed, whose rows are not put.
@@ -24,7 +22,10 @@ class Pusher:
 
     def __init__(self, plan: Plan, images: int) -> None:
         self.rows, self.params = plan.config.rows, plan.config.param_rows
-        self.early = max(0, self.rows - 6)
+        operand = plan.config.operand_latency
+        self.early = max(0, self.rows - operand - 1)
+        self.after_tile, self.after_params = operand - 1, operand + 7
+        """Cycles from the first pixel with a tile, with parameters, to the push of the next: ``hw.tile_pusher``."""
         self.products = [record.vector for record in plan.records["compute"]]
         self.tiles = [
             record.passes if record.vector else segment.rows // self.rows
@@ -51,9 +52,11 @@ class Pusher:
         while self.instr < self.total:
             product = self.of_vector()
             if self.tile_next < 0:
-                rows, delay, entered, count = self.params, _PARAMS, self.entered_instr, len(self.param_ready)
+                rows, delay, count = self.params, self.after_params, len(self.param_ready)
+                entered = self.entered_instr
             else:
-                rows, delay, entered, count = self.rows, _TILE, self.entered_tile, len(self.tile_ready)
+                rows, delay, count = self.rows, self.after_tile, len(self.tile_ready)
+                entered = self.entered_tile
             if len(entered) < count:
                 break
             if product:

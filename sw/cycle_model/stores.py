@@ -13,8 +13,6 @@ __all__ = ["Store"]
 
 _OUTSTANDING = 16
 _AHEAD = 16
-_ANSWER = 4
-"""Cycles from a read of the scratchpad to its word."""
 
 
 class Store:
@@ -175,7 +173,7 @@ class Store:
             for _ in range(v["pixels"] * v["blocks"]):
                 while len(self.reads) <= len(words):
                     yield True
-                at = self.reads[len(words)] + _ANSWER + 1
+                at = self.reads[len(words)] + self.config.scratchpad_latency + 1
                 if words:
                     at = max(at, words[-1] + 1, entered[-1])
                 words.append(at)

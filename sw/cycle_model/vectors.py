@@ -1,7 +1,7 @@
 """When the vectors of products are read: in the first cycle that pixels and residuals leave free.
 
 read[i] = first cycle u >= max(record valid, parameters pushed) + 2 in which no residual is due and the pixel at the
-          loops is in another bank;  the tile can be pushed from u + 6 on
+          loops is in another bank;  the tile can be pushed from u + operand_latency + 3 on
 """
 
 from __future__ import annotations
@@ -12,10 +12,7 @@ from typing import Protocol
 
 from .pixels import Accesses
 
-__all__ = ["TO_PUSH", "Vectors"]
-
-TO_PUSH = 8
-"""Cycles from there to the push of the tile's first row: ``hw.residual_port``, ``hw.diagonal_tile``."""
+__all__ = ["Vectors"]
 
 _WANTED = 2
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 from systolith.hw.config import FIR_COLUMNS, EngineConfig
-from systolith.hw.operand import Operand
 from systolith.hw.row_ring import RowRing
 
 
@@ -35,12 +34,12 @@ def test_rtl_equals_model(rows, depth):
             now = slots.get(t)
             ctx.set(dut.valid, now is not None)
             ctx.set(dut.row_last, streams[now[0]].shape[1] - 1 if now else int(rng.integers(depth)))
-            before = slots.get(t - Operand.latency)
+            before = slots.get(t - config.operand_latency)
             for c in range(config.cols):
                 code = streams[before[0]][before[1], before[2], c] if before else rng.integers(-256, 256)
                 ctx.set(dut.code[c], int(code))
             for line in range(lines):
-                at = t - Operand.latency - RowRing.line_delay - FIR_COLUMNS * line
+                at = t - config.operand_latency - RowRing.line_delay - FIR_COLUMNS * line
                 if at in slots and slots[at][1] >= lines - 1 - line:
                     stream, row, column = slots[at]
                     want = streams[stream][row - (lines - 1 - line), column]

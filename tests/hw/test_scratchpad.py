@@ -31,9 +31,11 @@ def lanes_of(config, word):
     return [int(word) >> (i * config.act_width) & ((1 << config.act_width) - 1) for i in range(config.lanes)]
 
 
-@pytest.mark.parametrize(("rows", "cols"), [(4, 4), (3, 5), (4, 2), (2, 6)])
-def test_rtl_equals_model(rows, cols):
-    config = EngineConfig(rows=rows, cols=cols, scratchpad=4 * 16 * max(rows, cols), act_width=8)
+@pytest.mark.parametrize(("rows", "cols", "stages"), [(4, 4, 1), (3, 5, 1), (4, 2, 0), (2, 6, 1), (4, 4, 0)])
+def test_rtl_equals_model(rows, cols, stages):
+    config = EngineConfig(
+        rows=rows, cols=cols, scratchpad=4 * 16 * max(rows, cols), act_width=8, bank_stages=stages
+    )
     rng = np.random.default_rng(rows * 10 + cols)
     dut = Reads(config)
     pad = dut.scratchpad
@@ -89,7 +91,7 @@ def test_rtl_equals_model(rows, cols):
                 for r, i in enumerate(lane):
                     code = memory[pixel["next"] if i >= config.lanes else pixel["addr"], i % config.lanes]
                     out[r] = code - 256 if pixel["signed"] and code > 127 else code
-            expected[t + Operand.latency] = out
+            expected[t + config.operand_latency] = out
             # Compute goes first, bank by bank and group by group.
             reads = [
                 (pixel["next"] if g < pixel["rot"] else pixel["addr"]) >> low for g in range(config.groups)
@@ -99,7 +101,7 @@ def test_rtl_equals_model(rows, cols):
                 assert bool(store_taken) == (not blocked), f"store at cycle {t}"
                 counts["store_waits"] += bool(blocked)
             if store_taken:
-                answers.append((t + Scratchpad.latency, [int(v) for v in memory[store["addr"]]]))
+                answers.append((t + config.scratchpad_latency, [int(v) for v in memory[store["addr"]]]))
                 store = None
                 counts["store"] += 1
             targets = []

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 from systolith.hw.config import FIR_COLUMNS, EngineConfig
-from systolith.hw.operand import Operand
 from systolith.hw.taps import Taps
 
 
@@ -86,7 +85,7 @@ def test_rtl_equals_model(rows, cols):
                     if name == "pass_first" and not before[3]["valid"]:
                         continue  # nobody looks
                     assert ctx.get(dut.flags[name]) == value, f"{name} at cycle {t}"
-            at = t - Operand.latency
+            at = t - config.operand_latency
             if 0 <= at < len(stream) and stream[at]:
                 mask = stream[at][4]
                 assert ctx.get(dut.fir) == (mask is not None)

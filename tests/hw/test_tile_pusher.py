@@ -8,10 +8,12 @@ from systolith.hw.config import EngineConfig
 from systolith.hw.tile_pusher import TilePusher
 
 
-@pytest.mark.parametrize("rows", [1, 3, 6, 8, 16])
-def test_short_passes_follow_each_other_every_rows_cycles(rows):
-    """The sequencer starts as soon as it is told: the period is max(rows, 6)."""
-    config = EngineConfig(rows=rows, cols=2)
+@pytest.mark.parametrize("stages", [0, 1])
+@pytest.mark.parametrize("rows", [1, 3, 6, 7, 8, 16])
+def test_short_passes_follow_each_other_every_rows_cycles(rows, stages):
+    """The sequencer starts as soon as it is told: the period is max(rows, 6), 7 with a register in front of banks."""
+    config = EngineConfig(rows=rows, cols=2, bank_stages=stages)
+    operand = config.operand_latency
     dut = TilePusher(config=config)
     tiles, tags, starts, first_rows = 8, [], [], []
     stream = dut.i.stream
@@ -51,11 +53,11 @@ def test_short_passes_follow_each_other_every_rows_cycles(rows):
     params = [rows + 1 + i for i in range(config.param_rows)]
     assert tags == params + list(range(1, rows + 1)) * tiles
     assert len(starts) == tiles
-    assert {b - a for a, b in pairwise(starts)} == {max(rows, 6)}
+    assert {b - a for a, b in pairwise(starts)} == {max(rows, operand + 1)}
     for start, row in zip(starts, first_rows[1:], strict=False):
-        assert row == start + 6, "the next tile enters one cycle before the switch, 7 cycles after the start"
+        assert row == start + operand + 1, "the next tile enters one cycle before the switch"
     for start, row in zip(starts, first_rows, strict=True):
-        assert start + 7 >= row + rows + 1, "the switch comes after the tile's last row"
+        assert start + operand + 2 >= row + rows + 1, "the switch comes after the tile's last row"
 
 
 def test_parameters_wait_for_the_instruction_before():

@@ -14,6 +14,7 @@ KINDS = ("conv", "conv", "maxpool", "avgpool", "mean", "add", "upsample", "borde
 SMALL: dict[str, Any] = {
     "acc_depth": 32, "scratchpad": 4096, "banks": 2, "fold_width": 0, "fir_depth": 0, "tables": 0, "coord_width": 7,
     "wait_width": 13, "memory_width": 18, "count_width": 24, "means": False, "products": False, "folds": False,
+    "bank_stages": 0,
 }  # fmt: skip
 
 
@@ -26,7 +27,8 @@ CONFIGS = [
     small(1, 1, port_width=8, acc_width=20, lookahead=False, scratchpad=2048, fifo_depth=64),
     small(3, 2, port_width=32, fifo_depth=128),
     small(2, 3, port_width=16, lookahead=False, products=True, means=True, fir_depth=16),
-    small(6, 2, port_width=16, lookahead=False, fir_depth=64, folds=True, tables=2, means=True),
+    small(8, 3, port_width=32, products=True, means=True, scratchpad=8192, bank_stages=1),
+    small(6, 2, port_width=16, lookahead=False, fir_depth=64, folds=True, tables=2, means=True, products=True),
 ]
 
 

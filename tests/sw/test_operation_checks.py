@@ -58,6 +58,7 @@ def network(size: int = 8, kind: str = "avgpool") -> QuantizedNetwork:
         ({"memory_width": 11}, "memory_width must be an integer in 12..32, not 11"),
         ({"count_width": 33}, "count_width must be an integer in 8..32, not 33"),
         ({"fifo_depth": 32}, "fifo_depth must be an integer in 64..512, not 32"),
+        ({"bank_stages": 2}, "bank_stages must be an integer in 0..1, not 2"),
         ({"fifo_depth": 96}, "fifo_depth must be a power of two, not 96"),
         ({"profile": "1"}, "profile must be True or False, not '1'"),
         ({"lookahead": 2}, "lookahead must be True or False, not 2"),
