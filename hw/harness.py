@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal
 from amaranth.lib.wiring import Component, In, Out
 
 __all__ = ["Harness"]
@@ -23,7 +23,7 @@ class Harness(Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.dut = self.component
+        m.submodules.dut = self._with_reset(m, platform)
         previous: Any = self.si
         outputs = []
         for path, member, value in self.component.signature.flatten(self.component):
@@ -45,3 +45,13 @@ class Harness(Component):
             outputs, level = list(fold), level + 1
         m.d.comb += self.so.eq(outputs[0])
         return m
+
+    def _with_reset(self, m: Module, platform: Any) -> Any:
+        """The component, its reset in a network of its own where the platform has one: ``lower_reset``."""
+        lower = getattr(platform, "lower_reset", None)
+        if lower is None:
+            return self.component
+        m.domains.core = core = ClockDomain(local=True)
+        m.d.comb += core.clk.eq(ClockSignal())
+        m.submodules.reset = lower(ResetSignal(), core.rst)
+        return DomainRenamer("core")(self.component)
