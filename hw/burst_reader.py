@@ -65,7 +65,6 @@ class BurstReader(Component):
         asked, taken = Signal(), Signal()
         request = self.client.request
         m.d.comb += [
-            request.payload.addr.eq(beat << align),
             request.payload.last.eq(size - 1),
             asked.eq(request.valid & request.ready),
             taken.eq(self.o.valid & self.o.ready),
@@ -75,9 +74,10 @@ class BurstReader(Component):
         connect(m, flipped(self.o), fifo.o)
         # One bit a state. The beats asked for leave `room` a cycle late, before anybody looks at it again.
         idle, sizing, waiting, asking = Signal(init=1), Signal(), Signal(), Signal()
+        sized = Signal()  # the first cycle of `waiting`: what comes behind this burst does not wait for it
         m.d.comb += [self.command.ready.eq(idle), request.valid.eq(asking)]
         spent, less = Signal(), Signal(signed(len(room)))
-        m.d.sync += [spent.eq(asked), less.eq(-size)]
+        m.d.sync += [spent.eq(asked), less.eq(-size), sized.eq(sizing)]
         m.d.sync += room.eq((Cat(Const(1, 1), room) + Cat(taken, Mux(spent, less, 0)))[1:])
         with m.If(idle):
             m.d.sync += [
@@ -93,7 +93,9 @@ class BurstReader(Component):
                 m.d.sync += [size.eq(left), final.eq(1)]
         with m.If(waiting & (room >= size)):
             m.d.sync += [waiting.eq(0), asking.eq(1)]
+        with m.If(sized):
+            m.d.sync += [request.payload.addr.eq(beat << align), beat.eq(beat + size)]
+            m.d.sync += [left.eq(left - size), least.eq(BURST)]
         with m.If(asked):
-            m.d.sync += [beat.eq(beat + size), left.eq(left - size), least.eq(BURST)]
             m.d.sync += [asking.eq(0), sizing.eq(~final), idle.eq(final)]
         return m

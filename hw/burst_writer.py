@@ -89,14 +89,12 @@ class BurstWriter(Component):
         least, size = Signal(range(BURST + 1)), Signal(range(BURST + 1))  # least: up to a multiple of BURST
         ends, last_block, final = Signal(), Signal(), Signal()
         m.d.comb += [
-            self.awaddr.eq(beat << align),
             self.awlen.eq(size - 1),
             self.awsize.eq(align),
             self.awburst.eq(1),
-            final.eq(ends & last_block),
         ]
         idle, sizing, waiting, taken = Signal(init=1), Signal(), Signal(), Signal()  # one bit a state
-        asking = self.awvalid
+        asking, sized = self.awvalid, Signal()  # sized: the first cycle of `waiting`
         beats, first = command.pixels * config.word_beats, (command.addr >> align)[: BURST.bit_length() - 1]
         m.d.comb += [self.command.ready.eq(idle), taken.eq(asking & self.awready)]
         with m.If(idle):
@@ -115,17 +113,19 @@ class BurstWriter(Component):
             m.d.sync += [sizing.eq(0), waiting.eq(1)]
         with m.If(waiting & room):
             m.d.sync += [waiting.eq(0), asking.eq(1)]
-        with m.If(taken):
+        m.d.sync += sized.eq(sizing)
+        with m.If(sized):  # what comes behind this burst does not wait for it
             m.d.sync += [
+                self.awaddr.eq(beat << align),
+                final.eq(ends & last_block),
                 least.eq(Mux(size == least, BURST, least - size)),
                 beat.eq(beat + size),
                 left.eq(Mux(ends, block, left - size)),
-                asking.eq(0),
-                sizing.eq(~final),
-                idle.eq(final),
             ]
-        with m.If(taken & ends):
+        with m.If(sized & ends):
             m.d.sync += [blocks.eq(blocks - 1), last_block.eq(blocks == 2)]
+        with m.If(taken):
+            m.d.sync += [asking.eq(0), sizing.eq(~final), idle.eq(final)]
         return taken, final
 
     def _data(self, m: Module, lengths: StreamBuffer) -> None:

@@ -9,6 +9,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
 from .config import EngineConfig
+from .delay import delay
 from .interfaces import AxiLite
 from .registers import ERRORS, IDENTITY, MAP
 from .replicas import replicas
@@ -93,27 +94,32 @@ class ControlPort(Component):
         return m
 
     def _write(self, m: Module) -> None:
-        """Address and data are taken together, the cycle after both are seen."""
+        """Address and data are taken together, the cycle after both are seen; a register has them two cycles later.
+
+        No write is taken before, so `start` finds all that was written.
+        """
         bus, take = self.bus, Signal()
         m.d.comb += [bus.awready.eq(take), bus.wready.eq(take)]
-        m.d.sync += [take.eq(bus.awvalid & bus.wvalid & ~bus.bvalid & ~take), self.start.eq(0)]
+        m.d.sync += [take.eq(bus.awvalid & bus.wvalid & ~bus.bvalid & ~take)]
         with m.If(take):
             m.d.sync += bus.bvalid.eq(1)
         with m.Elif(bus.bready):
             m.d.sync += bus.bvalid.eq(0)
+        given, strobes = delay(m, bus.wdata, 1, name="given"), delay(m, bus.wstrb, 1, name="strobes")
         for register in MAP:
             if register.access != "rw" and register.name != "control":
                 continue
             selected = Signal(name=f"{register.name}_selected")
             m.d.sync += selected.eq(bus.awaddr[2:] == register.address >> 2)
-            with m.If(take & selected & ~self.busy & ~self.start):
-                if register.name == "control":
-                    m.d.sync += self.start.eq(bus.wdata[0] & bus.wstrb[0] & ~self.halt)
-                else:
-                    value = getattr(self, register.name)
-                    for i in range((len(value) + 7) // 8):
-                        with m.If(bus.wstrb[i]):
-                            m.d.sync += value[8 * i : 8 * i + 8].eq(bus.wdata.word_select(i, 8))
+            written = take & selected & ~self.busy & ~self.start
+            if register.name == "control":
+                m.d.sync += self.start.eq(written & bus.wdata[0] & bus.wstrb[0] & ~self.halt)
+                continue
+            value = getattr(self, register.name)
+            with m.If(delay(m, written, 1, name=f"{register.name}_written")):
+                for i in range((len(value) + 7) // 8):
+                    with m.If(strobes[i]):
+                        m.d.sync += value[8 * i : 8 * i + 8].eq(given.word_select(i, 8))
 
     def _read(self, m: Module, platform: Any, values: dict[int, Any]) -> None:
         """Address; a value of each group; the group's; on the bus."""

@@ -51,6 +51,7 @@ class MemoryReader(Component):
         asking = Cat(c.request.valid for c in self.client)
         previous, grant = Signal(range(self.clients)), Signal(self.clients)
         chosen, free = Signal(self.clients), Signal()
+        granted = Signal()  # one of them
         with m.Switch(previous):
             for last in range(self.clients):
                 with m.Case(last):
@@ -59,15 +60,15 @@ class MemoryReader(Component):
                         with m.If(asking[index]):
                             m.d.comb += chosen.eq(1 << index)
         # A register takes requests: one that is there stays, and no grant follows another.
-        m.d.comb += free.eq(~grant.any() & (~self.arvalid | self.arready) & order.i.ready)
-        m.d.sync += grant.eq(Mux(free, chosen, 0))
+        m.d.comb += free.eq(~granted & (~self.arvalid | self.arready) & order.i.ready)
+        m.d.sync += [grant.eq(Mux(free, chosen, 0)), granted.eq(free & asking.any())]
         m.d.comb += [
-            order.i.valid.eq(grant.any()),
+            order.i.valid.eq(granted),
             self.arsize.eq(self.config.port_bytes.bit_length() - 1),
             self.arburst.eq(1),
             self.rready.eq(1),
         ]
-        with m.If(grant.any()):
+        with m.If(granted):
             m.d.sync += [previous.eq(order.i.payload), self.arvalid.eq(1)]
         with m.Elif(self.arready):
             m.d.sync += self.arvalid.eq(0)
