@@ -11,9 +11,13 @@ from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from .credit import credit
 from .delay import delay
+from .replicas import replicas
 from .stream_buffer import StreamBuffer
 
 __all__ = ["Gearbox"]
+
+_SLICE = 64
+"""Bits of the window and of what is picked that share a copy of what moves them."""
 
 
 class Gearbox(Component):
@@ -90,7 +94,7 @@ class Gearbox(Component):
         m.submodules.queued = buffer = StreamBuffer(shape=self.request.payload.shape())
         connect(m, flipped(self.request), buffer.i)
         queued = buffer.o
-        go = credit(m, emit & ~queued.payload.drop, self.credit, self.credits)
+        go, _ = credit(m, emit & ~queued.payload.drop, self.credit, self.credits)
         request = queued.payload
         # The item ends `total` units after the start of word `after`.
         total, after = Signal(range(2 * units + 1)), Signal(range(2 * words + 1))
@@ -120,18 +124,24 @@ class Gearbox(Component):
             m.d.sync += gone.eq(Mux(request.flush, 0, next_gone))
         m.d.sync += start.eq(Mux(emit, next_start, start) - shift)
         # Registers between the loop and all that is wide: window and multiplexers follow one cycle behind.
-        shifted, newest = Signal(), Signal.like(self.i.payload, reset_less=True)
-        word, unit = Signal.like(start), Signal.like(gone)
-        m.d.sync += [shifted.eq(shift), newest.eq(self.i.payload), word.eq(start), unit.eq(gone)]
-        with m.If(shifted):
-            m.d.sync += window.eq(Cat(window, newest)[-len(window) :])
-        moves = Cat(unit[: (units - 1).bit_length()], word[: (words - 1).bit_length()])
+        newest = Signal.like(self.i.payload, reset_less=True)
+        m.d.sync += newest.eq(self.i.payload)
+        moved = Cat(window, newest)[-len(window) :]
+        slices = range(0, len(window), _SLICE)
+        for low, copy in zip(slices, replicas(m, shift, len(slices), platform, name="shifted"), strict=True):
+            with m.If(copy):
+                m.d.sync += window[low : low + _SLICE].eq(moved[low : low + _SLICE])
+        moves = Cat(gone[: (units - 1).bit_length()], start[: (words - 1).bit_length()])
         along = (emit & ~request.drop, request.n, request.tag)
-        self._pick(m, window, moves, *(delay(m, v, 1, name=f"item_{i}") for i, v in enumerate(along)))
+        self._pick(
+            m, platform, window, moves, *(delay(m, v, 1, name=f"item_{i}") for i, v in enumerate(along))
+        )
         return m
 
-    def _pick(self, m: Module, window: Value, moves: Value, valid: Value, n: Value, tag: Value) -> None:
-        """Pipeline: the units from distance `moves` of the window on; then those after the n-th to 0."""
+    def _pick(
+        self, m: Module, platform: Any, window: Value, moves: Value, valid: Value, n: Value, tag: Value
+    ) -> None:
+        """Pipeline: the units from distance `moves`, a cycle before, of the window on; those after the n-th to 0."""
         left = sum(sum(stage) for stage in self._stages)
         current, mask = window, Signal(self.max_out, reset_less=True)
         for index, stage in enumerate(self._stages):
@@ -139,17 +149,22 @@ class Gearbox(Component):
             size = min(self.max_out + left, len(current) // self.unit_width)
             picked = Signal(size * self.unit_width, name=f"picked_{index}", reset_less=True)
             rest = len(moves) - len(stage)
-            with m.Switch(moves[rest:]):
-                for code in range(1 << len(stage)):
-                    by = sum(d for bit, d in enumerate(reversed(stage)) if code >> bit & 1)
-                    with m.Case(code):
-                        m.d.sync += picked.eq(current[by * self.unit_width :])
+            slices = range(0, len(picked), _SLICE)
+            for low, copy in zip(
+                slices, replicas(m, moves[rest:], len(slices), platform, name=f"moves_{index}"), strict=True
+            ):
+                part = picked[low : low + _SLICE]
+                with m.Switch(copy):
+                    for code in range(1 << len(stage)):
+                        by = sum(d for bit, d in enumerate(reversed(stage)) if code >> bit & 1)
+                        with m.Case(code):
+                            m.d.sync += part.eq(current[min(by * self.unit_width + low, len(current)) :])
             m.d.sync += mask.eq(Cat(n > i for i in range(self.max_out)))
             valid, n, tag = (
                 delay(m, v, 1, name=f"{name}_{index}")
                 for name, v in (("valid", valid), ("n", n), ("tag", tag))
             )
-            current, moves = picked, delay(m, moves[:rest], 1, name=f"moves_{index}") if rest else moves[:0]
+            current, moves = picked, delay(m, moves[:rest], 1, name=f"left_{index}") if rest else moves[:0]
         units = [current.word_select(i, self.unit_width) for i in range(self.max_out)]
         m.d.sync += [
             self.o_valid.eq(valid),

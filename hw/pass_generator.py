@@ -63,8 +63,8 @@ class PassGenerator(Component):
         with m.FSM(name="state"):
             with m.State("RECORD"):
                 m.d.comb += self.waiting.eq(1)
+                self._from_record(m, base, kx, ky, kb)  # again and again until it is there
                 with m.If(self.record_valid):
-                    self._from_record(m, base, kx, ky, kb)
                     m.next = "FINISH"
             with m.State("NEXT"):
                 with m.If(~none[0]):

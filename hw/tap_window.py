@@ -12,11 +12,11 @@ from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from .config import EngineConfig
 from .credit import credit
+from .credit_fifo import CreditFifo
 from .delay import delay
 from .interfaces import load_word, record_layout
 from .isa import LOAD
 from .replicas import replicas
-from .small_fifo import SmallFifo
 from .stream_buffer import StreamBuffer
 from .tap_shifter import TapShifter
 
@@ -69,7 +69,7 @@ class TapWindow(Component):
     def __init__(self, *, config: EngineConfig, elements: int) -> None:
         self.config, self.elements = config, elements
         self.latency = (
-            TapShifter.latency + 1 + SmallFifo.latency if config.folds else 1 + StreamBuffer.latency
+            TapShifter.latency + 1 + CreditFifo.latency if config.folds else 1 + StreamBuffer.latency
         )
         self.blocks = max(1, -(-config.fold_elements // config.lanes))
         record = record_layout(LOAD, config)
@@ -92,11 +92,11 @@ class TapWindow(Component):
         if not self.config.folds:
             return self._plain()
         m = Module()
-        m.submodules.words = words = SmallFifo(shape=self.o.payload.shape(), depth=self.depth)
+        m.submodules.words = words = CreditFifo(shape=self.o.payload.shape(), depth=self.depth)
         m.submodules.shifter = shifter = TapShifter(config=self.config, elements=self.elements)
         connect(m, flipped(self.o), words.o)
         made, step, job = Signal(), Signal(), Signal(self.job_layout)
-        go = credit(m, made, self.o.valid & self.o.ready, self.depth)
+        _, go = credit(m, made, self.o.valid & self.o.ready, self.depth)
         word, select, valid = self._words(m, go, made, step, job)
         m.d.comb += [
             shifter.rows_above.eq(job.rows_above),
@@ -109,8 +109,8 @@ class TapWindow(Component):
         about = delay(m, word, 3, name="about")
         groups = -(-self.config.lanes // _GROUP)
         chosen = replicas(m, delay(m, select, 1, name="select"), groups, platform, name="chosen")
-        m.d.comb += [words.i.valid.eq(delay(m, valid, 3, name="valid"))]
-        m.d.comb += [words.i.payload[name].eq(about[name]) for name in self._about.members]
+        m.d.comb += [words.i_valid.eq(delay(m, valid, 3, name="valid"))]
+        m.d.comb += [words.i_payload[name].eq(about[name]) for name in self._about.members]
         sources = self._sources(
             Cat(shifter.taps, Const(0, self.blocks * self.config.lanes * self.config.act_width))
         )
@@ -122,7 +122,7 @@ class TapWindow(Component):
                 if lane < len(source)
             )
             m.d.sync += code.eq(reduce(or_, terms))
-            m.d.comb += words.i.payload.data.word_select(lane, len(code)).eq(code)
+            m.d.comb += words.i_payload.data.word_select(lane, len(code)).eq(code)
         return m
 
     def _sources(self, window: Value) -> list[list[Any]]:
@@ -136,12 +136,17 @@ class TapWindow(Component):
     def _words(
         self, m: Module, go: Signal, made: Signal, step: Signal, job: Any
     ) -> tuple[Any, Signal, Signal]:
-        """A pixel, or the next word of the one before, whenever there is a credit; what is known of the word."""
+        """A pixel, or the next word of the one before, whenever there is a credit; what is known of the word.
+
+        ``go``: will there be one in the next cycle? What may happen then stands in registers.
+        """
         pixel, new = self.i.payload, self.job.payload
         word, select, valid = Signal(self._about), Signal(self.blocks + 4 * self.config.fold_turns), Signal()
         # No instruction is at work; a pixel may come; one has more words to come, this one is its last.
         idle, open_, more, final = Signal(init=1), Signal(), Signal(), Signal()
-        left, end, again = Signal.like(job.blocks), Signal(), Signal()
+        left, end = Signal.like(job.blocks), Signal()
+        may, again = Signal(), Signal()  # open_ and more, with a credit
+        next_open, next_more = Signal(), Signal()
         several, two, single = (
             Signal(),
             Signal(),
@@ -150,13 +155,15 @@ class TapWindow(Component):
         follow = Signal()
         m.d.comb += [
             self.job.ready.eq(idle),
-            self.i.ready.eq(open_ & go),
+            self.i.ready.eq(may),
             step.eq(self.i.valid & self.i.ready),
-            again.eq(more & go),
             made.eq((step & pixel.makes) | again),
             follow.eq(pixel.makes & several),
+            next_open.eq(open_),
+            next_more.eq(more),
         ]
         m.d.sync += [
+            *(open_.eq(next_open), may.eq(next_open & go), more.eq(next_more), again.eq(next_more & go)),
             valid.eq(made),
             word.last.eq(Mux(more, final & end, pixel.last & ~follow)),
         ]
@@ -166,10 +173,9 @@ class TapWindow(Component):
                 word.addr.eq(word.addr + job.block_step),
                 left.eq(left - 1),
                 final.eq(left == 3),
-                more.eq(~final),
-                open_.eq(final & ~end),
                 idle.eq(final & end),
             ]
+            m.d.comb += [next_more.eq(~final), next_open.eq(final & ~end)]
         with m.If(step):
             m.d.sync += [
                 word.addr.eq(pixel.addr),
@@ -179,17 +185,17 @@ class TapWindow(Component):
                 left.eq(job.blocks),
                 final.eq(two),
                 end.eq(pixel.last),
-                more.eq(follow),
-                open_.eq(~follow & ~pixel.last),
                 idle.eq(~follow & pixel.last),
             ]
+            m.d.comb += [next_more.eq(follow), next_open.eq(~follow & ~pixel.last)]
             if self.config.fold_turns:
                 with m.If(job.turns):
                     turn = Cat(~(job.half ^ h) & ~(pixel.turn ^ t) for h in range(2) for t in range(2))
                     m.d.sync += select.eq(turn << self.blocks)
         with m.If(idle):
             m.d.sync += [job.eq(new), several.eq(new.fold & (new.blocks != 1)), two.eq(new.blocks == 2)]
-            m.d.sync += [single.eq(new.tail == 1), idle.eq(~self.job.valid), open_.eq(self.job.valid)]
+            m.d.sync += [single.eq(new.tail == 1), idle.eq(~self.job.valid)]
+            m.d.comb += next_open.eq(self.job.valid)
         return word, select, valid
 
     def _plain(self) -> Module:
