@@ -215,6 +215,11 @@ class EngineConfig:
         return self.scratchpad_latency + 1
 
     @property
+    def least_pass(self) -> int:
+        """Cycles from a pass to the next at least, each with a tile of its own: ``hw.tile_pusher``."""
+        return max(self.rows, self.operand_latency + 1)
+
+    @property
     def fold_elements(self) -> int:
         """Elements that LOAD can fold into the words of a pixel."""
         if not self.folds:

@@ -96,7 +96,8 @@ class ControlPort(Component):
     def _write(self, m: Module) -> None:
         """Address and data are taken together, the cycle after both are seen; a register has them two cycles later.
 
-        No write is taken before, so `start` finds all that was written.
+        No write is taken before, so `start` finds all that was written. `irq_enable` has them at once: who is told
+        that it was written finds ``irq`` as it shall be.
         """
         bus, take = self.bus, Signal()
         m.d.comb += [bus.awready.eq(take), bus.wready.eq(take)]
@@ -116,6 +117,10 @@ class ControlPort(Component):
                 m.d.sync += self.start.eq(written & bus.wdata[0] & bus.wstrb[0] & ~self.halt)
                 continue
             value = getattr(self, register.name)
+            if register.name == "irq_enable":
+                with m.If(written & bus.wstrb[0]):
+                    m.d.sync += value.eq(bus.wdata)
+                continue
             with m.If(delay(m, written, 1, name=f"{register.name}_written")):
                 for i in range((len(value) + 7) // 8):
                     with m.If(strobes[i]):

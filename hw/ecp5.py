@@ -24,7 +24,7 @@ _ADDRESS = 14
 _HALF = 18
 _NINE = 9
 _LINE = 32
-_TOGETHER = 2
+_TOGETHER = 1
 """Block RAMs behind one address register."""
 
 

@@ -87,7 +87,7 @@ class Fir:
 
     def cycles(self, strip: Strip) -> int:
         """Of a block of channels."""
-        return self.passes * max(self.slots(strip).count, self.config.rows, 6)
+        return self.passes * max(self.slots(strip).count, self.config.least_pass)
 
     def tiles(self, block: int) -> IntArray:
         """[passes * rows, cols]"""

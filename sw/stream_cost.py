@@ -54,7 +54,7 @@ def cycles(stream: Stream, again: bool = False) -> float:
     ]
     for phase, loaded in zip(stream.phases, [*acts[1:], acts[0]], strict=True):
         blocks = phase.last - phase.first
-        compute = blocks * passes * max(tiles.pixels(phase.strip), config.rows, 6)
+        compute = blocks * passes * max(tiles.pixels(phase.strip), config.least_pass)
         if stream.modes.res_ring:
             loaded += blocks * residual_patch(op, phase.strip).pixels * config.cols // config.lanes
         stored = blocks * phase.strip.outputs * config.cols // config.lanes * stream.modes.out_ring

@@ -169,6 +169,7 @@ _SMALL = {"port_width": 32, "fold_width": 0, "fir_depth": 0, "tables": 0}
 _LEAN: dict[str, Any] = {
     **_SMALL, "port_width": 16, "acc_width": 20, "banks": 2, "coord_width": 7, "wait_width": 10, "memory_width": 15,
     "count_width": 24, "profile": False, "means": False, "products": False, "folds": False, "lookahead": False,
+    "bank_stages": 0,
 }  # fmt: skip
 """What a GW2A-18 does without, whose registers take the place of look-up tables that are not before them."""
 

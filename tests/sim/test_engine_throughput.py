@@ -58,7 +58,7 @@ def test_the_image_goes_ahead_of_the_weights() -> None:
 
 @pytest.mark.parametrize("config", [SMALL, CONFIG], ids=["4x4", "8x8"])
 def test_short_passes(config: EngineConfig) -> None:
-    """A pass takes max(pixels, rows, 6) cycles, an instruction no more than its rows of parameters besides."""
+    """A pass takes max(pixels, rows, 7) cycles, an instruction no more than its rows of parameters besides."""
     widths = [1, 2, 5, 6, 7, 9, 16]
     networks = [
         convolution(seed, config, 1, width, 16 * config.rows, 3 * config.cols, bits=4)
@@ -67,6 +67,6 @@ def test_short_passes(config: EngineConfig) -> None:
     for (e, outcome), width in zip(measure(networks, config), widths, strict=True):
         found = computes(e.program)
         assert {(v["passes"], v["pixels"]) for v in found} == {(16, width)}
-        least = 16 * max(width, config.rows, 6)
+        least = 16 * max(width, config.least_pass)
         for period in periods(e, outcome):
             assert least <= period <= least + config.param_rows + 2, width
