@@ -28,7 +28,9 @@ CONFIGS = [
     small(3, 2, port_width=32, fifo_depth=128),
     small(2, 3, port_width=16, lookahead=False, products=True, means=True, fir_depth=16),
     small(8, 3, port_width=32, products=True, means=True, scratchpad=8192, bank_stages=1),
-    small(6, 2, port_width=16, lookahead=False, fir_depth=64, folds=True, tables=2, means=True, products=True),
+    small(
+        6, 2, port_width=16, lookahead=False, fir_depth=64, folds=True, tables=2, means=True, products=True
+    ),
 ]
 
 
