@@ -99,20 +99,23 @@ def synth(
     freq: float | None = None,
     seeds: int = 1,
     speed: int | None = None,
+    router: str | None = None,
     jobs: int = 1,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Synth:
     """Synthesize, place, route and pack an engine alone, behind four pins.
 
     ``output``: where the bitstream is copied to; else it stays in the cache. ``freq``: MHz that the median of the seeds
-    1 to ``seeds`` must reach. Raises ValueError for bad values, SynthesisError if a tool is missing or fails.
+    1 to ``seeds`` must reach. ``router``: nextpnr's, "router1" or "router2".
+
+    Raises ValueError for bad values, SynthesisError if a tool is missing or fails.
     """
     if seeds < 1:
         raise ValueError(f"seeds must be a positive integer, not {seeds!r}")
     target = None if output is None else file_target(output)
     result = synthesize(
-        config, device=device, speed=speed, seeds=range(1, seeds + 1), freq=freq, jobs=jobs, bitstream=True,
-        say=progress,
+        config, device=device, speed=speed, seeds=range(1, seeds + 1), freq=freq, jobs=jobs, router=router,
+        bitstream=True, say=progress,
     )  # fmt: skip
     packed = result.bitstream
     if target is not None and packed is not None:

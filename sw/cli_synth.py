@@ -51,6 +51,9 @@ def add_synth(command: ArgumentParser, count_of: Any, names: tuple[str, ...]) ->
                          help="place and route N times; the median counts (default: 1)")  # fmt: skip
     command.add_argument("--speed", type=count_of("--speed", 1), metavar="N",
                          help="speed grade, 6 to 8 of an ECP5 (default: 6, the slowest)")  # fmt: skip
+    command.add_argument("--router", metavar="NAME",
+                         help="nextpnr's router for ECP5 and CrossLink-NX: router1, or router2, faster on full devices "
+                              "and with a slower clock (default: router1)")  # fmt: skip
     command.add_argument("--jobs", type=count_of("--jobs", 1), default=1, metavar="N",
                          help="runs of nextpnr at a time (default: 1)")  # fmt: skip
     for action in command._actions:
@@ -72,7 +75,7 @@ def run_synth(
         config = device_config(arguments.device, **chosen)
         return synth(
             config, arguments.device, arguments.output, freq=freq, seeds=arguments.seeds, speed=arguments.speed,
-            jobs=arguments.jobs, progress=progress,
+            router=arguments.router, jobs=arguments.jobs, progress=progress,
         )  # fmt: skip
     if arguments.speed is not None:
         raise ValueError("--speed is for --device: a board has its own speed grade")
@@ -94,5 +97,5 @@ def run_synth(
         config_ = board.config(**base)
     return synth_board(
         arguments.board, arguments.output, config=config_, program=program, memory=arguments.memory, clock=clock,
-        freq=freq, seeds=arguments.seeds, jobs=arguments.jobs, progress=progress,
+        freq=freq, seeds=arguments.seeds, router=arguments.router, jobs=arguments.jobs, progress=progress,
     )  # fmt: skip

@@ -19,12 +19,21 @@ from typing import Any
 
 from ..hw.config import EngineConfig
 from ..sim.verilator import locked
-from .synthesis_devices import DEVICES, Device, device_named
+from .synthesis_devices import DEVICES, ROUTERS, Device, device_named
 from .synthesis_flow import Flow
 from .synthesis_report import CriticalPath, clock_mhz, critical_path, resources
 from .synthesis_tools import SynthesisError, find
 
-__all__ = ["DEVICES", "Route", "Synthesis", "SynthesisError", "place", "platform_of", "synthesize"]
+__all__ = [
+    "DEVICES",
+    "Route",
+    "Synthesis",
+    "SynthesisError",
+    "place",
+    "platform_of",
+    "routed_by",
+    "synthesize",
+]
 
 _TOP = "harness"
 _PORTS = ("clk", "rst", "si", "so")
@@ -107,6 +116,7 @@ def synthesize(
     seeds: Iterable[int] = (1,),
     freq: float | None = None,
     jobs: int = 1,
+    router: str | None = None,
     bitstream: bool = False,
     say: Callable[[str], None] = _quiet,
 ) -> Synthesis:
@@ -119,13 +129,14 @@ def synthesize(
     seeds : nextpnr's seeds; placement is chance, so quote a median.
     freq : the clock in MHz that is asked for; by default nextpnr aims high and reports.
     jobs : runs of nextpnr at a time.
+    router : one of ``ROUTERS``, by default the family's.
     bitstream : pack the best seed's result.
     say : told what happens, a line at a time.
 
     Raises ValueError for an unknown device, SynthesisError if a tool is missing or fails.
     """
     target, seeds = device_named(device), tuple(seeds)
-    speed = _check(target, speed, seeds, freq)
+    speed, target = _check(target, speed, seeds, freq), routed_by(target, router)
     for program in target.family.programs[: 3 if bitstream else 2]:  # all of them, before any work
         find(program, target.family.packages[program])
     from ..hw.harness import Harness
@@ -140,8 +151,8 @@ def synthesize(
         f"{target.family.pin_line.format(port=port, pin=pin)}\n"
         for port, pin in zip(_PORTS, target.harness, strict=False)
     )
-    return place(target, text, _TOP, pins=pins, speed=speed, seeds=seeds, freq=freq, jobs=jobs, bitstream=bitstream,
-                 say=say)  # fmt: skip
+    return place(target, text, _TOP, pins=pins, speed=speed, seeds=seeds, freq=freq, jobs=jobs, router=router,
+                 bitstream=bitstream, say=say)  # fmt: skip
 
 
 def _check(target: Device, speed: int | None, seeds: tuple[int, ...], freq: float | None) -> int | None:
@@ -158,6 +169,17 @@ def _check(target: Device, speed: int | None, seeds: tuple[int, ...], freq: floa
     return speed
 
 
+def routed_by(target: Device, router: str | None) -> Device:
+    """The device with another router than its family's; raises ValueError where there is no such one."""
+    if router is None:
+        return target
+    if not target.family.router:
+        raise ValueError(f"router of {target.name} must be left out: there is one, not {router!r}")
+    if router not in ROUTERS:
+        raise ValueError(f"router must be {' or '.join(ROUTERS)}, not {router!r}")
+    return replace(target, family=replace(target.family, router=router))
+
+
 def place(
     target: Device,
     text: str,
@@ -168,6 +190,7 @@ def place(
     seeds: Iterable[int] = (1,),
     freq: float | None = None,
     jobs: int = 1,
+    router: str | None = None,
     bitstream: bool = False,
     patch: Callable[[str], str] | None = None,
     say: Callable[[str], None] = _quiet,
@@ -178,6 +201,7 @@ def place(
     """
     seeds = tuple(seeds)
     speed = _check(target, speed, seeds, freq)
+    target = routed_by(target, router)
     flow = Flow(device=target, text=text, top=top, pins=pins, speed=speed, aim=freq or target.aim, say=say)
     with locked(flow.folder / "lock"):
         flow.netlist()

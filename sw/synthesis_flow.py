@@ -85,7 +85,9 @@ class Flow:
     @cached_property
     def _options(self) -> list[str]:
         speed = [] if self.speed is None else ["--speed", str(self.speed)]
-        return [*self.device.family.place[1:], *self.device.arguments, *speed, "--freq", f"{self.aim:g}"]
+        family = self.device.family
+        router = ["--router", family.router] if family.router else []
+        return [*family.place[1:], *router, *self.device.arguments, *speed, "--freq", f"{self.aim:g}"]
 
     def name(self, seed: int) -> str:
         """Of the files of one run of nextpnr."""

@@ -64,6 +64,9 @@ def test_what_was_done_is_kept_by_content(fake_programs: Path) -> None:
     assert len(calls) == 6 and "--freq 300" in calls[-1] and faster.folder == first.folder
     synthesize(Counter(), seeds=(1,), speed=8)
     assert "--speed 8" in fake_programs.read_text().splitlines()[-1]
+    assert "--router router1" in fake_programs.read_text().splitlines()[-1]
+    synthesize(Counter(), seeds=(1,), speed=8, router="router2")
+    assert "--router router2" in fake_programs.read_text().splitlines()[-1]
     assert synthesize(Counter(), device="ecp5-25f", seeds=(1,)).folder == first.folder
     assert synthesize(Counter(), device="gw1nr-9", seeds=(1,)).folder != first.folder
 
@@ -77,6 +80,10 @@ def test_bad_values(fake_programs: Path) -> None:
         synthesize(CONFIG, speed=5)
     with pytest.raises(ValueError, match="speed of ice40-up5k must be left out: the part has one, not 6"):
         synthesize(CONFIG, device="ice40-up5k", speed=6)
+    with pytest.raises(ValueError, match="router must be router1 or router2, not 'router3'"):
+        synthesize(CONFIG, router="router3")
+    with pytest.raises(ValueError, match="router of gw2a-18 must be left out: there is one, not 'router1'"):
+        synthesize(CONFIG, device="gw2a-18", router="router1")
     with pytest.raises(ValueError, match=r"freq must be 1..1000 MHz, not 0"):
         synthesize(CONFIG, freq=0)
     assert fake_programs.read_text() == ""
@@ -136,6 +143,11 @@ def test_json(fake_programs: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("--device ecp5-85f --freq fast", "--freq must be 1..1000 MHz, not 'fast'"),
         ("--device ecp5-85f --seeds 0", "--seeds must be an integer of at least 1, not '0'"),
         ("--device lifcl-40 --speed 7", "speed of lifcl-40 must be left out"),
+        ("--device gw2a-18 --router router1", "router of gw2a-18 must be left out: there is one"),
+        (
+            "--board arty-a7-35 --router router1 -o project",
+            "router of arty-a7-35 must be left out: Vivado places it",
+        ),
         ("", "--device"),
     ],
 )
