@@ -13,6 +13,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from ..sim.rtl import SimulationError
 from ..sim.toolchain import ToolchainError
 from .api_files import file_target, write_whole
 from .benchmark.bitstreams import (
@@ -70,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         say = partial(print, f"{name}:", file=sys.stderr, flush=True)
         try:
             one = made[name] = make_bitstream(board, BOARD_CLOCKS[name], revision(), output=target, say=say)
-        except (ValueError, ToolchainError, OSError) as error:
+        except (ValueError, ToolchainError, SimulationError, OSError) as error:
             print(f"{name}: error: {error}", file=sys.stderr)
             failed = True
             continue
