@@ -71,6 +71,7 @@ def test_a_product_between_two_others(rows, cols, late):
     config = EngineConfig(rows=rows, cols=cols)
     rng, dut = random.Random(rows), TilePusher(config=config)
     tiles, stream = -(-cols // rows), dut.i.stream
+    behind = dut.switch_delay + dut.push_latency  # from a pass's first pixel to the next tile's first row
     width = cols * config.wgt_width
     tile = [[rng.getrandbits(width) for _ in range(rows)] for _ in range(2)]
     params = [[rng.getrandbits(width) for _ in range(config.param_rows)] for _ in range(3)]
@@ -114,9 +115,9 @@ def test_a_product_between_two_others(rows, cols, late):
             await ctx.delay(1e-9)
             ready.extend(["tile"] * ctx.get(dut.tile_ready) + ["params"] * ctx.get(dut.param_ready))
             await ctx.tick()
-        assert begun[1] == max(given + 4, entered["tile"][0] + 4), "the first tile of the vector"
+        assert begun[1] == max(given + 4, entered["tile"][0] + behind), "the first tile of the vector"
         for number in range(2, tiles + 1):
-            assert begun[number] == entered["tile"][number - 1] + 4, f"tile {number} of the vector"
+            assert begun[number] == entered["tile"][number - 1] + behind, f"tile {number} of the vector"
 
     run(dut, feed, bench)
 
