@@ -12,6 +12,7 @@ from systolith.hw import ecp5 as lowering
 from systolith.hw.array import SystolicArray
 from systolith.hw.config import EngineConfig
 from systolith.hw.ecp5 import Ecp5, block_contents, block_geometry
+from systolith.hw.harness import Harness
 from systolith.hw.memory import Memory1R1W
 from systolith.hw.multiplier import Multiplier
 from systolith.hw.verilog import to_rtlil, to_verilog
@@ -20,17 +21,22 @@ from systolith.sim.toolchain import find_toolchain
 CELLS = Path(lowering.__file__).parent.parent / "sim" / "cells" / "ecp5.v"
 
 MEMORIES = [
-    (36, 512),
-    (33, 64),
-    (32, 1024),
-    (7, 600),
-    (20, 2048),
-    (9, 1100),
-    (32, 4096),
-    (3, 4000),
-    (5, 8192),
+    (36, 512, 0),
+    (33, 64, 0),
+    (32, 1024, 0),
+    (7, 600, 0),
+    (20, 2048, 0),
+    (9, 1100, 0),
+    (32, 4096, 0),
+    (3, 4000, 0),
+    (5, 8192, 0),
+    (2, 16384, 0),
+    (64, 512, 1),
+    (40, 1024, 1),
+    (16, 4096, 1),
 ]
-MEMORIES += [(2, 16384)]
+"""Width, depth, registers in front."""
+
 MULTIPLIERS = [(9, 8), (17, 16), (18, 18), (3, 2)]
 
 
@@ -41,6 +47,19 @@ MULTIPLIERS = [(9, 8), (17, 16), (18, 18), (3, 2)]
 def test_block_rams_are_counted_exactly(width, depth, blocks):
     text = to_rtlil(Memory1R1W(width=width, depth=depth), "dut", platform=Ecp5())
     assert block_geometry(width=width, depth=depth)[0] == blocks == text.count("cell \\DP16KD ")
+
+
+def test_every_block_ram_has_its_own_address_register():
+    text = to_rtlil(Memory1R1W(width=16, depth=4096, stages=1), "dut", platform=Ecp5())
+    assert text.count("cell \\DP16KD ") == 4 and text.count("cell \\TRELLIS_FF ") == 4 * (12 + 12 + 1)
+    with pytest.raises(ValueError, match="stages must be 0 or 1, not 2"):
+        Memory1R1W(width=8, depth=64, stages=2)
+
+
+def test_the_reset_of_a_harness_is_in_a_clock_network():
+    text = to_rtlil(Harness(Memory1R1W(width=8, depth=64, stages=1)), "harness", platform=Ecp5())
+    assert text.count("cell \\DCCA ") == 1 and "connect \\CLKO \\core_rst" in text
+    assert "DCCA" not in to_rtlil(Harness(Memory1R1W(width=8, depth=64)), "harness")
 
 
 def test_what_no_block_holds_stays_generic():
@@ -89,7 +108,7 @@ def test_contents_are_where_yosys_puts_them(tmp_path, width, depth):
     assert found[0] == found[1] and any(found[0].values()) and len(found[0]) == 64
 
 
-def memory_check(number, width, depth):
+def memory_check(number, width, depth, stages):
     """Random traffic; what is read while it is written does not count."""
     addr = (depth - 1).bit_length()
     return f"""
@@ -108,7 +127,7 @@ def memory_check(number, width, depth):
     wdata_{number} <= {width}'({{random(), random()}});
     wen_{number} <= random() % 4 != 0;
     hit_{number} <= {{hit_{number}[1:0], wen_{number} && raddr_{number} == waddr_{number}}};
-    if (cycle > 2 && !hit_{number}[1]) compare("memory {width}x{depth}", got_{number} === want_{number});
+    if (cycle > 3 && !hit_{number}[{1 + stages}]) compare("memory {width}x{depth}", got_{number} === want_{number});
   end"""
 
 
@@ -133,7 +152,12 @@ def test_lowerings_equal_the_generic_components(tmp_path):
     """20,000 cycles of all sizes at once, under Verilator."""
     parts, checks = [], []
     for kind, cases, make, check in (
-        ("memory", MEMORIES, lambda w, d: Memory1R1W(width=w, depth=d, init=contents(w, d)), memory_check),
+        (
+            "memory",
+            MEMORIES,
+            lambda w, d, s: Memory1R1W(width=w, depth=d, init=contents(w, d), stages=s),
+            memory_check,
+        ),
         ("multiplier", MULTIPLIERS, lambda a, b: Multiplier(a_width=a, b_width=b), multiplier_check),
     ):
         for number, case in enumerate(cases):
