@@ -24,6 +24,8 @@ _ADDRESS = 14
 _HALF = 18
 _NINE = 9
 _LINE = 32
+_TOGETHER = 2
+"""Block RAMs behind one address register."""
 
 
 def block_geometry(*, width: int, depth: int) -> tuple[int, int, int] | None:
@@ -68,7 +70,7 @@ class Ecp5:
     def lower_memory(self, memory: Memory1R1W) -> Module | None:
         """Slices of block RAM, each with its output register: clock to data falls from 5.8 to about 1 ns.
 
-        ``stages``: every block RAM has an address register of its own, which yosys keeps.
+        ``stages``: two block RAMs share an address register, which yosys keeps.
         """
         geometry = block_geometry(width=memory.width, depth=memory.depth)
         if geometry is None:
@@ -79,15 +81,15 @@ class Ecp5:
             block_contents(width=memory.width, depth=memory.depth, init=memory.init) if memory.init else None
         )
         wdata = delay(m, memory.wdata, memory.stages, name="wdata")
-        asked = [Cat(memory.raddr, memory.waddr, memory.wen)] * count
+        asked = [Cat(memory.raddr, memory.waddr, memory.wen)] * ceil(count / _TOGETHER)
         if memory.stages:
-            asked = list(replicas(m, asked[0], count, self, name="asked"))
+            asked = list(replicas(m, asked[0], len(asked), self, name="asked"))
         for i in range(count):
             part = slice(i * bits, min((i + 1) * bits, memory.width))
             data = Signal(bits, name=f"data_{i}")
             m.d.comb += memory.rdata[part].eq(data)
             m.submodules[f"block_{i}"] = _block(
-                asked[i], words, bits, wdata[part], data, contents[i] if contents else []
+                asked[i // _TOGETHER], words, bits, wdata[part], data, contents[i] if contents else []
             )
         return m
 

@@ -26,7 +26,7 @@ class Memory1R1W(Component):
     ----------
     width, depth : bits of a word, words.
     init : the first words when the FPGA has been configured; the others are 0.
-    stages : registers in front of both ports, 0 or 1; a platform gives each block RAM its own.
+    stages : registers in front of both ports, 0 or 1; a platform gives few block RAMs one of their own.
 
     Members
     -------

@@ -49,9 +49,9 @@ def test_block_rams_are_counted_exactly(width, depth, blocks):
     assert block_geometry(width=width, depth=depth)[0] == blocks == text.count("cell \\DP16KD ")
 
 
-def test_every_block_ram_has_its_own_address_register():
+def test_two_block_rams_share_an_address_register():
     text = to_rtlil(Memory1R1W(width=16, depth=4096, stages=1), "dut", platform=Ecp5())
-    assert text.count("cell \\DP16KD ") == 4 and text.count("cell \\TRELLIS_FF ") == 4 * (12 + 12 + 1)
+    assert text.count("cell \\DP16KD ") == 4 and text.count("cell \\TRELLIS_FF ") == 2 * (12 + 12 + 1)
     with pytest.raises(ValueError, match="stages must be 0 or 1, not 2"):
         Memory1R1W(width=8, depth=64, stages=2)
 
