@@ -13,7 +13,8 @@ _VOLTS = Attrs(IO_TYPE="LVCMOS33")
 class CrosslinkNxEvnPlatform(LatticePlatform):
     """LIFCL-40-9BG400C, an oscillator of 12 MHz (jumper JP2), and the serial line of the board's USB.
 
-    Pins are of Lattice's user guide FPGA-EB-02028; the line takes resistors R15 and R17 in place of R18 and R19.
+    Pins are those of LiteX's board file (litex-boards, lattice_crosslink_nx_evn); they were not held to Lattice's user
+    guide, FPGA-EB-02028. The line takes resistors R15 and R17 in place of R18 and R19.
     """
 
     device, package, speed, grade = "LIFCL-40", "BG400", "9", "C"

@@ -32,7 +32,7 @@ class SerialCompute(Component):
     -------
     record : the instruction, from ``start`` to ``done``, one cycle each. pixel : one is at work.
     ask .. data : of the ``ByteReader``. error : the weight stream is out of step.
-    pad_* : the scratchpad's bytes. trace_* : each word that is written, for benches.
+    pad_* : the scratchpad's bytes.
     """
 
     def __init__(self, *, config: EngineConfig) -> None:
