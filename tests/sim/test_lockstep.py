@@ -14,6 +14,7 @@ import pytest
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 from engine_bench import Expected, Run, check_timing, run, verilog
+from redundant import redundant
 from systolith.hw.array import SystolicArray
 from systolith.hw.config import EngineConfig
 from systolith.hw.memory import Memory1R1W
@@ -163,9 +164,9 @@ CELLS = {
 @needs_yosys
 @pytest.mark.parametrize("device", ["ecp5-25f", pytest.param("gw2a-18", marks=pytest.mark.slow)])
 def test_netlist_of_a_sample_equals_the_rtl(device: str, tmp_path: Path) -> None:
-    """100,000 cycles of random inputs; then with each of 40 look-up tables inverted, which hardly any survives.
+    """100,000 cycles of random inputs; then with each of 40 look-up tables inverted.
 
-    A few tables of the shifter are never selected: both sides of a multiplexer that is turned by what cannot be.
+    What nobody notices must be proved to be redundant. One that is noticed must not: the proof is none otherwise.
     """
     sample = Sample()
     ports = ports_of(sample.signature)
@@ -180,7 +181,18 @@ def test_netlist_of_a_sample_equals_the_rtl(device: str, tmp_path: Path) -> None
     for number, name in enumerate(names):
         run = subprocess.run([program, f"+fault={number}"], capture_output=True, text=True, check=False)
         unnoticed += [] if run.returncode and MARK in run.stdout else [name]
-    assert len(unnoticed) <= len(names) // 10, unnoticed
+    checked = [name for name in names if name not in unnoticed and name.startswith(r"\requantizer.")][:1]
+    found = [
+        name
+        for name in unnoticed + checked
+        if redundant(cells, "sample", name, [part_outputs(name)], tmp_path)
+    ]
+    assert found == unnoticed, f"of {unnoticed}, which nothing noticed, {found} are redundant"
+
+
+def part_outputs(table: str) -> str:
+    """The sample's outputs that a look-up table can change: those of its part."""
+    return table.removeprefix("\\").split(".")[0] + "_*"
 
 
 @cache
