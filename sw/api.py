@@ -29,12 +29,14 @@ from . import evaluate as evaluation
 from .api_bits import Bits, bits
 from .api_board import VivadoProject, synth_board
 from .api_check import check
+from .api_choice import energy_picture, frames_picture, heat_map
 from .api_files import file_target, write_whole
 from .api_model import Model, model
 from .api_models import runtime_errors
 from .api_pictures import Comparison, DemoFiles, Picture, compare, demo_files, layer_picture, picture, report
 from .api_profile import Profile, profile
 from .api_results import Check, Compilation, Quantized, VerilogFiles
+from .api_roofline import Roofline, roofline
 from .api_static import Static, static
 from .api_sweep import sweep
 from .api_sweep_result import Sweep
@@ -59,12 +61,12 @@ __all__ = [
     "Check", "Comparison", "Compilation", "DemoFiles",
     "Divergence", "EngineConfig",
     "Evaluation", "Images", "LayerResult", "Model", "Picture", "Preprocessing", "Profile", "Program", "Progress",
-    "Quantized", "QuantizedModel", "Static", "Sweep", "Synth", "Verification", "VerilogFiles", "VivadoProject",
-    "bits", "check",
-    "compare", "compile", "demo", "demo_files", "disassemble",
-    "evaluate", "layer_picture", "load_images", "load_quantized", "model", "picture", "profile", "quantize",
-    "read_model", "read_program", "report", "static", "sweep", "synth", "synth_board", "verify",
-    "verilog",
+    "Quantized", "QuantizedModel", "Roofline", "Static", "Sweep", "Synth", "Verification", "VerilogFiles",
+    "VivadoProject", "bits", "check",
+    "compare", "compile", "demo", "demo_files", "disassemble", "energy_picture",
+    "evaluate", "frames_picture", "heat_map", "layer_picture", "load_images",
+    "load_quantized", "model", "picture", "profile", "quantize", "read_model",
+    "read_program", "report", "roofline", "static", "sweep", "synth", "synth_board", "verify", "verilog",
 ]  # fmt: skip
 
 

@@ -34,7 +34,9 @@ WHERE = {
     "matplotlib": {
         "sw.picture",
         "sw.picture_bits",
+        "sw.picture_choice",
         "sw.picture_quant",
+        "sw.picture_sheet",
         "sw.picture_static",
         "sw.picture_sweep",
         "sw.picture_timeline",
