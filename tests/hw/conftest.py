@@ -1,11 +1,15 @@
 """``bench``: drive, watch and time the streams of one unit in Amaranth's simulator."""
 
 import random
+import sys
 from collections import deque
+from pathlib import Path
 
 import pytest
 from amaranth.hdl import Value
 from amaranth.sim import Simulator
+
+sys.path.insert(0, str(Path(__file__).parent))  # lowering_bench
 
 
 class Bench:

@@ -1,13 +1,13 @@
 """The ECP5 lowerings == the generic components, cycle by cycle, on models of the cells."""
 
 import json
-import os
 import random
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from lowering_bench import compared, multiplier_check, multipliers
 from systolith.hw import ecp5 as lowering
 from systolith.hw.array import SystolicArray
 from systolith.hw.config import EngineConfig
@@ -16,7 +16,6 @@ from systolith.hw.harness import Harness
 from systolith.hw.memory import Memory1R1W
 from systolith.hw.multiplier import Multiplier
 from systolith.hw.verilog import to_rtlil, to_verilog
-from systolith.sim.toolchain import find_toolchain
 
 CELLS = Path(lowering.__file__).parent.parent / "sim" / "cells" / "ecp5.v"
 
@@ -131,39 +130,16 @@ def memory_check(number, width, depth, stages):
   end"""
 
 
-def multiplier_check(number, a, b):
-    """Random operands, a quarter of them the least and the greatest."""
-    return f"""
-  reg signed [{a - 1}:0] a_{number} = 0;
-  reg signed [{b - 1}:0] b_{number} = 0;
-  wire signed [{a + b - 1}:0] want_p_{number}, got_p_{number};
-  multiplier_{number}_generic generic_p_{number} (.clk(clk), .rst(1'b0), .a(a_{number}), .b(b_{number}),
-    .p(want_p_{number}));
-  multiplier_{number}_ecp5 ecp5_p_{number} (.clk(clk), .rst(1'b0), .a(a_{number}), .b(b_{number}), .p(got_p_{number}));
-  always @(posedge clk) begin
-    a_{number} <= random() % 4 != 0 ? {a}'(random()) : {{random() % 2 == 1, {{{a - 1}{{random() % 2 == 1}}}}}};
-    b_{number} <= random() % 4 != 0 ? {b}'(random()) : {{random() % 2 == 1, {{{b - 1}{{random() % 2 == 1}}}}}};
-    if (cycle > 3) compare("multiplier {a}x{b}", got_p_{number} === want_p_{number});
-  end"""
-
-
 @pytest.mark.slow
 def test_lowerings_equal_the_generic_components(tmp_path):
     """20,000 cycles of all sizes at once, under Verilator."""
-    parts, checks = [], []
-    for kind, cases, make, check in (
-        (
-            "memory",
-            MEMORIES,
-            lambda w, d, s: Memory1R1W(width=w, depth=d, init=contents(w, d), stages=s),
-            memory_check,
-        ),
-        ("multiplier", MULTIPLIERS, lambda a, b: Multiplier(a_width=a, b_width=b), multiplier_check),
-    ):
-        for number, case in enumerate(cases):
-            for name, platform in (("generic", None), ("ecp5", Ecp5())):
-                parts.append(to_verilog(make(*case), f"{kind}_{number}_{name}", platform=platform))
-            checks.append(check(number, *case))
+    parts = multipliers(MULTIPLIERS, "ecp5", Ecp5())
+    checks = [multiplier_check(number, *pair, "ecp5") for number, pair in enumerate(MULTIPLIERS)]
+    for number, (width, depth, stages) in enumerate(MEMORIES):
+        for name, platform in (("generic", None), ("ecp5", Ecp5())):
+            memory = Memory1R1W(width=width, depth=depth, init=contents(width, depth), stages=stages)
+            parts.append(to_verilog(memory, f"memory_{number}_{name}", platform=platform))
+        checks.append(memory_check(number, width, depth, stages))
     bench = f"""
 module bench;
   reg clk = 0;
@@ -185,20 +161,7 @@ module bench;
 {"".join(checks)}
 endmodule
 """
-    (tmp_path / "dut.v").write_text("\n".join(parts))
-    (tmp_path / "bench.sv").write_text(bench)
-    tools = find_toolchain()
-    command = [str(tools.verilator), "--binary", "--timing", "-j", "1", "-Wno-fatal", "--top-module", "bench"]
-    command += ["--Mdir", "obj", "--timescale", "1ns/1ns", "-MAKEFLAGS", " ".join(tools.make_variables)]
-    command += [str(CELLS), "dut.v", "bench.sv"]
-    environment = os.environ | tools.environment
-    built = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
-    run = subprocess.run([tmp_path / "obj" / "Vbench"], capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout[-500:]
-    assert int(run.stdout.split("compared ")[1].split()[0]) > 200_000
+    assert compared(tmp_path, parts, bench, CELLS) > 200_000
 
 
 def test_multipliers_beyond_the_dsps_are_logic():
