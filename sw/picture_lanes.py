@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from .recording import BUSY, CLIENTS, STATES, Cycles
-from .timeline import STALLS, Span, Timeline
+from .recording import CLIENTS, STATES, Cycles
+from .timeline import Span, Timeline
+from .timeline_bins import bin_edges, busy_shares, order, share, stall_shares, word_shares
 
 __all__ = ["CLIENT_COLORS", "COLORS", "INK", "MUTED", "STALL_COLORS", "Lane", "draw_lanes", "short"]
 
@@ -87,10 +88,7 @@ def draw_lanes(
     axes: Any, found: Timeline, first: int, last: int, *, labels: int = 10, names: bool = True
 ) -> None:
     """Cycles ``first`` to ``last``, both in the window. ``labels``: at most so many layers have their names."""
-    span = last - first + 1
-    bins = np.linspace(first, last + 1, min(_BINS, span) + 1).round().astype(np.int64)
-    turns = [layer.start for layer in found.layers if first < layer.start <= last]
-    edges = np.union1d(bins, np.array(turns, np.int64))
+    edges = bin_edges(found, first, last, _BINS)
     _ground(axes, found, first, last, names)
     for unit in ("fetch", "weight", "load", "store"):
         _moves(axes, found, unit, edges)
@@ -166,38 +164,22 @@ def _bars(axes: Any, lane: Lane, edges: Cycles, low: Any, high: Any, color: str,
                       linewidth=0, zorder=zorder)  # fmt: skip
 
 
-def _share(times: Cycles, edges: Cycles) -> Any:
-    """The share of each bin's cycles that are among ``times``."""
-    return np.diff(np.searchsorted(times, edges)) / np.diff(edges)
-
-
-def _color(layer: int, order: Mapping[int, int]) -> str:
-    return MUTED if layer < 0 else COLORS[order[layer] % len(COLORS)]
-
-
-def _order(found: Timeline) -> dict[int, int]:
-    """Layers by their turn."""
-    return {layer: n for n, layer in enumerate(dict.fromkeys(info.layer for info in found.program.computes))}
+def _color(layer: int, turns: Mapping[int, int]) -> str:
+    return MUTED if layer < 0 else COLORS[turns[layer] % len(COLORS)]
 
 
 def _moves(axes: Any, found: Timeline, unit: str, edges: Cycles) -> None:
     """Words in the colour of the layer that they are for; behind them, lighter, instructions under way."""
-    lane, order, times = LANES[unit], _order(found), found.times(unit)
-    firsts, ends = found.words[unit]
+    lane, turns = LANES[unit], order(found)
+    if unit in ("load", "store"):
+        for layer, group in groupby(found.of(unit), key=lambda span: span.layer):
+            spans = list(group)
+            if spans[-1].done >= edges[0] and spans[0].taken < edges[-1]:
+                _under_way(axes, lane, spans, edges, _color(layer, turns))
     low = np.zeros(len(edges) - 1)
-    at = 0
-    for layer, group in groupby(found.of(unit), key=lambda span: span.layer):
-        spans = list(group)
-        begin, end = int(firsts[at]), int(ends[at + len(spans) - 1])
-        at += len(spans)
-        if spans[-1].done < edges[0] or spans[0].taken >= edges[-1]:
-            continue
-        color = _color(layer, order)
-        if unit in ("load", "store"):
-            _under_way(axes, lane, spans, edges, color)
-        share = _share(times[begin:end], edges)
-        _bars(axes, lane, edges, low, low + share, color)
-        low = low + share
+    for layer, part in word_shares(found, unit, edges):
+        _bars(axes, lane, edges, low, low + part, _color(layer, turns))
+        low = low + part
 
 
 def _under_way(axes: Any, lane: Lane, spans: Sequence[Span], edges: Cycles, color: str) -> None:
@@ -212,28 +194,14 @@ def _under_way(axes: Any, lane: Lane, spans: Sequence[Span], edges: Cycles, colo
     axes.broken_barh(bars, (lane.top, lane.height), facecolor=color, alpha=0.3, linewidth=0, zorder=2)
 
 
-def _before(found: Timeline, state: int, at: Any) -> Any:
-    """Cycles in a state before each of the cycles ``at``."""
-    recording = found.recording
-    since = np.append(recording.since, recording.cycles)
-    total = np.concatenate([[0], np.cumsum(np.diff(since) * (recording.states == state))])
-    return np.interp(at, since, total)
-
-
 def _compute(axes: Any, found: Timeline, edges: Cycles) -> None:
-    lane, order, width = LANES["compute"], _order(found), np.diff(edges)
-    low = np.zeros(len(width))
-    for layer, group in groupby(found.of("compute"), key=lambda span: span.layer):
-        spans = list(group)
-        start, end = spans[0].ended - spans[0].cycles + 1, spans[-1].ended + 1
-        if start < edges[-1] and end > edges[0]:
-            share = np.diff(_before(found, BUSY, np.clip(edges, start, end))) / width
-            _bars(axes, lane, edges, low, low + share, _color(layer, order))
-            low = low + share
-    for name in STALLS:
-        share = np.diff(_before(found, STATES.index(name), edges)) / width
-        _bars(axes, lane, edges, low, low + share, STALL_COLORS[name])
-        low = low + share
+    lane, turns = LANES["compute"], order(found)
+    low = np.zeros(len(edges) - 1)
+    colored = [(_color(layer, turns), part) for layer, part in busy_shares(found, edges)]
+    colored += [(STALL_COLORS[name], part) for name, part in stall_shares(found, edges)]
+    for color, part in colored:
+        _bars(axes, lane, edges, low, low + part, color)
+        low = low + part
 
 
 def _borders(axes: Any, found: Timeline, first: int, last: int) -> None:
@@ -247,10 +215,10 @@ def _borders(axes: Any, found: Timeline, first: int, last: int) -> None:
 def _port(axes: Any, found: Timeline, edges: Cycles) -> None:
     low = np.zeros(len(edges) - 1)
     for client in CLIENTS:
-        share = _share(found.recording.reads[client], edges)
-        _bars(axes, LANES["reads"], edges, low, low + share, CLIENT_COLORS[client])
-        low = low + share
-    writes = _share(found.recording.writes, edges)
+        part = share(found.recording.reads[client], edges)
+        _bars(axes, LANES["reads"], edges, low, low + part, CLIENT_COLORS[client])
+        low = low + part
+    writes = share(found.recording.writes, edges)
     _bars(axes, LANES["writes"], edges, np.zeros(len(writes)), writes, COLORS[4])
 
 
@@ -266,7 +234,7 @@ def _room(axes: Any) -> tuple[float, float]:
 
 def _labels(axes: Any, found: Timeline, first: int, last: int, labels: int) -> None:
     """Name and utilization of the widest layers, upright where only that fits."""
-    lane, order = LANES["compute"], _order(found)
+    lane, turns = LANES["compute"], order(found)
     width, height = _room(axes)
     wide: dict[int, int] = {}
     for layer in found.layers:
@@ -287,7 +255,7 @@ def _labels(axes: Any, found: Timeline, first: int, last: int, labels: int) -> N
             continue
         axes.text((begin + end) / 2, lane.top + lane.height * 0.55, "\n".join(lines), ha="center", va="center",
                   fontsize=_SIZE, color="white", rotation=0 if flat else 90, linespacing=1.25, zorder=6,
-                  bbox={"facecolor": _color(layer.index, order), "edgecolor": "none", "pad": 1.2})  # fmt: skip
+                  bbox={"facecolor": _color(layer.index, turns), "edgecolor": "none", "pad": 1.2})  # fmt: skip
 
 
 def _points(text: str) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 
 from .picture_lanes import CLIENT_COLORS, INK, MUTED, STALL_COLORS, draw_lanes
 from .timeline import STALLS, Timeline
+from .timeline_window import zooms
 
 __all__ = ["draw_timeline"]
 
@@ -20,28 +21,25 @@ _CLIENTS = {"program": "instructions", "weight": "weights", "load": "activations
 
 _SOURCES = {"model": "cycle model", "rtl": "RTL in Verilator"}
 
-_ZOOM = 600
-"""Cycles of a zoom at least."""
-
 
 def draw_timeline(path: str | Path, found: Timeline, window: tuple[int, int] | None = None) -> None:
     """Write a PNG, SVG or PDF, by the suffix. ``window``: first and last cycle, both shown; None: all, and zooms."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    zooms = [] if window else _zooms(found)
-    height = 10.0 if zooms else 6.4
+    parts = [] if window else zooms(found)
+    height = 10.0 if parts else 6.4
     figure = Figure(figsize=(13.5, height), dpi=110, facecolor="white")
     FigureCanvasAgg(figure)
     _heading(figure, found, height)
     _legend(figure, found, height)
-    top, bottom = 1 - 1.42 / height, (4.28 if zooms else 0.62) / height
+    top, bottom = 1 - 1.42 / height, (4.28 if parts else 0.62) / height
     axes = figure.add_axes((0.112, bottom, 0.876, top - bottom))
     first, last = window or (0, found.cycles - 1)
     draw_lanes(axes, found, first, last, labels=24)
     axes.set_xlabel("cycles after the start", fontsize=10, color=MUTED)
-    share = (0.876 - 0.025 * (len(zooms) - 1)) / max(len(zooms), 1)
-    for n, (title, begin, end) in enumerate(zooms):
+    share = (0.876 - 0.025 * (len(parts) - 1)) / max(len(parts), 1)
+    for n, (title, begin, end) in enumerate(parts):
         inset = figure.add_axes((0.112 + n * (share + 0.025), 0.55 / height, share, 2.75 / height))
         inset.locator_params(axis="x", nbins=5)
         draw_lanes(inset, found, begin, end, labels=4, names=n == 0)
@@ -85,21 +83,3 @@ def _legend(figure: Any, found: Timeline, height: float) -> None:
 
 def _cycles(count: int, total: int) -> str:
     return f"{count:,} ({100 * count / total:.2f} %)" if count else "0"
-
-
-def _zooms(found: Timeline) -> list[tuple[str, int, int]]:
-    """Title, first and last cycle of each: start, second image, end; none of a run that is hardly longer."""
-    computes = found.of("compute")
-    begins = computes[0].started
-    behind = found.cycles - 1 - computes[-1].ended
-    size = max(_ZOOM, int(2.2 * begins), int(1.8 * behind))
-    if found.cycles < 3 * size:
-        return []
-    zooms = [(f"Start: the first pixel in cycle {begins:,}", 0, size - 1)]
-    seam = next((span for span in computes if span.image == 1), None)
-    if seam is not None:
-        lost = seam.started - 1 - (seam.ended - seam.cycles)
-        at = seam.started - size // 2
-        zooms.append((f"The second image: {lost:,} cycles between", at, at + size - 1))
-    zooms.append((f"End: {behind:,} cycles behind the last pixel", found.cycles - size, found.cycles - 1))
-    return zooms

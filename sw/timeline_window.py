@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from .picture_lanes import short
 from .timeline import Timeline
 
-__all__ = ["layer_window", "window_of"]
+__all__ = ["layer_window", "window_of", "zooms"]
 
 _MARGIN = 0.03
 """Of the layers' cycles, on both sides."""
+
+_ZOOM = 600
+"""Cycles of a zoom at least."""
 
 
 def window_of(
@@ -43,3 +46,21 @@ def layer_window(found: Timeline, layers: Sequence[str]) -> tuple[int, int]:
     begin, end = min(layer.start for layer in rows), max(layer.done for layer in rows)
     around = max(20, int(_MARGIN * (end - begin)))
     return max(0, begin - around), min(found.cycles - 1, end + around)
+
+
+def zooms(found: Timeline) -> list[tuple[str, int, int]]:
+    """Title, first and last cycle of each: start, second image, end; none of a run that is hardly longer."""
+    computes = found.of("compute")
+    begins = computes[0].started
+    behind = found.cycles - 1 - computes[-1].ended
+    size = max(_ZOOM, int(2.2 * begins), int(1.8 * behind))
+    if found.cycles < 3 * size:
+        return []
+    parts = [(f"Start: the first pixel in cycle {begins:,}", 0, size - 1)]
+    seam = next((span for span in computes if span.image == 1), None)
+    if seam is not None:
+        lost = seam.started - 1 - (seam.ended - seam.cycles)
+        at = seam.started - size // 2
+        parts.append((f"The second image: {lost:,} cycles between", at, at + size - 1))
+    parts.append((f"End: {behind:,} cycles behind the last pixel", found.cycles - size, found.cycles - 1))
+    return parts
