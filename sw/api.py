@@ -1,7 +1,7 @@
 """The documented Python API: one function a command; the command line is a thin layer over it.
 
     check -> quantize -> evaluate -> compile -> verify        demo: all of them on the network of the package
-                                     model, profile, sweep, disassemble, verilog, synth
+                                     model, profile, sweep, report, disassemble, verilog, synth
 
 Every function raises ``ValueError`` (or ``OSError``, ``ToolchainError``) with one sentence that names what is
 wrong and the cure; files are written whole or not at all. ``progress`` is called with a line of text now and
@@ -33,8 +33,9 @@ from .api_choice import energy_picture, frames_picture, heat_map
 from .api_files import file_target, write_whole
 from .api_model import Model, model
 from .api_models import runtime_errors
-from .api_pictures import Comparison, DemoFiles, Picture, compare, demo_files, layer_picture, picture, report
+from .api_pictures import Comparison, DemoFiles, Picture, compare, demo_files, layer_picture, picture
 from .api_profile import Profile, profile
+from .api_report import report
 from .api_results import Check, Compilation, Quantized, VerilogFiles
 from .api_roofline import Roofline, roofline
 from .api_static import Static, static

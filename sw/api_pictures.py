@@ -14,7 +14,6 @@ from .api_results import Quantized, table
 from .calibrated import Accuracy, Calibrated, Judge
 from .images import Images, Preprocessing, load_images
 from .picture_quant import Ranges, Score, draw_layer, draw_scores
-from .quant_page import quantization_page
 from .quantized_io import QuantizedModel
 
 __all__ = [
@@ -26,7 +25,6 @@ __all__ = [
     "drawn",
     "layer_picture",
     "picture",
-    "report",
 ]
 
 
@@ -99,16 +97,6 @@ def demo_files() -> DemoFiles:
         model=HERE / "fashion.onnx", calibration=HERE / "fashion_calib.npz", images=HERE / "fashion_test.npz",
         preprocessing=PREPROCESSING,
     )  # fmt: skip
-
-
-def report(directory: str | Path, output: str | Path | None = None) -> Path:
-    """Make the page of a quantized model again: ``report.html`` in its directory, or the file ``output``.
-
-    Raises QuantizedModelError for a directory that is absent, incomplete or damaged.
-    """
-    model = quantized_io.load(directory)
-    page = quantization_page(model.network, model.report, model.preprocessing)
-    return write_whole(Path(directory) / "report.html" if output is None else output, page)
 
 
 def picture(path: str | Path) -> Picture:

@@ -119,7 +119,11 @@ def _equal(mismatches: int | None) -> str:
 
 
 def _report(arguments: Namespace, progress: api.Progress) -> Outcome:
-    path = api.report(arguments.directory, arguments.output)
+    config = engine_config(arguments)
+    path = api.report(
+        arguments.sources, arguments.output, config=None if config == api.EngineConfig() else config,
+        images=arguments.images, mem_latency=mem_latency(arguments), progress=progress,
+    )  # fmt: skip
     return Outcome(document={"report": str(path)}, lines=[f"written: {path}"])
 
 

@@ -15,6 +15,7 @@ from ..quant.options import CORRECTIONS, DATA_FREE_CORRECT, DEFAULT_CORRECT
 from ..quant.search import DEFAULT_METHOD, METHODS
 from .cli_bits import BUDGET, add_bits, add_static
 from .cli_profile import add_profile
+from .cli_report import add_report
 from .cli_sweep import add_sweep
 from .cli_synth import add_synth
 from .cli_texts import IMAGES, TEXTS
@@ -258,8 +259,8 @@ def parser() -> ArgumentParser:
     _preprocessing_options(evaluate)
 
     report = command("report")
-    report.add_argument("directory", metavar="DIR", help="a quantized model")
-    report.add_argument("-o", "--output", metavar="FILE.html", help="default: DIR/report.html")
+    add_report(report, count_of)
+    _engine_options(report)
 
     compare = command("compare")
     compare.add_argument("directories", nargs="+", metavar="DIR", help="quantized models of one network")

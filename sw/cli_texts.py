@@ -46,12 +46,20 @@ Runtime's: exit status 1 if one differs. Of an ONNX file: the float network alon
 example:
   systolith evaluate net.q --images test.npz""",
     "report": """\
-Make the page of a quantized model again: decisions in words, histograms with the range of codes, errors
-by fractional length, SQNR after each layer. One HTML file that needs nothing else; quantize leaves it as
-DIR/report.html.
+A page of all that is known: the network as a graph, layers, where the cycles go, timeline, roofline,
+resources, quantization. One HTML file that needs nothing else: no network, no scripts; to read on screens
+of any width, in light or dark, and to print.
 
-example:
-  systolith report net.q -o net.html""",
+Give one source or several, which share the page:
+  DIR          a quantized model: its formats, and its cycles on the engine that the options describe
+  PROGRAM      of `compile`: cycles, timeline, roofline and resources on its own engine
+  RESULTS      of `sweep`: heat map, Pareto front, all points
+  FILE.json    of `verify --json`: codes compared; of `synth --json`: cells, clock, the slowest path
+
+examples:
+  systolith report net.q --rows 16 --cols 16 -o net.html
+  systolith report net.q net.program verify.json synth.json -o net.html
+  systolith report results -o sweep.html""",
     "compare": """\
 Quantized models side by side on the same images: SQNR of the logits, how often they choose the float
 network's class, top-1 where there are labels.

@@ -7,17 +7,32 @@ Everything that is text goes through ``text``; pieces are strings of well-formed
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from .page_style import STYLE
 
 __all__ = [
-    "Tile", "bytes_text", "card", "document", "facts", "meter", "panel", "section", "table", "text", "tiles",
-    "words",
+    "Chapter", "Tile", "bytes_text", "card", "contents", "document", "facts", "meter", "panel", "section", "table",
+    "text", "tiles", "warned", "words",
 ]  # fmt: skip
 
 Tile = tuple[str, str, str]
 """label, value, remark (may be empty)."""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A section of a page: its id, its heading, its pieces of HTML."""
+
+    anchor: str
+    title: str
+    pieces: Sequence[str]
+
+    @property
+    def html(self) -> str:
+        """The section."""
+        return section(self.anchor, self.title, *self.pieces)
 
 
 def text(value: object) -> str:
@@ -51,6 +66,12 @@ def section(anchor: str, title: str, *pieces: str) -> str:
     return "\n".join([f'<section id="{text(anchor)}">', f"<h2>{text(title)}</h2>", *pieces, "</section>"])
 
 
+def contents(chapters: Iterable[Chapter]) -> str:
+    """Links to chapters."""
+    links = (f'<a href="#{text(item.anchor)}">{text(item.title)}</a>' for item in chapters)
+    return f'<nav class="contents" aria-label="Contents">{" ".join(links)}</nav>'
+
+
 def panel(*pieces: str, wide: bool = False) -> str:
     """A sheet of its own; ``wide``: scrolls sideways on narrow screens."""
     return "\n".join([f'<div class="{"panel scroll wide" if wide else "panel"}">', *pieces, "</div>"])
@@ -73,16 +94,22 @@ def words(sentences: Sequence[str], calm: str) -> str:
     return '<ul class="words">\n' + "\n".join(items) + "\n</ul>"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """A table: ``head`` is text, cells are HTML, the columns in ``right`` are right-aligned."""
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = (), anchors: Sequence[str] = ()
+) -> str:
+    """A table: ``head`` is text, cells are HTML, the columns in ``right`` are right-aligned.
+
+    ``anchors``: ids of the rows, or none.
+    """
 
     side = ' class="right"'
 
-    def line(tag: str, cells: Iterable[str]) -> str:
+    def line(tag: str, cells: Iterable[str], anchor: str = "") -> str:
         parts = (f"<{tag}{side if i in right else ''}>{cell}</{tag}>" for i, cell in enumerate(cells))
-        return f"<tr>{''.join(parts)}</tr>"
+        mark = f' id="{text(anchor)}"' if anchor else ""
+        return f"<tr{mark}>{''.join(parts)}</tr>"
 
-    lines = [line("td", row) for row in rows]
+    lines = [line("td", row, anchors[i] if anchors else "") for i, row in enumerate(rows)]
     return "\n".join([
         "<table>", f"<thead>{line('th', map(text, head))}</thead>", "<tbody>", *lines, "</tbody>", "</table>"
     ])  # fmt: skip
@@ -110,6 +137,11 @@ def card(
         *(f'<p class="decision">{sentence}</p>' for sentence in sentences),
         details, '<div class="charts">', *charts, "</div>", "</article>",
     ])  # fmt: skip
+
+
+def warned(words: str, warn: bool) -> str:
+    """``words`` (HTML) in the warning colour, if ``warn``."""
+    return f'<span class="warn">{words}</span>' if warn else words
 
 
 def bytes_text(count: float) -> str:

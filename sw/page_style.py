@@ -13,6 +13,18 @@ _DARK = """
   --accent: #7ab3e6; --fill: #4b7fae; --band: #20303f; --cut: #f2955c; --cutband: #35261c; --good: #5fc29a;
 """
 
+_HUES = {
+    "t0": "#2b6a99", "t1": "#2c8068", "t2": "#54668c", "t3": "#3f86a8", "t-none": "#8a96a3",
+    "s-wait": "#d64541", "s-weight": "#f39c34", "s-bank": "#8e44ad", "s-short": "#e3bd24",
+    "c-program": "#8a96a3", "c-load": "#2c8068", "c-weight": "#63aacb",
+}  # fmt: skip
+"""Of layers in turn, stalls by cause, readers of the memory port; the same in light and dark."""
+
+_COLORED = "\n".join(
+    f".{kind} {{ background: {hue}; fill: {hue}; }} .step.{kind} {{ stroke: {hue}; }}"
+    for kind, hue in _HUES.items()
+)
+
 STYLE = f"""
 :root {{{_LIGHT}}}
 @media screen and (prefers-color-scheme: dark) {{ :root {{{_DARK}}} }}
@@ -82,12 +94,36 @@ svg .trace {{ stroke: var(--fill); stroke-width: 1.5; fill: none; }}
 svg .dot {{ fill: var(--paper); stroke: var(--accent); stroke-width: 1.5; }}
 svg .chosen {{ fill: var(--accent); stroke: var(--accent); }}
 svg .bad {{ fill: var(--cut); stroke: var(--cut); }}
+svg .wire {{ stroke: var(--accent); stroke-width: 1.5; fill: none; opacity: .75; }}
+svg .see {{ fill: var(--fill); fill-opacity: .45; }}
+svg .hit {{ fill: transparent; }}
+svg .hit:hover {{ fill: #ffffff; fill-opacity: .18; }}
+svg .onbar {{ fill: #ffffff; pointer-events: none; }}
+svg .heat {{ fill: #2b6a99; }}
+{_COLORED}
+svg .step {{ fill: none; stroke-width: 1.4; }}
+.graph {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 0 1.6rem; }}
+.figure {{ max-width: 44rem; min-width: 30rem; }}
+.contents {{ display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; margin: 1rem 0 0; font-size: .9rem; }}
+.legend {{ display: flex; flex-wrap: wrap; gap: .15rem 1rem; max-width: none; margin: 0 0 .7rem; font-size: .82rem;
+  color: var(--soft); }}
+.legend i {{ display: inline-block; width: .7rem; height: .7rem; margin-right: .35rem; border-radius: .15rem; }}
+.panel h4 {{ margin: 1rem 0 .3rem; }}
+.bar-row {{ display: grid; grid-template-columns: 11rem 1fr 5.5rem; gap: .7rem; align-items: center; color: inherit;
+  font-size: .84rem; line-height: 1.5; }}
+.bar-row:hover {{ text-decoration: none; background: var(--band); }}
+.bar-row span {{ overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
+.bar-row b {{ display: flex; height: .8rem; }}
+.bar-row b i {{ display: block; height: 100%; }}
+.bar-row em {{ font-style: normal; text-align: right; font-variant-numeric: tabular-nums; }}
+tr:target td, .card:target {{ background: var(--band); }}
 svg a:hover .dot, svg a:focus .dot {{ stroke-width: 4; }}
 footer {{ color: var(--faint); font-size: .82rem; margin-top: 2.5rem; }}
 @media screen and (max-width: 52rem) {{
   body {{ padding: 1.2rem .8rem 3rem; }}
   .tiles {{ grid-template-columns: repeat(2, 1fr); }}
   .card {{ padding: .8rem; }}
+  .bar-row {{ grid-template-columns: 6.5rem 1fr 4rem; gap: .45rem; font-size: .78rem; }}
 }}
 @media print {{
   @page {{ margin: 14mm; }}
@@ -96,7 +132,7 @@ footer {{ color: var(--faint); font-size: .82rem; margin-top: 2.5rem; }}
   .card, .tile, tr {{ break-inside: avoid; }}
   .scroll {{ overflow: visible; }}
   h2 {{ break-after: avoid; }}
-  .wide svg {{ min-width: 0 !important; }}
+  .wide svg, .figure {{ min-width: 0 !important; }}
   a {{ color: inherit; }}
   * {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
 }}

@@ -12,11 +12,11 @@ from ..quant.network import Layer, QuantizedNetwork, Tensor
 from ..quant.report import LayerReport, QuantizationReport
 from . import page
 from .images import Preprocessing
-from .page import text
+from .page import text, warned
 from .page_charts import bars, curve, histogram, number
 from .quant_warnings import SATURATION, is_fall
 
-__all__ = ["decibels", "fall_text", "input_card", "layer_card", "span", "warned"]
+__all__ = ["decibels", "fall_text", "input_card", "layer_card", "span"]
 
 _MINUS = "\u2212"
 
@@ -199,11 +199,6 @@ def fall_text(drop: float) -> str:
         return "\u2013"
     sign = "" if abs(drop) < 0.05 else _MINUS if drop > 0 else "+"
     return f"{sign}{abs(drop):.1f} dB"
-
-
-def warned(words: str, warn: bool) -> str:
-    """``words`` in the warning colour, if ``warn``."""
-    return f'<span class="warn">{words}</span>' if warn else words
 
 
 def span(pair: tuple[int, int]) -> str:

@@ -12,14 +12,15 @@ from ..quant.network import QuantizedNetwork
 from ..quant.report import QuantizationReport
 from . import page
 from .images import Preprocessing
-from .page import text
+from .page import Chapter, Tile, text, warned
 from .page_flow import Column, flow
-from .quant_cards import decibels, fall_text, input_card, layer_card, span, warned
+from .quant_cards import decibels, fall_text, input_card, layer_card, span
 from .quant_warnings import FALL, SATURATION, falls, is_fall, remarks
 
-__all__ = ["quantization_page", "quantization_sections", "short_name"]
+__all__ = ["CALM", "quantization_chapters", "quantization_page", "quantization_remarks", "quantization_tiles",
+           "short_name"]  # fmt: skip
 
-_CALM = (
+CALM = (
     f"Nothing stands out: no layer loses more than {FALL:g} dB, none saturates more than {SATURATION:g} % of "
     "its codes, every accumulator has a bit to spare."
 )
@@ -50,13 +51,29 @@ def quantization_page(
         f"weights {_weight_words(network, report)}, {report.calibration}."
     )
     foot = "Made by systolith from network.json, report.json and evidence.json of this directory."
-    sections = quantization_sections(network, report, preprocessing)
-    return page.document(f"{report.network}, quantized", lead, sections, foot)
+    chapters = quantization_chapters(network, report, preprocessing)
+    attention = page.words(quantization_remarks(network, report), CALM)
+    body = [
+        page.tiles(quantization_tiles(network, report)),
+        page.section("attention", "What deserves attention", attention),
+        *(chapter.html for chapter in chapters),
+    ]
+    return page.document(f"{report.network}, quantized", lead, body, foot)
 
 
-def quantization_sections(
+def quantization_tiles(network: QuantizedNetwork, report: QuantizationReport) -> list[Tile]:
+    """The figures to see first."""
+    return _Overview(network, report).tiles()
+
+
+def quantization_remarks(network: QuantizedNetwork, report: QuantizationReport) -> list[str]:
+    """What deserves attention: sentences (HTML) that link to their layers; ``CALM`` where there are none."""
+    return _Overview(network, report).remarks()
+
+
+def quantization_chapters(
     network: QuantizedNetwork, report: QuantizationReport, preprocessing: Preprocessing
-) -> list[str]:
+) -> list[Chapter]:
     """The chapters of the page, to stand alone or among others."""
     overview = _Overview(network, report)
     outputs = {seen.name: seen for seen in report.evidence if not seen.weights}
@@ -68,12 +85,10 @@ def quantization_sections(
         cards.append(layer_card(anchor, network, layer, row, drop, *seen))
     reading = [f'<p class="note">{words}</p>' for words in _READ]
     return [
-        overview.tiles(),
-        page.section("attention", "What deserves attention", page.words(overview.remarks(), _CALM)),
-        page.section("network", "The network", page.panel(overview.flow(), wide=True)),
-        page.section("table", "All layers", page.panel(overview.table(), wide=True)),
-        page.section("layers", "Layer by layer", *cards),
-        page.section("reading", "How to read this page", *reading),
+        Chapter("precision", "Precision through the network", [page.panel(overview.flow(), wide=True)]),
+        Chapter("formats", "Formats of all layers", [page.panel(overview.table(), wide=True)]),
+        Chapter("layers", "Quantization, layer by layer", cards),
+        Chapter("reading", "How to read formats and charts", reading),
     ]
 
 
@@ -103,7 +118,7 @@ class _Overview:
             result.append(link + text(item.words))
         return result
 
-    def tiles(self) -> str:
+    def tiles(self) -> list[Tile]:
         """The figures to see first."""
         report, convs = self._report, [layer for layer in self._network.layers if layer.kind == "conv"]
         count = sum(layer.wgt.size for layer in convs if layer.wgt is not None)
@@ -113,7 +128,7 @@ class _Overview:
         finite = {name: drop for name, drop in self.drop.items() if math.isfinite(drop)}
         worst = max(finite, key=lambda name: finite[name], default="")
         widest = max(report.layers, key=lambda row: row.acc_bits)
-        return page.tiles([
+        return [
             ("SQNR of the output", " / ".join(decibels(last[name]) for name in self._network.outputs),
              "against float, on the calibration images"),
             ("largest fall", fall_text(finite.get(worst, math.inf)), worst),
@@ -124,7 +139,7 @@ class _Overview:
             ("weight memory", page.bytes_text(bits / 8),
              f"{bits / max(count, 1):.3g} bits a weight; as float32 {page.bytes_text(4 * count)}"),
             ("accumulator", f"{widest.acc_bits} of {widest.acc_width} bits", f"at most, in {widest.name}"),
-        ])  # fmt: skip
+        ]  # fmt: skip
 
     def flow(self) -> str:
         """The chart of the whole network."""

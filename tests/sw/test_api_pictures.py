@@ -1,4 +1,4 @@
-"""Pages made again, models compared, pictures: numbers against those of other commands."""
+"""Models compared, pictures: numbers against those of other commands."""
 
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,6 @@ def models(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
         tiny.model, tiny.images, coarse, preprocessing=tiny.preprocessing, wgt_width=2, per_channel=True
     )
     return {"8 bits": tiny.quantized, "2 bits": coarse}
-
-
-def test_report_makes_the_same_page_again(tiny: Any, tmp_path: Path) -> None:
-    page = (tiny.quantized / "report.html").read_bytes()
-    assert api.report(tiny.quantized, tmp_path / "page.html").read_bytes() == page
-    assert main(["report", str(tiny.quantized), "-o", str(tmp_path / "again.html")]) == 0
-    assert (tmp_path / "again.html").read_bytes() == page
-    assert api.report(tiny.quantized) == tiny.quantized / "report.html"
-    assert (tiny.quantized / "report.html").read_bytes() == page
-    with pytest.raises(ValueError, match="does not exist: quantize a model first"):
-        api.report(tmp_path / "absent")
 
 
 def test_comparison_is_that_of_evaluate(
