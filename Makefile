@@ -9,10 +9,11 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/installed
 SYNTH   = $(VENV)/installed-synth
 NOTES   = $(VENV)/installed-notebook
+BESIDE  = .venv-scalesim
 WORKERS = 2
 TYPED   = -p systolith.hw -p systolith.quant -p systolith.sw -p systolith.sim
 
-.PHONY: help install demo test test-slow bench bench-slow notebooks lint fmax fmax-slow boards clean check-system
+.PHONY: help install demo test test-slow bench bench-slow bench-scalesim notebooks lint fmax fmax-slow boards clean check-system
 
 help:
 	@echo 'make install    make .venv and install everything into it, pinned by constraints.txt'
@@ -21,12 +22,13 @@ help:
 	@echo 'make test-slow  the long tests and the planted faults (the accuracy test needs dataset-fashion-mnist)'
 	@echo 'make bench      the fast benchmarks into docs/benchmarks.md; under 10 minutes once simulations are built'
 	@echo 'make bench-slow all of them (trained networks are taken from ../shared/data, if they are there)'
+	@echo 'make bench-scalesim  layer tables beside SCALE-Sim into docs/benchmarks.md; under 15 minutes the first time'
 	@echo 'make notebooks  run the notebooks from top to bottom, warnings as errors; under 10 minutes'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make fmax       clock and cells of small engines on ECP5 into docs/benchmarks.md; under 15 minutes'
 	@echo 'make fmax-slow  the whole clock table, hours the first time; what was interrupted goes on'
 	@echo 'make boards     bitstreams of all boards into docs/boards.md, networks on boards into docs/benchmarks.md'
-	@echo 'make clean      remove .venv, demo-out and what the tools left'
+	@echo 'make clean      remove .venv, .venv-scalesim, demo-out and what the tools left'
 
 install: $(STAMP)
 
@@ -73,6 +75,15 @@ bench: $(STAMP)
 bench-slow: $(STAMP)
 	$(BIN)/python -m systolith.sw.bench --slow -o docs/benchmarks.md
 
+$(BESIDE)/installed:
+	@$(MAKE) --no-print-directory check-system
+	$(PYTHON) -m venv $(BESIDE)
+	$(BESIDE)/bin/python -m pip install --quiet --disable-pip-version-check 'scalesim==3.0.0' 'numpy<2'
+	@touch $(BESIDE)/installed
+
+bench-scalesim: $(STAMP) $(BESIDE)/installed
+	$(BIN)/python -m systolith.sw.bench_scalesim --scalesim $(BESIDE)/bin/python --jobs $(WORKERS) -o docs/benchmarks.md
+
 notebooks: $(NOTES)
 	$(BIN)/python notebooks/execute.py --check
 
@@ -92,5 +103,5 @@ boards: $(SYNTH)
 	$(BIN)/python -m systolith.sw.bench_boards -o docs/benchmarks.md
 
 clean:
-	rm -rf $(VENV) demo-out build dist systolith.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BESIDE) demo-out build dist systolith.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find hw sw quant sim tests -name __pycache__ -type d -prune -exec rm -rf {} +

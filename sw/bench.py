@@ -23,6 +23,8 @@ from .benchmark.clock_results import clocks_from_json
 from .benchmark.measure import measure, measure_speeds, revision
 from .benchmark.page import page
 from .benchmark.results import Measurement, from_json, reached, to_json
+from .benchmark.scalesim import beside_from_json
+from .benchmark.scalesim_page import beside_section
 from .benchmark.sources import DATA, find
 from .benchmark.speed import Speed
 
@@ -112,14 +114,17 @@ def _write(output: Path, rows: dict[str, Measurement], speeds: list[Speed]) -> N
 
 
 def written(output: Path) -> str:
-    """The page from the numbers beside it: these, the networks of ``bench_boards``, the clocks of ``bench_clock``."""
+    """The page from the numbers beside it: these, those of ``bench_boards``, ``bench_clock`` and ``bench_scalesim``."""
     rows, speeds = _kept(output)
-    boards, clocks = (output.with_suffix(f".{kind}.json") for kind in ("boards", "clocks"))
+    boards, clocks, beside = (
+        output.with_suffix(f".{kind}.json") for kind in ("boards", "clocks", "scalesim")
+    )
     return "".join(
         (
             page(rows.values(), CASES, speeds),
             boards_section(boards_from_json(boards.read_text()) if boards.is_file() else ()),
             clock_section(clocks_from_json(clocks.read_text()) if clocks.is_file() else ()),
+            beside_section(beside_from_json(beside.read_text()) if beside.is_file() else ()),
         )
     )
 

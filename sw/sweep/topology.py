@@ -4,9 +4,9 @@
 
     out = ceil((ifmap - filter + stride) / stride)      as SCALE-Sim has it: the last window may reach beyond the map
 
-Maps have their padding already. A layer's image is loaded, its weights are random codes from a fixed seed (cycles do
-not depend on them), and its result is stored: nothing stays in the scratchpad between layers. Depthwise layers are what
-the table says, usually many channels and one filter.
+A name with DP is a depthwise layer, as in SCALE-Sim 3: ``filters`` of one channel for each channel. Maps have their
+padding already. A layer's image is loaded, its weights are random codes from a fixed seed (cycles do not depend on
+them), and its result is stored: nothing stays in the scratchpad between layers.
 
 Samajdar et al., A systematic methodology for characterizing scalability of DNN accelerators using SCALE-Sim, ISPASS
 2020.
@@ -61,6 +61,16 @@ class TableLayer:
         return -(-(self.height - r + down) // down), -(-(self.width - s + across) // across)
 
     @property
+    def groups(self) -> int:
+        """Of channels that see one another: as many as channels in a depthwise layer."""
+        return self.channels if "DP" in self.name else 1
+
+    @property
+    def results(self) -> int:
+        """Channels of the result."""
+        return self.filters * self.groups
+
+    @property
     def macs(self) -> int:
         """Products of one image."""
         return self.out[0] * self.out[1] * self.kernel[0] * self.kernel[1] * self.channels * self.filters
@@ -86,7 +96,7 @@ class LayerTable:
 def _network(layer: TableLayer, number: int, widths: Widths) -> QuantizedNetwork:
     act, wgt, _ = widths
     (rows, columns), limit = layer.out, 1 << (wgt - 1)
-    shape = (layer.filters, layer.channels, *layer.kernel)
+    shape = (layer.results, layer.channels // layer.groups, *layer.kernel)
     codes = np.random.default_rng([_SEED, number]).integers(-limit, limit, shape)
     below = (rows - 1) * layer.stride[0] + layer.kernel[0] - layer.height
     right = (columns - 1) * layer.stride[1] + layer.kernel[1] - layer.width
@@ -95,12 +105,12 @@ def _network(layer: TableLayer, number: int, widths: Widths) -> QuantizedNetwork
     conv = Layer(
         name=layer.name, kind="conv", inputs=("image",), output="result", kernel=layer.kernel, stride=layer.stride,
         pads=(0, 0, max(below, 0), max(right, 0)), wgt=codes, wgt_width=wgt,
-        wgt_fl=np.zeros(layer.filters, np.int64), bias=None, shift=np.full(layer.filters, shift, np.int64),
-        lo=format_.min, hi=format_.max, macs=layer.macs,
+        wgt_fl=np.zeros(layer.results, np.int64), bias=None, shift=np.full(layer.results, shift, np.int64),
+        groups=layer.groups, lo=format_.min, hi=format_.max, macs=layer.macs,
     )  # fmt: skip
     tensors = {
         "image": Tensor(name="image", shape=(layer.height, layer.width, layer.channels), format=format_),
-        "result": Tensor(name="result", shape=(rows, columns, layer.filters), format=QFormat(act, -shift)),
+        "result": Tensor(name="result", shape=(rows, columns, layer.results), format=QFormat(act, -shift)),
     }
     return QuantizedNetwork(
         name=layer.name, input="image", outputs=("result",), tensors=tensors, layers=(conv,)

@@ -56,6 +56,29 @@ def test_networks_compute_every_layer(tmp_path: Path) -> None:
     assert out.shape == (1, *table.layers[0].out, 6) and np.any(out)
 
 
+def test_depthwise_by_scalesims_mark(tmp_path: Path) -> None:
+    """DP: so many filters of one channel for each channel; they see no other channel."""
+    table = read_topology(write(tmp_path / "n.csv", HEAD + "a_DP,6,7,3,2,4,2,1,\nb,6,7,3,2,4,2,1,\n"))
+    first, second = table.layers
+    assert (first.groups, first.results, second.groups, second.results) == (4, 8, 1, 2)
+    assert first.macs == 4 * 6 * 6 * 8 == second.macs
+    (network, _) = table.networks(WIDTHS)
+    codes = np.zeros((1, 6, 7, 4), np.int64)
+    codes[..., 1] = 100
+    out = integer_reference.run(network, codes, "outputs")["result"]
+    assert out.shape == (1, 4, 6, 8) and network.layers[0].macs == first.macs
+    assert [bool(np.any(out[..., c])) for c in range(8)] == [
+        False,
+        False,
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+
+
 def test_cycles_are_the_layers_sum(tmp_path: Path) -> None:
     table = read_topology(write(tmp_path / "n.csv", HEAD + "a,8,9,3,3,5,6,1,\nb,4,4,1,1,7,3,1,\n"))
     found = run_job(Job(workload=table, images=1, mem_latency=9), {**DEFAULTS, "rows": 4, "cols": 3})
