@@ -5,11 +5,12 @@
     fl of a layer's weights: the largest that does not saturate
 
 Cycles depend on shapes, on the bits of a layer's weights and on nothing else, so only what the quantizer changes of
-these is lost: ``Options.wgt_widths``, and the diagonal of an addition whose operands have different fl.
+these is lost: the diagonal of an addition whose operands have different fl.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -35,9 +36,11 @@ def nominal_network(
     wgt_width: int = 8,
     acc_width: int = 32,
     signed: bool = True,
+    wgt_widths: Mapping[str, int] | None = None,
 ) -> QuantizedNetwork:
     """``graph`` in nominal formats, its input folded as the quantizer would with this preprocessing.
 
+    ``wgt_widths``: bits of the weights of single layers, by name, instead of ``wgt_width``.
     ``signed`` False: unsigned codes wherever there may be some, the largest that accumulators can meet.
 
     Raises AccumulatorOverflow (a ValueError) naming the layer where no weights fit the accumulator.
@@ -52,14 +55,15 @@ def nominal_network(
         for name in network.shapes
     }
     wgt_fl: dict[str, IntArray] = {}
+    widths = {layer.name: wgt_width for layer in network.layers} | dict(wgt_widths or {})
     for layer in network.layers:
         if layer.weight is not None:
             largest = float(np.abs(layer.weight).max(initial=0.0)) or 1.0
-            fl = overflow_free_fl(-largest, largest, wgt_width)
+            fl = overflow_free_fl(-largest, largest, widths[layer.name])
             wgt_fl[layer.name] = np.full(len(layer.weight), fl, np.int64)
     while True:
         try:
-            result = assemble(network, formats, wgt_fl, lambda _: wgt_width, acc_width, False)
+            result = assemble(network, formats, wgt_fl, widths.__getitem__, acc_width, False)
             return result if exact is None else replace(result, stem=exact.stem)
         except TooFine as finer:
             formats[finer.tensor] = replace(formats[finer.tensor], fl=finer.fl)
