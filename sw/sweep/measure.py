@@ -51,6 +51,8 @@ class Figures:
     """By ``KINDS``."""
     accesses: Mapping[str, int] = field(default_factory=dict)
     """By ``energy.LEVELS``: MACs; bits read and written."""
+    memory: int = 0
+    """Bytes of external memory for program, weights, images, results; of the largest network."""
     reason: str = ""
     refused: bool = False
     """The configuration or the compiler refuses it; else a ``reason`` is a fault of this program."""
@@ -77,7 +79,7 @@ def run_job(job: Job, values: Mapping[str, Any]) -> Figures:
 
 def measure(job: Job, config: EngineConfig) -> Figures:
     """Compile and model. Raises ``ValueError`` for what the engine cannot compute."""
-    cycles = total = macs = 0
+    cycles = total = macs = memory = 0
     moved, accessed = dict.fromkeys(KINDS, 0), dict.fromkeys(LEVELS, 0)
     for network in job.workload.networks((config.act_width, config.wgt_width, config.acc_width)):
         program = compile_network(network, config)
@@ -85,12 +87,13 @@ def measure(job: Job, config: EngineConfig) -> Figures:
         alone = simulate(program, 1, job.mem_latency, planned)
         batch = alone if job.images == 1 else simulate(program, job.images, job.mem_latency, planned)
         cycles, total, macs = cycles + alone.cycles, total + batch.cycles, macs + program.macs
+        memory = max(memory, program.memory_map(job.images).end)
         bytes_ = _moved(program, planned)
         for kind, count in bytes_.items():
             moved[kind] += count
         for level, count in _accesses(program, bytes_, alone.counters["pixels"]).items():
             accessed[level] += count
-    return Figures(cycles=cycles, cycles_total=total, macs=macs, bytes=moved, accesses=accessed)
+    return Figures(cycles=cycles, cycles_total=total, macs=macs, bytes=moved, accesses=accessed, memory=memory)
 
 
 def _moved(program: Program, planned: Plan) -> dict[str, int]:

@@ -44,6 +44,12 @@ def test_bytes_are_those_on_the_port(seed: int, scratchpad: int) -> None:
     assert (moved["spills"] > 0) == (program.spill_bytes > 0) == (scratchpad <= 1024)
 
 
+def test_memory_is_what_a_batch_needs(job: Job) -> None:
+    config = EngineConfig(rows=4, cols=4)
+    (network,) = job.workload.networks((8, 8, 32))
+    assert measure(job, config).memory == compile_network(network, config).memory_map(job.images).end
+
+
 def test_accesses(job: Job) -> None:
     config = EngineConfig(rows=4, cols=4)
     found = measure(job, config)
