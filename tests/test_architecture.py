@@ -18,13 +18,13 @@ LINES = 350
 PLAIN = {"hw.config", "hw.field_widths", "hw.isa", "hw.link", "hw.record", "hw.registers"}
 """Contracts that software reads: no Amaranth."""
 
-FRONT = ("sw.api", "sw.bench", "sw.cli", "sw.demo", "sw.synthesis")
+FRONT = ("sw.api", "sw.bench", "sw.cli", "sw.demo", "sw.explore", "sw.resources", "sw.synthesis")
 """The front door, by the beginning of the module's name: may import everything, and nobody imports it."""
 
 PACKAGES = {
     "hw": {"amaranth"},
     "quant": {"numpy"},
-    "sw": {"numpy", "onnx", "onnxruntime", "matplotlib", "PIL", "distributed"},
+    "sw": {"numpy", "onnx", "onnxruntime", "matplotlib", "PIL", "distributed", "optuna"},
     "sim": {"numpy", "cocotb", "cocotb_tools"},
 }
 """Packages from outside that a folder may import."""
@@ -35,6 +35,7 @@ WHERE = {
         "sw.picture",
         "sw.picture_bits",
         "sw.picture_choice",
+        "sw.picture_explore",
         "sw.picture_quant",
         "sw.picture_sheet",
         "sw.picture_static",
@@ -43,6 +44,7 @@ WHERE = {
     },
     "PIL": {"sw.images"},
     "distributed": {"sw.sweep.cluster"},
+    "optuna": {"sw.explore.search"},
     "amaranth.back": {"hw.verilog"},
     "torch": set(),  # the training of the demo network alone
 }
