@@ -30,6 +30,8 @@ from .api_bits import Bits, bits
 from .api_board import VivadoProject, synth_board
 from .api_check import check
 from .api_choice import energy_picture, frames_picture, heat_map
+from .api_explore import explore
+from .api_explore_result import Exploration
 from .api_files import file_target, write_whole
 from .api_model import Model, model
 from .api_models import runtime_errors
@@ -48,6 +50,7 @@ from .bit_widths import widths_for
 from .calibrated import load_calibrated
 from .container import load_program, to_bytes
 from .evaluate import Evaluation
+from .explore.objectives import OBJECTIVES, Objective
 from .graph import Graph
 from .images import RAW_PIXELS, Images, Preprocessing, load_images
 from .program import Program
@@ -58,14 +61,14 @@ if TYPE_CHECKING:
     from .demo.run import DemoResult
 
 __all__ = [
-    "CORRECTIONS", "DATA_FREE_CORRECT", "DEFAULT_CORRECT", "DEFAULT_METHOD", "METHODS", "RAW_PIXELS", "Bits", "Budget",
-    "Check", "Comparison", "Compilation", "DemoFiles",
+    "CORRECTIONS", "DATA_FREE_CORRECT", "DEFAULT_CORRECT", "DEFAULT_METHOD", "METHODS", "OBJECTIVES", "RAW_PIXELS",
+    "Bits", "Budget", "Check", "Comparison", "Compilation", "DemoFiles",
     "Divergence", "EngineConfig",
-    "Evaluation", "Images", "LayerResult", "Model", "Picture", "Preprocessing", "Profile", "Program", "Progress",
-    "Quantized", "QuantizedModel", "Roofline", "Static", "Sweep", "Synth", "Verification", "VerilogFiles",
-    "VivadoProject", "bits", "check",
+    "Evaluation", "Exploration", "Images", "LayerResult", "Model", "Objective", "Picture", "Preprocessing", "Profile",
+    "Program", "Progress", "Quantized", "QuantizedModel", "Roofline", "Static", "Sweep", "Synth", "Verification",
+    "VerilogFiles", "VivadoProject", "bits", "check",
     "compare", "compile", "demo", "demo_files", "disassemble", "energy_picture",
-    "evaluate", "frames_picture", "heat_map", "layer_picture", "load_images",
+    "evaluate", "explore", "frames_picture", "heat_map", "layer_picture", "load_images",
     "load_quantized", "model", "picture", "profile", "quantize", "read_model",
     "read_program", "report", "roofline", "static", "sweep", "synth", "synth_board", "verify", "verilog",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 from . import api
 from .cli_bits import bits_file, budgets, precisions, wgt_bits
+from .cli_explore import run_explore
 from .cli_options import ENGINE, engine_config, mem_latency, named, preprocessing
 from .cli_sweep import AXES
 from .cli_synth import megahertz, run_synth
@@ -184,6 +185,14 @@ def _sweep(arguments: Namespace, progress: api.Progress) -> Outcome:
     )
 
 
+def _explore(arguments: Namespace, progress: api.Progress) -> Outcome:
+    try:
+        result = run_explore(arguments, preprocessing(arguments), progress)
+    except ValueError as error:
+        raise named(error) from None
+    return Outcome(document=result.to_json(), lines=[result.to_text()])
+
+
 def _disasm(arguments: Namespace, progress: api.Progress) -> Outcome:
     program = api.read_program(arguments.program)
     if not arguments.json:
@@ -252,6 +261,7 @@ COMMANDS: dict[str, Callable[[Namespace, api.Progress], Outcome]] = {
     "model": _model,
     "profile": _profile,
     "sweep": _sweep,
+    "explore": _explore,
     "disasm": _disasm,
     "verilog": _verilog,
     "synth": _synth,

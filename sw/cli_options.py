@@ -14,6 +14,7 @@ from ..hw.config import SERIAL, EngineConfig
 from ..quant.options import CORRECTIONS, DATA_FREE_CORRECT, DEFAULT_CORRECT
 from ..quant.search import DEFAULT_METHOD, METHODS
 from .cli_bits import BUDGET, add_bits, add_static
+from .cli_explore import add_explore
 from .cli_profile import add_profile
 from .cli_report import add_report
 from .cli_sweep import add_sweep
@@ -292,6 +293,10 @@ def parser() -> ArgumentParser:
     sweep = command("sweep")
     add_sweep(sweep, count_of, {name: (unit, meaning) for name, unit, meaning in ENGINE})
     _preprocessing_options(sweep)
+
+    explore = command("explore")
+    add_explore(explore, count_of, {name: (unit, meaning) for name, unit, meaning in ENGINE})
+    _preprocessing_options(explore)
 
     disasm = command("disasm")
     disasm.add_argument("program", metavar="PROGRAM")

@@ -102,6 +102,19 @@ examples:
   systolith sweep net.onnx --rows 4:32:4 --cols 4,8,16,32 --wgt-width 4,8 -o results
   systolith sweep net.onnx --rows 8,16 --wgt-width 2:8 --accuracy test.npz --calib calib.npz -o results
   systolith sweep resnet18.csv --rows 8,16,32 --cols 8,16,32 --scheduler tcp://server:8786 -o results""",
+    "explore": """\
+Search the engines of a board for those worth building for one network: arrays, memories and widths of weights, for
+frames a second, accuracy, DSPs and block RAMs. Prints the Pareto front and one engine of it, why, and the commands that
+build it. Writes DIR/explore.json, explore.csv, explore.txt, explore.png; an interrupted exploration of DIR goes on.
+
+Program, weights and images are in the FPGA's block RAM beside the engine. DSPs and block RAMs are exact, look-up tables
+and registers of a model fitted on syntheses, the clock is an estimate unless --clock says it: place and route, the last
+command that it prints, has the last word.
+
+examples:
+  systolith explore net.onnx --board ulx3s-85f --min-fps 30 -o explored
+  systolith explore net.onnx --board ulx3s-85f --min-fps 1000 --calib calib.npz --rows 4:16:4 --cols 4:32:4 -o explored
+  systolith explore net.q --board ulx3s-25f --sampler grid --rows 2:6 --cols 2:6 --trials 100000 -o explored""",
     "disasm": """\
 The listing of a program, one line an instruction.
 
