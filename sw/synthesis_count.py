@@ -28,10 +28,9 @@ _FAMILY = FAMILIES["ecp5"]
 _TOP = "counted"
 
 
-def cells_of(design: Mapping[str, Any]) -> Cells:
-    """Of yosys's JSON of a flat design: its module of the most cells."""
-    module = max(design["modules"].values(), key=lambda one: len(one.get("cells", ())))
-    cells = list(module["cells"].values())
+def cells_of(design: Mapping[str, Any], top: str) -> Cells:
+    """Of the flat module ``top`` in yosys's JSON."""
+    cells = list(design["modules"][top]["cells"].values())
     kinds = Counter(cell["type"] for cell in cells)
     carries = [cell["connections"] for cell in cells if cell["type"] == "CCU2C"]
     outs = {bit for cell in carries for bit in cell.get("COUT", ())}
@@ -57,7 +56,7 @@ def count_cells(
 
     text = to_rtlil(component, _TOP, platform=platform_of(_FAMILY.name, multipliers))
     written = yosys_output(text, _FAMILY.synth.format(top=_TOP), "write_json {output}", say)
-    return cells_of(json.loads(written))
+    return cells_of(json.loads(written), _TOP)
 
 
 def engine_cells(

@@ -22,7 +22,7 @@ def test_a_netlist_by_hand() -> None:
         "f": _cell("TRELLIS_FF"), "g": _cell("DP16KD"), "h": _cell("MULT18X18D"), "i": _cell("PFUMX"),
     }  # fmt: skip
     design = {"modules": {"cell": {"cells": {"x": _cell("$buf")}}, "top": {"cells": cells}}}
-    assert cells_of(design) == Cells(lut=1 + 2 * 3 + 6 + 4 * 2 + 2, ff=1, dsp=1, bram=1)
+    assert cells_of(design, "top") == Cells(lut=1 + 2 * 3 + 6 + 4 * 2 + 2, ff=1, dsp=1, bram=1)
 
 
 def test_a_multiplier() -> None:
