@@ -84,7 +84,7 @@ $(BESIDE)/installed:
 bench-scalesim: $(STAMP) $(BESIDE)/installed
 	$(BIN)/python -m systolith.sw.bench_scalesim --scalesim $(BESIDE)/bin/python --jobs $(WORKERS) -o docs/benchmarks.md
 
-notebooks: $(NOTES)
+notebooks: $(NOTES) $(SYNTH)
 	$(BIN)/python notebooks/execute.py --check
 
 lint: $(STAMP)

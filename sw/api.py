@@ -36,6 +36,7 @@ from .api_files import file_target, write_whole
 from .api_model import Model, model
 from .api_models import runtime_errors
 from .api_pictures import Comparison, DemoFiles, Picture, compare, demo_files, layer_picture, picture
+from .api_placed import boards_picture, cells_picture, path_picture
 from .api_profile import Profile, profile
 from .api_report import report
 from .api_results import Check, Compilation, Quantized, VerilogFiles
@@ -43,7 +44,7 @@ from .api_roofline import Roofline, roofline
 from .api_static import Static, static
 from .api_sweep import sweep
 from .api_sweep_result import Sweep
-from .api_synth import Synth, synth
+from .api_synth import Synth, device_config, synth
 from .api_testbench import write_testbench
 from .api_verify import Progress, quiet, verify
 from .bit_widths import widths_for
@@ -66,10 +67,10 @@ __all__ = [
     "Divergence", "EngineConfig",
     "Evaluation", "Exploration", "Images", "LayerResult", "Model", "Objective", "Picture", "Preprocessing", "Profile",
     "Program", "Progress", "Quantized", "QuantizedModel", "Roofline", "Static", "Sweep", "Synth", "Verification",
-    "VerilogFiles", "VivadoProject", "bits", "check",
-    "compare", "compile", "demo", "demo_files", "disassemble", "energy_picture",
+    "VerilogFiles", "VivadoProject", "bits", "boards_picture", "cells_picture", "check",
+    "compare", "compile", "demo", "demo_files", "device_config", "disassemble", "energy_picture",
     "evaluate", "explore", "frames_picture", "heat_map", "layer_picture", "load_images",
-    "load_quantized", "model", "picture", "profile", "quantize", "read_model",
+    "load_quantized", "model", "path_picture", "picture", "profile", "quantize", "read_model",
     "read_program", "report", "roofline", "static", "sweep", "synth", "synth_board", "verify", "verilog",
 ]  # fmt: skip
 

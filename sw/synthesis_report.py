@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CriticalPath", "clock_mhz", "critical_path", "resources", "too_small"]
+__all__ = ["CriticalPath", "Segment", "clock_mhz", "critical_path", "resources", "too_small"]
 
 _CELL = re.compile(r"[_$](?=[A-Z]).*")
 """What yosys and nextpnr put behind a register's name: ``busy_TRELLIS_FF_Q_3``."""
@@ -18,12 +18,22 @@ _CELL = re.compile(r"[_$](?=[A-Z]).*")
 _TOPS = ("dut.", "top.")
 
 
+@dataclass(frozen=True)
+class Segment:
+    """A piece of a path. ``kind``: "clk-to-q", "logic", "routing" or "setup"; ``name``: the cell, or a wire's net."""
+
+    kind: str
+    ns: float
+    name: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class CriticalPath:
     """The slowest path from a register to a register.
 
     ``source``, ``target``: unit and signal, ``compute.column_0.pe_1.wgt``. Delays in ns. ``levels``: cells of logic on
-    the way. ``longest``: the slowest wire, its net and its delay. ``steps``: a line for each cell and wire.
+    the way. ``longest``: the slowest wire, its net and its delay. ``steps``: a line for each cell and wire;
+    ``segments``: the same as values.
     """
 
     source: str
@@ -33,6 +43,7 @@ class CriticalPath:
     levels: int
     longest: tuple[str, float]
     steps: tuple[str, ...]
+    segments: tuple[Segment, ...] = ()
 
     @property
     def words(self) -> str:
@@ -93,6 +104,10 @@ def critical_path(report: dict[str, Any]) -> CriticalPath | None:
         levels=sum(step["type"] == "logic" for step in slowest),
         longest=("", 0.0) if longest is None else (_place(longest["net"]), longest["delay"]),
         steps=tuple(lines),
+        segments=tuple(
+            Segment(step["type"], step["delay"], _place(step.get("net") or step["to"]["cell"]))
+            for step in slowest
+        ),
     )
 
 
