@@ -22,19 +22,15 @@ def features(config: EngineConfig) -> Mapping[str, float]:
     narrow counters) is in "control": engines without them are smaller than predicted.
     """
     act, port, lanes = config.act_width, config.port_width, config.lanes
-    word, folds = lanes * act, float(bool(config.fold_width))
+    word = lanes * act
     return {
         "control": 1.0,
         "array": config.rows * config.cols * (config.psum_width + act + 2 * config.wgt_width),
         "columns": config.cols * config.acc_width,
-        "rows": config.rows * act,
-        "skew": (config.rows**2 + config.cols**2) * act,
-        "banks": word * config.banks,
+        "words": word,
         "rotation": word * log2(config.groups),
         "memory port": port,
-        "port to words": port * log2(max(2.0, word / port, port / word)),
-        "folding of rows": folds,
-        "folded words": word * folds,
+        "folding of rows": float(bool(config.fold_width)),
         "depthwise": config.cols * config.fir_lines * act,
         "tables": config.cols * act * bool(config.tables),
     }
