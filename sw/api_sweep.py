@@ -11,6 +11,7 @@ from typing import Any
 from ..hw.config import EngineConfig
 from . import onnx_reader, quantized_io
 from .api_sweep_accuracy import AccuracyPlan
+from .api_sweep_resources import check_resources, with_resources
 from .api_sweep_result import Sweep
 from .api_verify import Progress, quiet
 from .cycle_model.report import require_run
@@ -43,6 +44,8 @@ def sweep(
     accuracy_count: int | None = None,
     calibration: str | Path | None = None,
     calibration_count: int | None = None,
+    resources: str | None = None,
+    device: str = "ecp5-85f",
     jobs: int | None = None,
     scheduler: str | None = None,
     progress: Progress = quiet,
@@ -60,6 +63,8 @@ def sweep(
     mem_latency, preprocessing : as for ``model``.
     accuracy : labelled images; the network is quantized once for each widths of activations, weights and accumulators
         (``calibration``: its images, None: synthetic ones) and the integer reference measured on them.
+    resources, device : "model": LUT, FF, DSP, BRAM of an ECP5 by the fitted model, and an estimate of the clock;
+        "synthesis": all of them by place and route of each engine on ``device``, minutes to an hour each.
     jobs : processes of this machine; None: one a processor.
     scheduler : ``tcp://host:port`` of a Dask scheduler, whose workers compute instead.
     axes : values of ``EngineConfig``'s parameters: an integer, integers, or text like "4:32:4" (both ends included)
@@ -70,6 +75,7 @@ def sweep(
     require_run(images, mem_latency)
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
         raise ValueError(f"jobs must be a positive integer, not {jobs!r}")
+    check_resources(resources, device)
     values = grid(axes)
     every = combinations(values)
     folder = None if output is None else _folder(output)
@@ -105,6 +111,8 @@ def sweep(
         )
         for n, one in enumerate(every)
     ]  # fmt: skip
+    if resources is not None:
+        points = with_resources(points, resources, device, progress)
     found = Sweep(
         model=name, axes=values, points=tuple(front(points)), images=images, mem_latency=mem_latency,
         workload=workload,

@@ -17,6 +17,7 @@ from .api_results import table
 from .api_sweep_prove import Proof, draw, prove
 from .api_verify import Progress, quiet
 from .picture_sweep import METRICS, Dot, draw_sweep
+from .resources.model import summary_text
 from .sweep import energy
 from .sweep.measure import Workload
 from .sweep.point import Point, columns
@@ -75,8 +76,10 @@ class Sweep:
     def to_text(self) -> str:
         """A table, one line a point; * on the front. Below it what was refused, and why."""
         accuracy = any(point.accuracy for point in self.points)
+        cells = next((point.resources for point in self.points if point.resources), None)
         head = ["", *self.swept, "cycles", "util %", "images/s/MHz", "weights KB", "act. KB", "spills KB", "uJ",
-                "memory Kbit", *(["top-1 %", "agreement %"] if accuracy else [])]  # fmt: skip
+                "memory Kbit", *(["top-1 %", "agreement %"] if accuracy else []),
+                *(["LUT", "FF", "DSP", "BRAM", "MHz"] if cells else [])]  # fmt: skip
         lines = table(
             [head, *(self._row(p, accuracy) for p in self.points if p.ok)], right=range(1, len(head))
         )
@@ -88,7 +91,16 @@ class Sweep:
         lines.append(
             f"uJ: MACs and accesses by {energy.table()['source'].split(':')[0]}; to rank, not to predict"
         )
+        if cells is not None:
+            how = (
+                f"a model: {summary_text()}; the clock is an estimate"
+                if cells["source"] == "model"
+                else "place and route"
+            )
+            lines.append(f"LUT, FF, DSP, BRAM, MHz: of the engine alone on {cells['device']}, by {how}")
         for point in self.points:
+            if point.resources.get("reason"):
+                lines.append(f"no cells: {point.config.describe()}: {point.resources['reason']}")
             if not point.ok:
                 place = ", ".join(f"{name} {point.values[name]}" for name in self.swept)
                 kind = "refused" if point.figures.refused else "failed"
@@ -108,6 +120,11 @@ class Sweep:
         if accuracy:
             shown = (point.accuracy.get("top1"), point.accuracy.get("agreement"))
             cells += ["-" if value is None else f"{value:.2f}" for value in shown]
+        if point.resources:
+            counts = [point.resources.get(kind) for kind in ("lut", "ff", "dsp", "bram")]
+            clock = point.resources.get("fmax_mhz")
+            cells += ["-" if count is None else f"{count:,}" for count in counts]
+            cells.append("-" if clock is None else f"{clock:.1f}")
         return cells
 
     def picture(self, metric: str = "utilization") -> Picture:

@@ -173,7 +173,8 @@ def _sweep(arguments: Namespace, progress: api.Progress) -> Outcome:
             arguments.source, arguments.output, images=arguments.images, mem_latency=mem_latency(arguments),
             preprocessing=preprocessing(arguments), accuracy=arguments.accuracy, accuracy_count=arguments.count,
             calibration=arguments.calib, calibration_count=arguments.calib_count, jobs=arguments.jobs,
-            scheduler=arguments.scheduler, progress=progress, **axes,
+            resources="synthesis" if arguments.synth else "model" if arguments.resources else None,
+            device=arguments.device, scheduler=arguments.scheduler, progress=progress, **axes,
         )  # fmt: skip
         if arguments.prove:
             result = result.prove(arguments.prove, arguments.seed, progress=progress)

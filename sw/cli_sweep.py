@@ -29,6 +29,15 @@ def add_sweep(command: ArgumentParser, count_of: Any, known: Mapping[str, tuple[
                          help="also run N points, drawn at random, in RTL: a minute or more each")  # fmt: skip
     command.add_argument("--seed", type=count_of("--seed", 0), metavar="S",
                          help="of that draw and its images (default: a new one, which is printed)")  # fmt: skip
+    cells = command.add_argument_group("cells and clock of each engine alone, as columns")
+    how = cells.add_mutually_exclusive_group()
+    how.add_argument("--resources", action="store_true",
+                     help="by a model fitted on syntheses for ECP5; the clock is an estimate")  # fmt: skip
+    how.add_argument("--synth", action="store_true",
+                     help="by place and route of each, minutes to an hour (needs the extra synth)")  # fmt: skip
+    cells.add_argument(
+        "--device", default="ecp5-85f", metavar="NAME", help="of the engine (default: ecp5-85f)"
+    )
     work = command.add_argument_group("who computes")
     work.add_argument("--jobs", type=count_of("--jobs", 1), metavar="N",
                       help="processes of this machine (default: one a processor)")  # fmt: skip

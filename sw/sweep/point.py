@@ -28,6 +28,8 @@ class Point:
     images: int = 1
     accuracy: Mapping[str, Any] = field(default_factory=dict)
     """of the quantized network, where it was measured: see ``calibrated.Accuracy``."""
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    """cells and clock of the engine, where they were asked for; or a ``reason``."""
     front: bool = False
 
     @property
@@ -75,6 +77,7 @@ class Point:
             "energy_pj": {**spent, "total": sum(spent.values())}, "memory_bits": self.memory,
             "front": self.front,
         }  # fmt: skip
+        row |= {"resources": dict(self.resources)} if self.resources else {}
         return {**row, "accuracy": dict(self.accuracy)} if self.accuracy else row
 
     @property
