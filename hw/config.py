@@ -164,7 +164,7 @@ class EngineConfig:
 
     # Scratchpad geometry ---------------------------------------------------------------------
 
-    @property
+    @cached_property
     def lanes(self) -> int:
         """Elements of a scratchpad word: one pixel's block of ``max(rows, cols)`` channels."""
         return max(self.rows, self.cols)
@@ -194,12 +194,12 @@ class EngineConfig:
         """Words of a bank, a power of two."""
         return 1 << ((self.scratchpad // (self.banks * self.word_bytes)).bit_length() - 1)
 
-    @property
+    @cached_property
     def words(self) -> int:
         """Words of the whole scratchpad; bank = address // bank_depth."""
         return self.banks * self.bank_depth
 
-    @property
+    @cached_property
     def addr_width(self) -> int:
         """Bits of a scratchpad word address."""
         return (self.words - 1).bit_length()
@@ -214,7 +214,7 @@ class EngineConfig:
         """Cycles from a read to the operands at the array: ``hw.operand``."""
         return self.scratchpad_latency + 1
 
-    @property
+    @cached_property
     def least_pass(self) -> int:
         """Cycles from a pass to the next at least, each with a tile of its own: ``hw.tile_pusher``."""
         return max(self.rows, self.operand_latency + 1)

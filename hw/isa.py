@@ -21,8 +21,8 @@ from .record import Field, Instruction
 
 __all__ = ["COMPUTE", "CONFIG", "FOLD_CHANNELS", "HEADER", "INSTRUCTIONS", "LOAD", "MAGIC", "NO_WAIT",
            "POOL_MAX", "POOL_MEAN", "POOL_NONE", "POOL_SUM", "REGIONS", "SEGMENT", "STORE", "Field",
-           "Instruction", "decode", "encode", "layout", "loop_counts", "no_wait", "record_bits", "record_words",
-           "steps"]  # fmt: skip
+           "Instruction", "decode", "encode", "layout", "loop_counts", "no_wait", "ranges", "record_bits",
+           "record_words", "steps"]  # fmt: skip
 
 REGIONS = ("program", "input", "output", "spill")
 """What a memory offset counts from: input and output advance by their stride register each iteration."""
@@ -281,20 +281,31 @@ def record_words(config: EngineConfig) -> int:
     return ceil(max(record_bits(i, config) for i in INSTRUCTIONS.values()) / config.port_width)
 
 
+@cache
+def _layout(opcode: int, config: EngineConfig) -> Mapping[str, tuple[Field, int, int]]:
+    """``layout`` by the fields' names."""
+    return {found[0].name: found for found in layout(INSTRUCTIONS[opcode], config)}
+
+
+def ranges(instruction: Instruction, config: EngineConfig) -> dict[str, tuple[int, int]]:
+    """The least and the greatest value of every field, by name."""
+    return {name: field.range(config) for name, (field, _, _) in _layout(instruction.opcode, config).items()}
+
+
 def encode(instruction: Instruction, config: EngineConfig, values: Mapping[str, int]) -> bytes:
     """The record: little-endian bytes, ``record_words`` port words. Fields not named are 0.
 
     Raises ``ValueError`` for an unknown field and for a value that does not fit, naming both.
     """
-    given = {"opcode": instruction.opcode, **values}
-    record = 0
-    for field, low, _ in layout(instruction, config):
+    fields, record = _layout(instruction.opcode, config), 0
+    if unknown := values.keys() - fields.keys():
+        raise ValueError(f"{instruction.name} has no field {', '.join(sorted(unknown))}")
+    for name, value in {"opcode": instruction.opcode, **values}.items():
+        field, low, _ = fields[name]
         try:
-            record |= field.check(given.pop(field.name, 0), config) << low
+            record |= field.check(value, config) << low
         except ValueError as error:
             raise ValueError(f"{instruction.name}: {error}") from None
-    if given:
-        raise ValueError(f"{instruction.name} has no field {', '.join(sorted(given))}")
     return record.to_bytes(record_words(config) * config.port_bytes, "little")
 
 
@@ -305,7 +316,7 @@ def decode(record: bytes, config: EngineConfig) -> tuple[Instruction, dict[str, 
     if opcode not in INSTRUCTIONS:
         raise ValueError(f"opcode must be one of {sorted(INSTRUCTIONS)}, not {opcode}")
     instruction, values = INSTRUCTIONS[opcode], {}
-    for field, low, width in layout(instruction, config):
+    for field, low, width in _layout(opcode, config).values():
         value = bits >> low & (1 << width) - 1
         values[field.name] = (
             value - (1 << width) if field.signed and width and value >> (width - 1) else value

@@ -26,11 +26,16 @@ class Field:
         """The width for one configuration."""
         return self.width if isinstance(self.width, int) else self.width(config)
 
+    def range(self, config: EngineConfig) -> tuple[int, int]:
+        """The least and the greatest value."""
+        bits = self.bits(config)
+        half = 1 << bits >> 1
+        return (-half, max(half - 1, 0)) if self.signed else (0, (1 << bits) - 1)
+
     def check(self, value: int, config: EngineConfig) -> int:
         """The value's bit pattern. Raises ``ValueError`` naming the field if it does not fit."""
         bits = self.bits(config)
-        half = 1 << bits >> 1
-        low, high = (-half, max(half - 1, 0)) if self.signed else (0, (1 << bits) - 1)
+        low, high = self.range(config)
         if not low <= value <= high:
             kind = "signed bits" if self.signed else "bits"
             raise ValueError(f"{self.name} must fit in {bits} {kind}, not {value}")
