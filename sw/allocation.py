@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -74,8 +75,17 @@ class Request:
 
 Span = tuple[int, int]
 
+_Rivals = tuple[Hashable, tuple[tuple[Hashable, int], ...]]
+
 Conflicts = Mapping[Hashable, Mapping[Hashable, int]]
 """conflicts[one][other]: how bad each word is that both have in the same bank."""
+
+
+class Room(NamedTuple):
+    """The scratchpad: banks of so many words."""
+
+    banks: int
+    depth: int
 
 
 def tensor_blocks(channels: int, config: EngineConfig) -> int:
@@ -88,12 +98,23 @@ def place(
     requests: Sequence[Request], conflicts: Conflicts, config: EngineConfig
 ) -> dict[Hashable, Placement] | Request:
     """Every request's place, all wishes met if that is possible. Without room for all: one that found none."""
-    found = _search(requests, conflicts, config, True)
-    return _search(requests, conflicts, config, False) if isinstance(found, Request) else found
+    rivals = tuple((one, tuple(others.items())) for one, others in conflicts.items())
+    found = _place(tuple(requests), rivals, config.banks, config.bank_depth)
+    return found if isinstance(found, Request) else dict(found)
+
+
+@lru_cache(maxsize=256)
+def _place(
+    requests: tuple[Request, ...], rivals: tuple[_Rivals, ...], banks: int, bank_depth: int
+) -> dict[Hashable, Placement] | Request:
+    """As ``place``; engines whose scratchpads are alike ask for the same again and again."""
+    room, conflicts = Room(banks, bank_depth), {one: dict(others) for one, others in rivals}
+    found = _search(requests, conflicts, room, True)
+    return _search(requests, conflicts, room, False) if isinstance(found, Request) else found
 
 
 def _search(
-    requests: Sequence[Request], conflicts: Conflicts, config: EngineConfig, strict: bool
+    requests: Sequence[Request], conflicts: Conflicts, room: Room, strict: bool
 ) -> dict[Hashable, Placement] | Request:
     """The cheapest of the placements that greedy choices in a few orders give."""
     orders = [
@@ -111,14 +132,14 @@ def _search(
     best: tuple[int, dict[Hashable, Placement]] | None = None
     failed = requests[0]
     for order, choose in ways:
-        placed = _greedy(order, conflicts, config, choose, strict)
+        placed = _greedy(order, conflicts, room, choose, strict)
         if isinstance(placed, Request):
             failed = placed
             continue
         price = placed.price()
         if best is not None and price >= best[0]:  # moves change collisions alone
             continue
-        price += placed.settle(conflicts, config)
+        price += placed.settle(conflicts, room)
         if best is None or price < best[0]:
             best = price, placed.places()
         if best[0] == 0:  # nothing is cheaper
@@ -162,27 +183,27 @@ class _Placed:
             self._lives[side, other] = self._needs[side, other]
         self.count += 1
 
-    def settle(self, conflicts: Conflicts, config: EngineConfig) -> int:
+    def settle(self, conflicts: Conflicts, room: Room) -> int:
         """Move requests, one after the other, to where they collide least; returns what is left."""
         left = 0
         for _ in range(_ROUNDS):
             left = 0
             for n, request in enumerate(self._order):
+                words = self._words.T.tolist()
                 rivals = [
-                    (*self._words[:, self._number[other]].tolist(), weight)
+                    (*words[self._number[other]], weight)
                     for other, weight in conflicts.get(request.key, {}).items()
                     if other in self._number
                 ]
-                here = int(self._words[0, n])
-                cost = _cost(here, here + request.words, rivals, config.bank_depth)
+                cost = _costs([words[n][0]], request.words, rivals, room)[0]
                 if not cost:  # it stays
                     continue
                 first, last = self._lives[:, n]
                 meets = (self._lives[0] <= last) & (self._lives[1] >= first)
                 meets[n] = False
-                busy = list(map(tuple, self._words[:, meets].T.tolist()))
-                starts = _free(request.words, busy, config)
-                costs = [_cost(at, at + request.words, rivals, config.bank_depth) for at in starts]
+                busy = [words[other] for other in np.flatnonzero(meets).tolist()]
+                starts = _free(request.words, busy, room)
+                costs = _costs(starts, request.words, rivals, room)
                 least = min(costs, default=cost)
                 if least < cost:
                     start = starts[costs.index(least)]
@@ -211,29 +232,30 @@ class _Placed:
         }  # fmt: skip
 
 
-_Choose = Callable[[Request, list[int]], int]
-"""Which of several free starts, from their costs; the starts ascend."""
+_Choose = Callable[[Request, list[int], Callable[[], list[int]]], int]
+"""One of several free starts, which ascend; what each costs, if that is asked for."""
 
 
-def _cheapest(request: Request, costs: list[int]) -> int:
-    return costs.index(min(costs))
+def _cheapest(request: Request, starts: list[int], costs: Callable[[], list[int]]) -> int:
+    found = costs()
+    return starts[found.index(min(found))]
 
 
-def _lowest(request: Request, costs: list[int]) -> int:
-    return 0
+def _lowest(request: Request, starts: list[int], costs: Callable[[], list[int]]) -> int:
+    return starts[0]
 
 
-def _from_both_ends(request: Request, costs: list[int]) -> int:
-    return len(costs) - 1 if request.high else 0
+def _from_both_ends(request: Request, starts: list[int], costs: Callable[[], list[int]]) -> int:
+    return starts[-1 if request.high else 0]
 
 
-def _slots_at_both_ends(request: Request, costs: list[int]) -> int:
-    ring = request.blocks > 1
-    return _cheapest(request, costs) if ring or request.high is None else _from_both_ends(request, costs)
+def _slots_at_both_ends(request: Request, starts: list[int], costs: Callable[[], list[int]]) -> int:
+    choose = _cheapest if request.blocks > 1 or request.high is None else _from_both_ends
+    return choose(request, starts, costs)
 
 
 def _greedy(
-    order: Sequence[Request], conflicts: Conflicts, config: EngineConfig, choose: _Choose, strict: bool
+    order: Sequence[Request], conflicts: Conflicts, room: Room, choose: _Choose, strict: bool
 ) -> _Placed | Request:
     """Each request at one of its free starts: next to a neighbour, or at a bank."""
     placed, spans = _Placed(order), dict[Hashable, Span]()
@@ -244,47 +266,64 @@ def _greedy(
             tries += [(wish.first, request.last, True), (request.first, request.last, True)]
             tries += [(request.first, request.last, False)]
         for first, last, wishes in tries:
-            if free := _free(request.words, placed.busy(first, last, wishes), config):
+            if free := _free(request.words, placed.busy(first, last, wishes), room):
                 break
         else:
             return request
-        rivals = [
-            (*spans[other], weight)
-            for other, weight in conflicts.get(request.key, {}).items()
-            if other in spans
-        ]
-        costs = [_cost(start, start + request.words, rivals, config.bank_depth) for start in free]
-        chosen = choose(request, costs)
-        placed.add(free[chosen], first, last)
-        spans[request.key] = free[chosen], free[chosen] + request.words
+        chosen = choose(request, free, partial(_rivalry, request, free, conflicts, spans, room))
+        placed.add(chosen, first, last)
+        spans[request.key] = chosen, chosen + request.words
     return placed
 
 
-def _free(words: int, busy: Sequence[Span], config: EngineConfig) -> list[int]:
+def _rivalry(
+    request: Request,
+    starts: Sequence[int],
+    conflicts: Conflicts,
+    spans: Mapping[Hashable, tuple[int, int]],
+    room: Room,
+) -> list[int]:
+    """What each start costs beside those that have their place."""
+    others = conflicts.get(request.key, {}).items()
+    rivals = [(*spans[other], weight) for other, weight in others if other in spans]
+    return _costs(starts, request.words, rivals, room)
+
+
+def _free(words: int, busy: Sequence[Sequence[int]], room: Room) -> list[int]:
     """Starts of so many words between what is busy, at the ends of gaps and of banks, ascending."""
-    starts = {bank * config.bank_depth for bank in range(config.banks)}
-    starts |= {end for _, end in busy} | {base - words for base, _ in busy}
-    starts |= {bank * config.bank_depth - words for bank in range(1, config.banks + 1)}
-    found, highest = [], config.words - words
-    for start in sorted(starts):
-        if 0 <= start <= highest:
-            stop = start + words
-            for base, end in busy:
-                if base < stop and start < end:
-                    break
-            else:
-                found.append(start)
+    banks, depth = room
+    highest = banks * depth - words
+    starts = {edge for bank in range(banks + 1) for edge in (bank * depth, bank * depth - words)}
+    for base, end in busy:
+        starts.add(end)
+        starts.add(base - words)
+    tried = sorted(start for start in starts if 0 <= start <= highest)
+    found, spans, at = [], sorted(map(tuple, busy)), 0
+    reach = 0  # the end of all that begin before a start's own end
+    for start in tried:
+        stop = start + words
+        while at < len(spans) and spans[at][0] < stop:
+            reach = max(reach, spans[at][1])
+            at += 1
+        if reach <= start:
+            found.append(start)
     return found
 
 
-def _cost(base: int, end: int, rivals: Sequence[tuple[int, int, int]], depth: int) -> int:
-    """Words that share a bank with a rival, weighted."""
-    cost = 0
-    for rival_base, rival_end, weight in rivals:
-        # The banks that both touch: in all others one of them has no words.
-        first, last = max(base, rival_base) // depth, (min(end, rival_end) - 1) // depth
-        for bank in range(first, last + 1):
-            low, high = bank * depth, (bank + 1) * depth
-            mine, other = min(end, high) - max(base, low), min(rival_end, high) - max(rival_base, low)
-            cost += weight * min(mine, other)
-    return cost
+def _costs(starts: Sequence[int], words: int, rivals: Sequence[Sequence[int]], room: Room) -> list[int]:
+    """Of each start: words that share a bank with a rival, weighted."""
+    depth = room.depth
+    inside: list[list[tuple[int, int]]] = [[] for _ in range(room.banks)]
+    for base, end, weight in rivals:
+        for bank in range(base // depth, (end - 1) // depth + 1):
+            inside[bank].append((min(end, (bank + 1) * depth) - max(base, bank * depth), weight))
+    costs = []
+    for start in starts:
+        stop, cost = start + words, 0
+        for bank in range(start // depth, (stop - 1) // depth + 1):
+            if others := inside[bank]:
+                mine = min(stop, (bank + 1) * depth) - max(start, bank * depth)
+                for other, weight in others:
+                    cost += weight * (other if other < mine else mine)
+        costs.append(cost)
+    return costs

@@ -46,11 +46,12 @@ def add_waits(steps: Sequence[Step], words: int, memory_words: int = 0, no_wait:
         done = {unit: iteration * total[unit] for unit in UNITS}
         for step in steps:
             own = step.instruction.unit
-            needs = {unit: _needed(step, own, unit, readers[unit], writers[unit]) for unit in UNITS}
-            needs["store"] = max(needs["store"], _last(stored, step.memory_reads))
-            needs["load"] = max(needs["load"], _last(loaded, step.memory_writes))
-            for unit, needed in needs.items():
-                step.values[f"wait_{unit}"] = needed - iteration * total[unit] if needed else no_wait
+            if iteration:
+                needs = {unit: _needed(step, own, unit, readers[unit], writers[unit]) for unit in UNITS}
+                needs["store"] = max(needs["store"], _last(stored, step.memory_reads))
+                needs["load"] = max(needs["load"], _last(loaded, step.memory_writes))
+                for unit, needed in needs.items():
+                    step.values[f"wait_{unit}"] = needed - total[unit] if needed else no_wait
             done[own] += 1
             for spans, target in (
                 (step.reads, readers[own]),

@@ -119,7 +119,11 @@ def test_cost_is_a_count_of_words(seed: int) -> None:
     expected = sum(
         int(np.minimum(mine, words_by_bank(b, e, depth)).sum()) * weight for b, e, weight in rivals
     )
-    assert allocation._cost(base, end, rivals, depth) == expected
+    room = allocation.Room(12, depth)
+    assert allocation._costs([base], end - base, rivals, room) == [expected]
+    starts = [base, 0, 12 * depth - (end - base)]
+    each = [allocation._costs([start], end - base, rivals, room)[0] for start in starts]
+    assert allocation._costs(starts, end - base, rivals, room) == each
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -131,7 +135,7 @@ def test_free_starts(seed: int) -> None:
     taken = np.zeros(256, bool)
     for base, end in busy:
         taken[base:end] = True
-    found = allocation._free(words, busy, config)
+    found = allocation._free(words, busy, allocation.Room(config.banks, config.bank_depth))
     edges = {64 * bank for bank in range(4)} | {64 * bank - words for bank in range(1, 5)}
     edges |= {end for _, end in busy} | {base - words for base, _ in busy}
     assert found == [
@@ -144,7 +148,7 @@ def test_free_starts(seed: int) -> None:
 def test_no_way_that_is_left_out_is_cheaper(seed: int, strict: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The search leaves ways out once they cannot win: the same places as with every way tried to its end."""
     rng = np.random.default_rng(seed)
-    config = EngineConfig(rows=2, cols=2, scratchpad=4 * 2 * 64)
+    room = allocation.Room(4, 64)
     requests = [
         Request(n, int(rng.integers(1, 30)), int(rng.integers(1, 3)), 2 * n, 2 * n + int(rng.integers(0, 6)),
                 early=max(0, 2 * n - 3) if rng.random() < 0.4 else None)
@@ -159,14 +163,27 @@ def test_no_way_that_is_left_out_is_cheaper(seed: int, strict: bool, monkeypatch
 
     real = allocation._greedy
     monkeypatch.setattr(allocation, "_greedy", greedy)
-    found = allocation._search(requests, conflicts, config, strict)
+    found = allocation._search(requests, conflicts, room, strict)
     prices = []
     for given in tried:
         placed = real(*given)
         if not isinstance(placed, Request):
-            prices.append((placed.price() + placed.settle(conflicts, config), placed.places()))
+            prices.append((placed.price() + placed.settle(conflicts, room), placed.places()))
     if isinstance(found, Request):
         assert not prices
     else:
         assert found == min(prices, key=lambda item: item[0])[1]
         assert len(tried) == 36 or min(prices, key=lambda item: item[0])[0] == 0
+
+
+def test_the_same_again_is_found_in_memory() -> None:
+    """And what comes out of it is the caller's own."""
+    config = EngineConfig(rows=8, cols=8, scratchpad=8 * 64)
+    wanted = [Request("a", 16, 1, 0, 3), Request("b", 8, 1, 0, 3)]
+    before = allocation._place.cache_info().hits
+    first = place(wanted, {}, config)
+    assert isinstance(first, dict)
+    expected = dict(first)
+    first.clear()
+    assert place(wanted, {}, config) == expected
+    assert allocation._place.cache_info().hits == before + 1
