@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..hw.config import EngineConfig
 from ..hw.isa import COMPUTE, POOL_MAX, steps
 from ..quant.network import IntArray
+from .block import Block
 from .depthwise import Fir
 from .operations import Operation
 from .parts import code, parts, walk
@@ -22,7 +21,6 @@ from .step import Step
 from .streams import block_words
 from .strips import Strip
 from .tiles import Tiles
-from .weights import Segment
 
 __all__ = ["Lowering", "Operands"]
 
@@ -46,7 +44,7 @@ class Lowering:
         height, width, channels = op.output.shape
         self._work = height * width * channels
         self._done = self._macs = 0
-        self._segments: dict[tuple[int, int, int], Segment] = {}
+        self._blocks: dict[tuple[int, int, int], Block] = {}
         self._tables: dict[int, IntArray] = {}
         self._read: tuple[int, int] | None = None  # the block that goes on, its rows above which are read
 
@@ -89,7 +87,7 @@ class Lowering:
             values=values,
             reads=reads,
             writes=written,
-            segment=self._segment(block, *code(op, strip)),
+            weights=self._block(block, *code(op, strip)),
             table=self._table(block),
             info=info,
         )
@@ -128,24 +126,12 @@ class Lowering:
         if operands.vector is not None:
             yield from operands.vector.spans(own)
 
-    def _segment(self, block: int, diagonal: int, lift: int) -> Segment:
+    def _block(self, block: int, diagonal: int, lift: int) -> Block:
         """The weights and parameters of a block, the same object for each strip."""
-        op, config = self.op, self.config
-
-        def column(values: IntArray) -> IntArray:
-            part = values[block * config.cols : (block + 1) * config.cols]
-            return np.pad(part, (0, config.cols - len(part)))
-
         key = block, diagonal, lift
-        if key not in self._segments:
-            self._segments[key] = Segment(
-                width=self.tiles.width,
-                tiles=self.tiles.block(block, diagonal),
-                bias=column(op.bias),
-                shift=column(np.clip(op.shift - lift, -config.max_left_shift, config.acc_width)),
-                res_shift=column(op.res_shift),
-            )
-        return self._segments[key]
+        if key not in self._blocks:
+            self._blocks[key] = Block(self.op, self.config, self.tiles, *key)
+        return self._blocks[key]
 
     def _table(self, block: int) -> IntArray | None:
         """The table of a block: one row where its channels share it, the same object for each strip."""

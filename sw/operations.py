@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from ..quant.network import IntArray, Layer, QuantizedNetwork, Tensor
 from .operation_checks import check, check_wgt
 from .products import multiplier
 from .tables import entries, range_of, rises
+from .weights import tile_width
 
 __all__ = ["Mean", "Operation", "operations"]
 
@@ -96,6 +98,11 @@ class Operation:
         if self.wgt is not None:
             return self.wgt
         return np.array([self.diagonal]) if self.codes is None else self.codes
+
+    @cached_property
+    def width(self) -> int:
+        """Bits that all of them fit."""
+        return tile_width(self.weights)
 
     @property
     def operands(self) -> tuple[Tensor, ...]:

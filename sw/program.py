@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,18 @@ from ..hw.config import EngineConfig
 from ..quant.formats import QFormat
 from ..quant.network import IntArray
 
-__all__ = ["PAGE", "STRIDE", "ComputeInfo", "LayerInfo", "MemoryMap", "OutputInfo", "Program", "TensorInfo"]
+__all__ = [
+    "PAGE",
+    "STRIDE",
+    "ComputeInfo",
+    "LayerInfo",
+    "MemoryMap",
+    "Outline",
+    "OutputInfo",
+    "Program",
+    "Sizes",
+    "TensorInfo",
+]
 
 PAGE = 4096
 """Every region starts at a multiple of this."""
@@ -108,14 +120,20 @@ def _round(value: int, unit: int) -> int:
     return -(-value // unit) * unit
 
 
+class Sizes(NamedTuple):
+    """Bytes of what is the same for all images."""
+
+    records: int
+    weights: int
+    tables: int
+
+
 @dataclass(frozen=True, kw_only=True)
-class Program:
-    """Everything a host or a simulator needs to run a network, and to name what went wrong."""
+class Outline:
+    """A compiled network but for its codes: where everything lies in memory, what each instruction makes."""
 
     name: str
     config: EngineConfig
-    records: bytes
-    weights: bytes
     n_load: int
     n_compute: int
     n_store: int
@@ -125,10 +143,11 @@ class Program:
     computes: tuple[ComputeInfo, ...]
     spill_bytes: int = 0
     layers: tuple[LayerInfo, ...] = ()
-    tables: bytes = b""
-    """entries that LOADs bring, ``table_offset`` bytes behind the first record."""
 
-    # Sizes -------------------------------------------------------------------------------------
+    @property
+    def sizes(self) -> Sizes:
+        """Of records, weights and tables."""
+        raise NotImplementedError
 
     @property
     def macs(self) -> int:
@@ -138,13 +157,7 @@ class Program:
     @property
     def table_offset(self) -> int:
         """Bytes from the first record to the tables."""
-        return _round(len(self.records), STRIDE)
-
-    def parts(self, base: int = 0) -> list[tuple[int, bytes]]:
-        """(address, bytes) of what is the same for all images: records, tables, weights."""
-        places = self.memory_map(1, base)
-        tables = places.program + self.table_offset
-        return [(places.program, self.records), (tables, self.tables), (places.weights, self.weights)]
+        return _round(self.sizes.records, STRIDE)
 
     @property
     def input_bytes(self) -> int:
@@ -178,7 +191,8 @@ class Program:
             raise ValueError(f"images must be a positive integer, not {images!r}")
         if base % PAGE:
             raise ValueError(f"base must be a multiple of {PAGE}, not {base!r}")
-        sizes = (self.table_offset + len(self.tables), len(self.weights), images * self.input_stride,
+        found = self.sizes
+        sizes = (self.table_offset + found.tables, found.weights, images * self.input_stride,
                  images * self.output_stride, self.spill_bytes)  # fmt: skip
         addresses = [base]
         for size in sizes:
@@ -196,9 +210,9 @@ class Program:
         places = self.memory_map(images, base)
         return {
             "program_addr": places.program,
-            "program_beats": len(self.records) // self.config.port_bytes,
+            "program_beats": self.sizes.records // self.config.port_bytes,
             "weight_addr": places.weights,
-            "weight_beats": len(self.weights) // self.config.port_bytes,
+            "weight_beats": self.sizes.weights // self.config.port_bytes,
             "input_addr": places.input,
             "input_stride": self.input_stride,
             "output_addr": places.output,
@@ -206,6 +220,27 @@ class Program:
             "spill_addr": places.spill,
             "images": images,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program(Outline):
+    """Everything a host or a simulator needs to run a network, and to name what went wrong."""
+
+    records: bytes
+    weights: bytes
+    tables: bytes = b""
+    """entries that LOADs bring, ``table_offset`` bytes behind the first record."""
+
+    @property
+    def sizes(self) -> Sizes:
+        """As they are."""
+        return Sizes(len(self.records), len(self.weights), len(self.tables))
+
+    def parts(self, base: int = 0) -> list[tuple[int, bytes]]:
+        """(address, bytes) of what is the same for all images: records, tables, weights."""
+        places = self.memory_map(1, base)
+        tables = places.program + self.table_offset
+        return [(places.program, self.records), (tables, self.tables), (places.weights, self.weights)]
 
     # Codes -------------------------------------------------------------------------------------
 

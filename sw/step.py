@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from ..hw.isa import Instruction
 from ..quant.network import IntArray
+from .block import Block
 from .patches import Span
 from .program import ComputeInfo
-from .weights import Segment
 
 __all__ = ["Step"]
 
@@ -23,7 +23,7 @@ class Step:
     writes: list[Span] = field(default_factory=list)
     memory_reads: list[Span] = field(default_factory=list)
     memory_writes: list[Span] = field(default_factory=list)
-    segment: Segment | None = None
+    weights: Block | None = None
     table: IntArray | None = None
     """[1 or columns, 2**table_bits]: the entries that a COMPUTE looks up, or that a LOAD brings."""
     info: ComputeInfo | None = None

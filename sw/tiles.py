@@ -21,7 +21,6 @@ from ..quant.network import IntArray
 from .depthwise import Fir
 from .operations import Operation
 from .strip import Strip
-from .weights import tile_width
 
 __all__ = ["Tiles"]
 
@@ -64,10 +63,18 @@ class Tiles:
         """Cycles of a pass over a strip at least: its pixels, or slots."""
         return self.fir.slots(strip).count if self.fir else strip.outputs * self._op.window_pixels
 
-    @cached_property
+    @property
     def width(self) -> int:
         """Bits that every tile's codes fit."""
-        return tile_width(self._op.weights)
+        return self._op.width
+
+    def rows(self, index: int) -> int:
+        """Rows of the tiles that the weight stream has for a block."""
+        if self.fir:
+            return self.fir.passes * self._config.rows
+        if self._op.vector is not None:
+            return 0
+        return self.input_blocks(index) * self._op.kernel[0] * self._op.kernel[1] * self._config.rows
 
     def block(self, index: int, diagonal: int = 0) -> IntArray:
         """[passes * rows, cols]: the tiles of output channels index * cols .., in the order of the passes.

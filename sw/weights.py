@@ -20,7 +20,7 @@ from ..hw.config import EngineConfig
 from ..hw.isa import MAGIC, SEGMENT
 from ..quant.network import IntArray
 
-__all__ = ["Segment", "decode_segment", "encode_segment", "tile_width"]
+__all__ = ["Segment", "decode_segment", "encode_segment", "segment_bytes", "tile_width"]
 
 Bits = npt.NDArray[np.uint8]
 
@@ -55,6 +55,12 @@ def _planes(values: IntArray, width: int) -> Bits:
 
 def _words(n_planes: int, config: EngineConfig) -> int:
     return ceil(n_planes / config.planes_per_word) * config.plane_words
+
+
+def segment_bytes(width: int, n_rows: int, config: EngineConfig) -> int:
+    """Bytes of a segment, its header among them."""
+    words = _words(config.param_rows * config.wgt_width + n_rows * width, config)
+    return (config.header_words + words) * config.port_bytes
 
 
 def encode_segment(segment: Segment, config: EngineConfig) -> bytes:

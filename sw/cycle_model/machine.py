@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ..program import Program
+from ..program import Outline
 from .compute import Compute, Span
 from .fetch import Fetch, Queue
 from .loads import Load
@@ -37,14 +37,14 @@ class Timing:
     spans: list[Span]
 
 
-def simulate(program: Program, images: int = 1, mem_latency: int = 30, planned: Plan | None = None) -> Timing:
+def simulate(program: Outline, images: int = 1, mem_latency: int = 30, planned: Plan | None = None) -> Timing:
     """The engine's counters after ``images`` images back to back. ``planned``: the program's plan, if it is known."""
     if program.config.serial:
         return _serial(program, images, mem_latency, planned)
     return run(program, images, mem_latency, planned).timing()
 
 
-def _serial(program: Program, images: int, mem_latency: int, planned: Plan | None) -> Timing:
+def _serial(program: Outline, images: int, mem_latency: int, planned: Plan | None) -> Timing:
     found = serial(program, images, mem_latency, planned)
     spans, cycles = found.spans, found.cycles
     counters = {
@@ -59,7 +59,7 @@ def _serial(program: Program, images: int, mem_latency: int, planned: Plan | Non
     return Timing(cycles, counters, spans)
 
 
-def run(program: Program, images: int = 1, mem_latency: int = 30, planned: Plan | None = None) -> Machine:
+def run(program: Outline, images: int = 1, mem_latency: int = 30, planned: Plan | None = None) -> Machine:
     """The machine after ``images`` images back to back: the cycles of all its events.
 
     Raises ValueError for a serial engine, where nothing overlaps.
@@ -81,7 +81,7 @@ class _Part(Protocol):
 class Machine:
     """Its parts; what happened in each is in their lists when nothing is left to decide."""
 
-    def __init__(self, program: Program, images: int, mem_latency: int, planned: Plan | None = None) -> None:
+    def __init__(self, program: Outline, images: int, mem_latency: int, planned: Plan | None = None) -> None:
         given = replace(planned or plan(program), registers=program.registers(images))
         self.name = program.name
         self.done: dict[str, list[int]] = {unit: [] for unit in UNITS}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import ceil, prod
 
 from ...hw.config import EngineConfig
-from ...hw.isa import CONFIG, decode, loop_counts, record_words
-from ..program import Program
+from ...hw.isa import CONFIG, HEADER, INSTRUCTIONS, Instruction, decode, loop_counts, record_words
+from ..program import Outline, Program
 
-__all__ = ["LOOPS", "UNITS", "Plan", "Record", "Segment", "plan"]
+__all__ = ["LOOPS", "UNITS", "Plan", "Record", "Segment", "plan", "plan_steps"]
 
 UNITS = ("load", "compute", "store")
 
@@ -68,9 +68,11 @@ class Plan:
     registers: Mapping[str, int] = field(default_factory=dict)
 
 
-def plan(program: Program) -> Plan:
-    """Raises ``ValueError`` for a program that the engine would refuse."""
+def plan(program: Outline) -> Plan:
+    """Raises ``ValueError`` for a program that the engine would refuse, and for one without records."""
     config = program.config
+    if not isinstance(program, Program):
+        raise ValueError(f"{program.name!r} has no records: compile it, or give its plan")
     size = record_words(config) * config.port_bytes
     if len(program.records) % size:
         raise ValueError(f"the program of {program.name!r} must be whole records of {size} bytes")
@@ -95,13 +97,39 @@ def plan(program: Program) -> Plan:
     )
 
 
+def plan_steps(
+    steps: Sequence[tuple[Instruction, Mapping[str, int]]],
+    segments: Sequence[tuple[int, int]],
+    config: EngineConfig,
+) -> Plan:
+    """The plan of instructions behind CONFIG, by their fields (0 if not named); ``segments``: bits, rows of tiles."""
+    records: dict[str, list[Record]] = {unit: [] for unit in UNITS}
+    blank = {kind.name: _blank(kind) for kind in INSTRUCTIONS.values()}
+    for kind, values in steps:
+        records[kind.unit].append(Record(kind.unit, {**blank[kind.name], **values}))
+    return Plan(
+        config,
+        (None, *(kind.unit for kind, _ in steps)),
+        {unit: tuple(found) for unit, found in records.items()},
+        tuple(_segment(width, rows, config) for width, rows in segments),
+    )
+
+
+def _blank(instruction: Instruction) -> dict[str, int]:
+    """Every field, 0 but the opcode."""
+    names = [field.name for field in (*HEADER, *instruction.fields)]
+    return {**dict.fromkeys(names, 0), "opcode": instruction.opcode}
+
+
+def _segment(width: int, rows: int, config: EngineConfig) -> Segment:
+    planes = config.param_rows * config.wgt_width + rows * width
+    return Segment(width, rows, ceil(planes / config.planes_per_word) * config.plane_words)
+
+
 def _segments(program: Program, config: EngineConfig) -> list[Segment]:
     stream, at, found = program.weights, 0, []
     while at < len(stream):
         header = int.from_bytes(stream[at : at + 4], "little")
-        width, rows = header >> 8 & 31, header >> 13
-        planes = config.param_rows * config.wgt_width + rows * width
-        words = ceil(planes / config.planes_per_word) * config.plane_words
-        found.append(Segment(width, rows, words))
-        at += (config.header_words + words) * config.port_bytes
+        found.append(_segment(header >> 8 & 31, header >> 13, config))
+        at += (config.header_words + found[-1].words) * config.port_bytes
     return found

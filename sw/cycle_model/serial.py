@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from ...hw.config import EngineConfig
 from ...hw.isa import record_words
-from ..program import Program
+from ..program import Outline
 from .compute import Span
 from .plan import UNITS, Plan, Record, Segment, plan
 
@@ -40,7 +40,7 @@ class Serial:
 
 
 def serial(
-    program: Program, images: int, latency: int, planned: Plan | None = None, *, write: int | None = None
+    program: Outline, images: int, latency: int, planned: Plan | None = None, *, write: int | None = None
 ) -> Serial:
     """``images`` images back to back. ``write``: the memory's latency of a STORE, if it is another."""
     given = planned or plan(program)

@@ -14,10 +14,8 @@ from typing import Any, Protocol
 from ...hw.config import EngineConfig
 from ...hw.isa import REGIONS
 from ...quant.network import QuantizedNetwork
-from ..compiler import compile_network
 from ..cycle_model.machine import simulate
-from ..cycle_model.plan import Plan, plan
-from ..program import Program
+from ..sketch import Sketch, sketch
 from .energy import LEVELS
 
 __all__ = ["KINDS", "Figures", "Job", "Widths", "Workload", "measure", "run_job"]
@@ -82,13 +80,12 @@ def measure(job: Job, config: EngineConfig) -> Figures:
     cycles = total = macs = memory = 0
     moved, accessed = dict.fromkeys(KINDS, 0), dict.fromkeys(LEVELS, 0)
     for network in job.workload.networks((config.act_width, config.wgt_width, config.acc_width)):
-        program = compile_network(network, config)
-        planned = plan(program)
-        alone = simulate(program, 1, job.mem_latency, planned)
-        batch = alone if job.images == 1 else simulate(program, job.images, job.mem_latency, planned)
+        program = sketch(network, config)
+        alone = simulate(program, 1, job.mem_latency, program.plan)
+        batch = alone if job.images == 1 else simulate(program, job.images, job.mem_latency, program.plan)
         cycles, total, macs = cycles + alone.cycles, total + batch.cycles, macs + program.macs
         memory = max(memory, program.memory_map(job.images).end)
-        bytes_ = _moved(program, planned)
+        bytes_ = _moved(program)
         for kind, count in bytes_.items():
             moved[kind] += count
         for level, count in _accesses(program, bytes_, alone.counters["pixels"]).items():
@@ -96,21 +93,21 @@ def measure(job: Job, config: EngineConfig) -> Figures:
     return Figures(cycles=cycles, cycles_total=total, macs=macs, bytes=moved, accesses=accessed, memory=memory)
 
 
-def _moved(program: Program, planned: Plan) -> dict[str, int]:
+def _moved(program: Sketch) -> dict[str, int]:
     """Bytes over the memory port by ``KINDS``."""
     config, kinds = program.config, {REGIONS.index("spill"): "spills"}
-    moved = {**dict.fromkeys(KINDS, 0), "weights": len(program.weights), "program": len(program.records)}
-    for record in planned.records["load"]:
+    moved = {**dict.fromkeys(KINDS, 0), "weights": program.sizes.weights, "program": program.sizes.records}
+    for record in program.plan.records["load"]:
         kind = kinds.get(record.values["region"], "activations")
         moved[kind] += record.values["beats"] * config.port_bytes
-    for record in planned.records["store"]:
+    for record in program.plan.records["store"]:
         kind = kinds.get(record.values["region"], "activations")
         words = record.values["pixels"] * record.values["blocks"]
         moved[kind] += words * config.word_beats * config.port_bytes
     return moved
 
 
-def _accesses(program: Program, moved: Mapping[str, int], pixels: int) -> dict[str, int]:
+def _accesses(program: Sketch, moved: Mapping[str, int], pixels: int) -> dict[str, int]:
     """MACs, and bits that each level of memory reads and writes.
 
     A pixel of a pass reads ``rows`` activations, and an accumulator of each column, which it writes again. An output

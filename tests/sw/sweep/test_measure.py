@@ -75,6 +75,6 @@ def test_faults_are_no_refusals(job: Job, monkeypatch: pytest.MonkeyPatch) -> No
     def broken(*_: Any) -> None:
         raise KeyError("what")
 
-    monkeypatch.setattr(module, "compile_network", broken)
+    monkeypatch.setattr(module, "sketch", broken)
     found = run_job(job, WIDE)
     assert not found.refused and found.reason == "KeyError: 'what'"
