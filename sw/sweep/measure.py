@@ -90,7 +90,9 @@ def measure(job: Job, config: EngineConfig) -> Figures:
             moved[kind] += count
         for level, count in _accesses(program, bytes_, alone.counters["pixels"]).items():
             accessed[level] += count
-    return Figures(cycles=cycles, cycles_total=total, macs=macs, bytes=moved, accesses=accessed, memory=memory)
+    return Figures(
+        cycles=cycles, cycles_total=total, macs=macs, bytes=moved, accesses=accessed, memory=memory
+    )
 
 
 def _moved(program: Sketch) -> dict[str, int]:
