@@ -1,5 +1,6 @@
 """A point's figures against the compiler's and the cycle model's own; bytes against the memory of a run."""
 
+import time
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from systolith.sw.sweep.axes import DEFAULTS
 from systolith.sw.sweep.energy import LEVELS
 from systolith.sw.sweep.measure import KINDS, Job, measure, run_job
 from systolith.sw.sweep.models import QuantizedNetworkWorkload
+
+BUDGET = 0.6
+"""Seconds of CPU a point, five times what one took when this was written."""
 
 WIDE = {**DEFAULTS, "rows": 4, "cols": 4}
 
@@ -78,3 +82,13 @@ def test_faults_are_no_refusals(job: Job, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(module, "sketch", broken)
     found = run_job(job, WIDE)
     assert not found.refused and found.reason == "KeyError: 'what'"
+
+
+def test_points_in_their_budget() -> None:
+    """CPU time, far above what they take: who encodes weights again, or steps through words one by one, meets it."""
+    network = random_network(5, layers=12, kinds=("conv", "conv", "add"), channels=64, size=32)
+    job = Job(workload=QuantizedNetworkWorkload(network), images=1, mem_latency=30)
+    begin = time.process_time()
+    found = [measure(job, EngineConfig(rows=rows, cols=cols)) for rows in (4, 8, 16) for cols in (4, 8, 16)]
+    assert all(figures.cycles for figures in found)
+    assert time.process_time() - begin < 9 * BUDGET
