@@ -32,8 +32,8 @@ SCALE-Sim's figures are folds x (2R + C + T - 2) - 1 cycles a layer on R x C PEs
 every fold loads its weights, streams its pixels and drains before the next one begins. This engine loads the next
 weights while the pixels stream, and never drains between folds, so a fold takes T cycles (R where T is less): the
 fewer the pixels and the larger the array, the more that is worth. Depthwise layers use one column of SCALE-Sim's
-array, and the line buffers of all columns here. Where this engine is not far ahead, or behind, weights are used for
-few pixels and the port is what limits (fully connected layers most of all), which SCALE-Sim does not count.
+array, and the line buffers of all columns here. With the 64-bit port a large array waits for weights that few pixels
+use, fully connected layers most of all, which SCALE-Sim does not count.
 """
 
 

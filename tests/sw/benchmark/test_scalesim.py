@@ -1,6 +1,7 @@
 """Beside SCALE-Sim: what its script prints, the row put together, the page's part, what is missing.
 
-Where the variable SYSTOLITH_SCALESIM names a Python that has SCALE-Sim, it is held against its closed form.
+The committed figures are held against SCALE-Sim's closed form; where the variable SYSTOLITH_SCALESIM names a Python
+that has SCALE-Sim, so is SCALE-Sim itself.
 """
 
 import json
@@ -17,6 +18,7 @@ from systolith.sw.benchmark.scalesim import Beside
 from systolith.sw.benchmark.scalesim_page import beside_section
 from systolith.sw.benchmark.scalesim_tables import TABLES, TableRow
 
+ROOT = Path(__file__).resolve().parents[3]
 SMALL = (TableRow("a", 4, 3, 5, 6), TableRow("b_DP", 4, 3, 3, 1), TableRow("c", 1, 1, 7, 3))
 ROW = Beside(table="resnet18", size=8, macs=640_000, theirs=20_000, version="3.0.0", ours={"64": 12_500}, engine="8x8",
              commit="c0ffee")  # fmt: skip
@@ -140,6 +142,18 @@ def test_page_and_numbers() -> None:
     assert scalesim.beside_from_json(scalesim.beside_to_json([ROW, wide])) == [ROW, wide]
     with pytest.raises(ValueError, match="the comparison is of version 7, not 1: measure again"):
         scalesim.beside_from_json('{"version": 7}')
+
+
+def test_committed_figures_are_scalesims_closed_form() -> None:
+    rows = scalesim.beside_from_json((ROOT / "docs" / "benchmarks.scalesim.json").read_text())
+    assert {(row.table, row.size) for row in rows} == {
+        (name, size) for name in TABLES for size in scalesim.SIZES
+    }
+    for row in rows:
+        assert row.theirs == sum(layer.cycles(row.size) for layer in TABLES[row.table])
+        assert row.macs == sum(layer.macs for layer in TABLES[row.table])
+        assert list(row.ours) == [str(bits) for bits in scalesim.ports(row.size)]
+        assert all(0 < row.utilization(cycles) <= 1 for cycles in row.ours.values())
 
 
 @pytest.mark.skipif("SYSTOLITH_SCALESIM" not in os.environ, reason="no Python with SCALE-Sim is named")
