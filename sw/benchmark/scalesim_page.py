@@ -23,7 +23,7 @@ with `InterfaceBandwidth = CALC`): memory never stalls it, and neither image nor
 8-bit codes, 128 KB scratchpad, accumulator depth 1024, one image from start to done with every layer's image, weights
 and result moved over a memory port, latency 30; once with 64 bits, once with a port as wide as the array.
 
-| network | MACs | array | SCALE-Sim | this engine, 64-bit port | port of 8 x cols bits | cycles less, that port | commit |
+| network | MACs | array | SCALE-Sim | here, 64-bit port | 8 x cols bits | cycles less, that port | commit |
 | --- | --- | --- | --- | --- | --- | --- | --- |
 """
 
