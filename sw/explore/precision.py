@@ -55,6 +55,11 @@ def fixed_precision(model: QuantizedModel, images: Images | None) -> Precision:
     return replace(found, accuracy=Judge(ready, images)(model.network), judged=_kind(images, "images"))
 
 
+def _unlabelled(found: Accuracy) -> Accuracy:
+    """Calibration images may have labels, which say little of so few images that the formats were chosen by."""
+    return replace(found, top1=None, top1_float=None)
+
+
 def _kind(images: Images, without: str) -> str:
     return "labelled images" if images.labels is not None else without
 
@@ -108,7 +113,7 @@ def precisions(
         found.append(
             Precision(
                 name=name, network=network, wgt_width=width, widths={} if uniform else widths,
-                accuracy=point.calibration if point.images is None else point.images,
+                accuracy=_unlabelled(point.calibration) if point.images is None else point.images,
                 judged=judged if images is None else _kind(images, "images"),
             )
         )  # fmt: skip

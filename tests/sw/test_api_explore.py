@@ -161,6 +161,18 @@ def test_widths_of_layers(tiny: Any, tmp_path: Path) -> None:
     )
 
 
+def test_labels_of_calibration_images_do_not_count(tiny: Any, tmp_path: Path) -> None:
+    """``tiny.images`` have some. The noise decides: eight bits have less of it than four."""
+    found = _explore(
+        tiny, tmp_path / "d", calibration=tiny.images, calibration_count=8, wgt_bits=(8, 4), rows=4, cols=4
+    )
+    scores = [one.accuracy for one in found.precisions]
+    assert all(one is not None and one.top1 is None for one in scores)
+    assert [one.judged for one in found.precisions] == ["calibration images"] * 2
+    best = max(found.front, key=lambda one: one.scores["accuracy"])
+    assert best.precision == "8 bits" and "SQNR dB" in found.to_text().splitlines()[0]
+
+
 def test_a_quantized_model(tiny: Any, tmp_path: Path) -> None:
     found = api.explore(
         tiny.quantized, tmp_path / "d", board="ulx3s-25f", trials=3, **{**SMALL, "rows": 4, "cols": 4}
