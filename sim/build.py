@@ -199,14 +199,16 @@ def build_bench(
     memory_bytes: int = 0,
     waves: bool = False,
     probe: bool = False,
+    scope: str = "",
     optimize: str = "-O2",
 ) -> Simulation:
     """The bench around an engine given as Verilog text, with at least ``memory_bytes`` of memory.
 
-    ``probe``: able to profile runs.
+    ``probe``: able to profile runs. ``scope``: text of a module that is bound into it.
     """
     around = (*BENCH, PROBE) if probe else BENCH
     files = {"engine.v": verilog} | {path.name: path.read_text() for path in around}
+    files |= {"bench_scope.sv": scope} if scope else {}
     bits = max(MEMORY_BITS, (memory_bytes - 1).bit_length())
     parameters = {
         "PORT_WIDTH": config.port_width,

@@ -7,8 +7,8 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from ..sw.container import save_program
 from ..sw.driver import EngineError
 from ..sw.program import Program
 from ..sw.recording import Recording
-from .build import Simulation, build_bench, engine_text, tail
+from .build import TRACE, Simulation, build_bench, engine_text, find_instance, tail
 from .memory_image import Trace, decode_trace
 from .probe import decode_probe
+from .scope import decode_scope, scope_module, scope_plusargs, wires
 
 __all__ = ["RtlJob", "RtlResult", "SimulationError", "Stalls", "run_jobs", "run_rtl", "simulate"]
 
@@ -116,6 +117,7 @@ class RtlResult:
 
     ``error`` is what the engine said against it; then there are no outputs, and the trace ends where it stopped.
     ``recording``: what happened when, if the jobs were run with ``probe`` and there was no error.
+    ``signals``: values by name in each cycle of the scope's window, up to the end of the run.
     """
 
     counters: dict[str, int]
@@ -123,6 +125,7 @@ class RtlResult:
     trace: Trace
     error: EngineError | None = None
     recording: Recording | None = None
+    signals: Mapping[str, IntArray] = field(default_factory=dict)
 
     @property
     def cycles(self) -> int:
@@ -178,6 +181,7 @@ def run_jobs(
     verilog: str | None = None,
     waves: Path | None = None,
     probe: bool = False,
+    scope: tuple[int, int] | None = None,
     optimize: str = "-O2",
 ) -> list[RtlResult]:
     """Run several jobs of one program, one after the other in one simulator.
@@ -187,6 +191,7 @@ def run_jobs(
     verilog : text of the engine, top module ``engine``; by default the program's configuration is generated.
     waves : where to put a waveform; its suffix is made ``.fst`` or ``.vcd``, whichever can be written here.
     probe : record every job's events: a simulation of its own, somewhat slower; jobs must be traced.
+    scope : first and last cycle in which signals are recorded; with ``probe`` a simulation of its own too.
     optimize : the C++ compiler's option: -O1 builds faster, -O3 may run faster.
 
     Raises ToolchainError, BuildError, SimulationError; an error of the engine is in its job's result.
@@ -196,8 +201,9 @@ def run_jobs(
     batches = [np.asarray(job.codes) for job in jobs]
     batches = [batch[None] if batch.ndim == 3 else batch for batch in batches]
     needed = max(program.memory_map(len(batch)).end for batch in batches)
+    chosen = () if scope is None else wires(program.config, find_instance(verilog, "engine", TRACE))
     simulation = build_bench(program.config, verilog, memory_bytes=needed, waves=waves is not None, probe=probe,
-                             optimize=optimize)  # fmt: skip
+                             scope=scope_module(chosen) if chosen else "", optimize=optimize)  # fmt: skip
     if waves is not None:
         waves = waves.absolute().with_suffix(Path(simulation.waves_file).suffix)
     with tempfile.TemporaryDirectory(prefix="systolith-") as name:
@@ -208,9 +214,16 @@ def run_jobs(
         described = [job.describe(program, len(batch)) for job, batch in zip(jobs, batches, strict=True)]
         (folder / "jobs.json").write_text(json.dumps(described))
         began = time.monotonic()
-        simulate(simulation, "systolith.sim.cocotb_engine", folder, waves=waves)
+        simulate(simulation, "systolith.sim.cocotb_engine", folder, waves=waves,
+                 plusargs=[] if scope is None else scope_plusargs(scope))  # fmt: skip
         results = json.loads((folder / "results.json").read_text())
         decoded = [_result(program, folder, number, result) for number, result in enumerate(results)]
+        if scope is not None:
+            texts = [(folder / f"scope{number}.txt").read_text() for number in range(len(jobs))]
+            decoded = [
+                replace(result, signals=decode_scope(text, chosen, scope))
+                for result, text in zip(decoded, texts, strict=True)
+            ]
     cycles = sum(result.cycles for result in decoded)
     _log.info("simulated %d cycles in %.1f s", cycles, time.monotonic() - began)
     return decoded

@@ -32,6 +32,7 @@ from .api_check import check
 from .api_choice import energy_picture, frames_picture, heat_map
 from .api_explore import explore
 from .api_explore_result import Exploration
+from .api_faults import with_weight
 from .api_files import file_target, write_whole
 from .api_model import Model, model
 from .api_models import runtime_errors
@@ -41,6 +42,7 @@ from .api_profile import Profile, profile
 from .api_report import report
 from .api_results import Check, Compilation, Quantized, VerilogFiles
 from .api_roofline import Roofline, roofline
+from .api_scope import Scope, scope
 from .api_static import Static, static
 from .api_sweep import sweep
 from .api_sweep_result import Sweep
@@ -66,12 +68,13 @@ __all__ = [
     "Bits", "Budget", "Check", "Comparison", "Compilation", "DemoFiles",
     "Divergence", "EngineConfig",
     "Evaluation", "Exploration", "Images", "LayerResult", "Model", "Objective", "Picture", "Preprocessing", "Profile",
-    "Program", "Progress", "Quantized", "QuantizedModel", "Roofline", "Static", "Sweep", "Synth", "Verification",
-    "VerilogFiles", "VivadoProject", "bits", "boards_picture", "cells_picture", "check",
+    "Program", "Progress", "Quantized", "QuantizedModel", "Roofline", "Scope", "Static", "Sweep", "Synth",
+    "Verification", "VerilogFiles", "VivadoProject", "bits", "boards_picture", "cells_picture", "check",
     "compare", "compile", "demo", "demo_files", "device_config", "disassemble", "energy_picture",
     "evaluate", "explore", "frames_picture", "heat_map", "layer_picture", "load_images",
     "load_quantized", "model", "path_picture", "picture", "profile", "quantize", "read_model",
-    "read_program", "report", "roofline", "static", "sweep", "synth", "synth_board", "verify", "verilog",
+    "read_program", "report", "roofline", "scope", "static", "sweep", "synth", "synth_board", "verify",
+    "verilog", "with_weight",
 ]  # fmt: skip
 
 

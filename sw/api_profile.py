@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,7 +30,10 @@ from .timeline_layers import LayerTime
 from .timeline_window import layer_window, window_of
 from .trace_events import trace_events
 
-__all__ = ["SOURCES", "Profile", "profile"]
+if TYPE_CHECKING:
+    from ..sim.rtl import RtlResult
+
+__all__ = ["SOURCES", "Profile", "against_model", "profile", "run_recorded"]
 
 SOURCES = ("model", "rtl")
 
@@ -165,10 +168,10 @@ def profile(
     found, error = timeline(program, modelled, mem_latency), ""
     window = window_of(found, first, last, layers)
     if origin == "rtl":
-        measured, error = _measured(network, program, images, mem_latency, progress)
-        found = timeline(program, measured, mem_latency)
-        apart = difference(modelled, measured)
-        error = error or ("" if apart is None else f"the cycle model differs in {apart}")
+        ran, error = run_recorded(network, program, images, mem_latency, progress)
+        assert ran.recording is not None
+        found = timeline(program, ran.recording, mem_latency)
+        error = error or against_model(modelled, ran.recording)
         window = layer_window(found, layers) if layers else window
     result = Profile(
         config={**config_json(engine), "mem_latency": mem_latency}, quantized=quantized, timeline=found, window=window,
@@ -180,14 +183,24 @@ def profile(
     return result
 
 
-def _measured(
+def against_model(modelled: Recording, measured: Recording) -> str:
+    """How a run in RTL differs from the cycle model, or ""."""
+    apart = difference(modelled, measured)
+    return "" if apart is None else f"the cycle model differs in {apart}"
+
+
+def run_recorded(
     network: QuantizedNetwork,
     program: Program,
     images: int,
     mem_latency: int,
     progress: Callable[[str], None],
-) -> tuple[Recording, str]:
-    """The recording of a run in RTL, and what is wrong with its outputs."""
+    scope: tuple[int, int] | None = None,
+) -> tuple[RtlResult, str]:
+    """A run of random images in RTL with its recording, and what is wrong with its outputs.
+
+    ``scope``: first and last cycle whose signals are recorded too. Raises ValueError where there is no run.
+    """
     from ..sim.build import BuildError
     from ..sim.random_network import random_codes
     from ..sim.rtl import RtlJob, SimulationError, run_jobs
@@ -196,7 +209,8 @@ def _measured(
     codes = random_codes(network, 1, images)
     limit = min(images * cycle_limit(program, mem_latency), (1 << 32) - 1)
     try:
-        (run,) = run_jobs(program, [RtlJob(codes=codes, mem_latency=mem_latency, timeout=limit)], probe=True)
+        job = RtlJob(codes=codes, mem_latency=mem_latency, timeout=limit)
+        (run,) = run_jobs(program, [job], probe=True, scope=scope)
     except (BuildError, SimulationError) as error:
         raise ValueError(f"rtl: {reason(error)}") from None
     if run.error is not None or run.recording is None:
@@ -206,7 +220,7 @@ def _measured(
         wrong = np.stack([image[name] for image in run.outputs]) != expected
         if np.any(wrong):
             return (
-                run.recording,
+                run,
                 f"{int(np.count_nonzero(wrong)):,} codes of output {name!r} differ from the reference",
             )
-    return run.recording, ""
+    return run, ""
