@@ -41,6 +41,8 @@ WHERE = {
         "sw.picture_static",
         "sw.picture_sweep",
         "sw.picture_timeline",
+        "sw.picture_wavefront",
+        "sw.picture_waves",
     },
     "PIL": {"sw.images"},
     "distributed": {"sw.sweep.cluster"},

@@ -87,7 +87,7 @@ class Recorded:
     def spoil(self, result: RtlResult) -> RtlResult:
         return result
 
-    def __call__(self, program: Any, jobs: Any, *, probe: bool) -> list[RtlResult]:
+    def __call__(self, program: Any, jobs: Any, *, probe: bool, scope: None) -> list[RtlResult]:
         assert probe
         (result,) = self._fake(program, jobs)
         recording = replace(record(program, len(jobs[0].codes), jobs[0].mem_latency), source="rtl")
