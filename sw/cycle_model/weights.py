@@ -68,10 +68,15 @@ class WeightStream:
 
     def advance(self) -> bool:
         """As far as can be known without another push."""
-        moved = False
-        while self._rows() | self._get():
+        moved = self._get()
+        while True:
+            segments = len(self.announced), len(self._opened)
+            if not self._rows():
+                return moved
             moved = True
-        return moved
+            # Only a segment that has begun meanwhile lets more words in, which more rows may be made of.
+            if segments == (len(self.announced), len(self._opened)):
+                return True
 
     # Words ---------------------------------------------------------------------------------------------
 
