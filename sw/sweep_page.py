@@ -25,6 +25,8 @@ _GROUPS = 4
 _FIXED = ("cycles", "utilization, %", "images/s/MHz", "weights, KB", "act., KB", "spills, KB", "energy, \u00b5J",
           "memory, Kbit")  # fmt: skip
 
+_CELLS = ("LUT", "FF", "DSP", "BRAM", "MHz")
+
 Row = Mapping[str, Any]
 
 
@@ -166,8 +168,8 @@ def _swept(found: Row) -> list[str]:
 def _table(found: Row, points: Sequence[Row]) -> str:
     """The fastest first; those on the front in bold."""
     swept, shown = _swept(found), sorted(points, key=lambda row: -_rate(row))[:_MOST]
-    accuracy = any("accuracy" in row for row in points)
-    head = (*swept, *_FIXED, *(("top-1, %", "agreement, %") if accuracy else ()))
+    accuracy, placed = (any(key in row for row in points) for key in ("accuracy", "resources"))
+    head = (*swept, *_FIXED, *(("top-1, %", "agreement, %") if accuracy else ()), *(_CELLS if placed else ()))
     lines = []
     for row in shown:
         moved = row["bytes"]
@@ -177,6 +179,10 @@ def _table(found: Row, points: Sequence[Row]) -> str:
         if accuracy:
             known = row.get("accuracy", {})
             cells += ["\u2013" if known.get(k) is None else f"{known[k]:.2f}" for k in ("top1", "agreement")]
+        if placed:
+            counts, clock = row.get("resources", {}), row.get("resources", {}).get("fmax_mhz")
+            cells += [f"{counts[k]:,}" if k in counts else "\u2013" for k in ("lut", "ff", "dsp", "bram")]
+            cells.append("\u2013" if clock is None else f"{clock:.1f}")
         lines.append([f"<b>{cell}</b>" for cell in cells] if row["front"] else cells)
     return page.table(head, lines, right=range(len(head)))
 
@@ -186,6 +192,10 @@ def _below(found: Row, points: Sequence[Row]) -> list[str]:
     words = [
         f"Fastest first; in bold those on the front. Energy to rank, not to predict: {found['energy_source']}"
     ]
+    origin = next((row["resources"] for row in points if "resources" in row), None)
+    if origin is not None:
+        how = "a model, the clock an estimate" if origin["source"] == "model" else "place and route"
+        words.append(f"LUT, FF, DSP, BRAM, MHz: of the engine alone on {origin['device']}, by {how}.")
     if len(points) > _MOST:
         words.append(f"{_MOST} of {len(points):,} points; all of them are in sweep.csv.")
     pieces = [_note(sentence) for sentence in words]

@@ -46,3 +46,27 @@ def test_nothing_that_runs(found: dict[str, Any]) -> None:
 def test_proofs_are_told(found: dict[str, Any]) -> None:
     proof = {"engine": "2x4", "seed": 7, "cycles": 1234, "rtl_cycles": 1234, "wrong": 0}
     assert "Run in RTL (seed 7): 2x4: 1,234 cycles" in sweep_chapters({**found, "proofs": [proof]})[-1].html
+
+
+def test_cells_and_clock_are_told_with_their_source(found: dict[str, Any]) -> None:
+    cells = {
+        "device": "ecp5-85f",
+        "source": "synthesis",
+        "lut": 4321,
+        "ff": 99,
+        "dsp": 8,
+        "bram": 7,
+        "fmax_mhz": 111.25,
+    }
+    good = [row for row in found["points"] if row["status"] == "ok"]
+    points = [
+        {**good[0], "resources": cells},
+        {**good[1], "resources": {**cells, "lut": 1, "source": "model"}},
+    ]
+    html = sweep_chapters({**found, "points": points})[-1].html
+    assert (
+        ">LUT<" in html and "4,321" in html and "111.2" in html and "on ecp5-85f, by place and route" in html
+    )
+    reason = {"device": "ecp5-85f", "source": "model", "reason": "too large"}
+    html = sweep_chapters({**found, "points": [{**good[0], "resources": reason}]})[-1].html
+    assert "by a model, the clock an estimate" in html and "\u2013" in html
