@@ -12,7 +12,7 @@ from systolith.sim.disorder import DisorderedSimulator
 from systolith.sim.iss import EngineError
 from systolith.sim.random_network import random_codes, random_network
 from systolith.sim.trace import simulate
-from systolith.sw import compiler, dependencies
+from systolith.sw import compiler, dependencies, layout
 from systolith.sw.program import Program
 from systolith.sw.step import Step
 
@@ -101,7 +101,7 @@ def test_missing_waits_are_noticed(
                 step.values[f"wait_{unit}"] = NO_WAIT
 
     made = [make(seed) for seed in range(6)]
-    monkeypatch.setattr(compiler, "add_waits", without)
+    monkeypatch.setattr(layout, "add_waits", without)
     assert any(differs(compiler.compile_network(network, config), network, 3) for network, config in made)
 
 
@@ -110,7 +110,7 @@ def test_deadlock_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         dependencies.add_waits(steps, *words)
         steps[0].values["wait_store"] = 1
 
-    monkeypatch.setattr(compiler, "add_waits", impossible)
+    monkeypatch.setattr(layout, "add_waits", impossible)
     network, config = make(2)
     program = compiler.compile_network(network, config)
     with pytest.raises(EngineError, match=r"load 0 \(record 1, iteration 0\).*none can ever start"):

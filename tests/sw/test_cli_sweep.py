@@ -61,6 +61,6 @@ def test_a_failed_point_is_status_1(
     def broken(*_: Any) -> None:
         raise KeyError("what")
 
-    monkeypatch.setattr("systolith.sw.sweep.measure.compile_network", broken)
+    monkeypatch.setattr("systolith.sw.sweep.measure.sketch", broken)
     ran = run("sweep", tiny.model, "--jobs", 1, "-o", tmp_path / "r")
     assert ran.status == 1 and "1 points failed, the first: KeyError: 'what'" in ran.err

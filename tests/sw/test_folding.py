@@ -9,7 +9,7 @@ from systolith.quant.formats import QFormat
 from systolith.quant.network import Layer, QuantizedNetwork, Tensor
 from systolith.sim.naive import evaluate
 from systolith.sim.trace import simulate
-from systolith.sw import compiler
+from systolith.sw import layout
 from systolith.sw.compiler import compile_network
 from systolith.sw.cycle_model.plan import plan
 from systolith.sw.folding import _possible, fold_input, folds
@@ -92,7 +92,7 @@ def test_words_in_turns_equal_layer():
         turns = [way for way in _possible(ops[0], config) if way.turns]
         for fold in turns[: size[1] > 2]:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(compiler, "folds", lambda *_, fold=fold: iter([(fold, 0)]))
+                patch.setattr(layout, "folds", lambda *_, fold=fold: iter([(fold, 0)]))
                 program = compile_network(network, config)
             found.update([fold.half, fold.above, "resident" if program.tensors["x"].resident else "streamed"])
             codes = rng.integers(-128, 128, (2, *size, 3))

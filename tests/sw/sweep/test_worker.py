@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from io import BytesIO
 from typing import Any
 
 from systolith.sw.sweep.measure import Job, run_job
@@ -18,9 +19,9 @@ def test_pickles_in_and_out(job: Job, points: dict[str, dict[str, Any]]) -> None
     )
     ran = subprocess.run([sys.executable, "-c", code], input=sent, capture_output=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
-    first = pickle.loads(ran.stdout)
-    assert first == run_job(job, values[0])
-    assert ran.stdout == pickle.dumps(first) + pickle.dumps(run_job(job, values[1]))
+    received = BytesIO(ran.stdout)
+    assert [pickle.load(received) for _ in values] == [run_job(job, one) for one in values]
+    assert not received.read()
     assert ran.stderr.count(b"noise") == 2
 
 
