@@ -1,12 +1,12 @@
 """Each layer under the roofs of its engine: the multipliers, and the memory port.
 
-    intensity = macs / bytes over the port                            MACs a byte
+    intensity = macs / max(bytes read, bytes written)                 MACs a byte
     speed     = macs / cycles                                         MACs a cycle
     roof      = min(rows * cols, intensity * port_bytes)              MACs a cycle
 
-Bytes of a layer are its loads, its weights and its stores; cycles are those of ``cycle_model.report``, from the last
-pixel of the layer before to its own last one. Weights and maps may come while the layer before computes: a layer may be
-faster than the port alone would let it, the whole network may not.
+Bytes are those of the port's busier direction, for it reads and writes at once: loads and weights, or stores. Cycles
+are those of ``cycle_model.report``, from the last pixel of the layer before to its own last one. Weights and maps may
+come while the layer before computes: a layer may be faster than the port alone would let it, the whole network may not.
 
 Williams, Waterman, Patterson, Roofline: an insightful visual performance model, CACM 52(4), 2009.
 """
@@ -78,13 +78,19 @@ class Roof:
 def roof_of(program: Program, mem_latency: int = 30) -> Roof:
     """Of one image with the bench memory; ``mem_latency`` 1..200 cycles. Raises ``ValueError``."""
     found = model_cycles(program, 1, mem_latency)
-    moved = {info.layer: info.loaded + info.weights + info.stored for info in program.layers}
+    read = {info.layer: info.loaded + info.weights for info in program.layers}
+    written = {info.layer: info.stored for info in program.layers}
     layers = tuple(
         RoofLayer(
-            name=layer.name, macs=layer.macs, bytes=moved[layer.index], cycles=layer.cycles, bound=layer.bound
+            name=layer.name,
+            macs=layer.macs,
+            bytes=max(read[layer.index], written[layer.index]),
+            cycles=layer.cycles,
+            bound=layer.bound,
         )
         for layer in found.layers
         if layer.macs
     )
-    total = RoofLayer(name="all", macs=found.macs, bytes=sum(moved.values()), cycles=found.cycles)
+    total = RoofLayer(name="all", macs=found.macs, cycles=found.cycles,
+                      bytes=max(sum(read.values()), sum(written.values())))  # fmt: skip
     return Roof(config=program.config, layers=layers, total=total)
