@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..hw.config import SERIAL
+from .floorplan import ECP5_85, BlockRows
 
 __all__ = ["DEVICES", "FAMILIES", "ROUTERS", "Device", "Family", "device_named"]
 
@@ -56,6 +57,7 @@ class Device:
     nextpnr can be told, the default first; empty where the name of the part holds it. ``harness``: pins for clk, rst,
     si, so where nextpnr wants them told. ``aim``: MHz that nextpnr is told where no clock is asked for.
     ``engine``: fields of EngineConfig that fit it. ``multipliers``: its DSPs, where what is beyond them becomes logic.
+    ``blocks``: its block RAMs, where those of the scratchpad are given places.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Device:
     aim: float
     engine: Mapping[str, Any]
     multipliers: int | None = None
+    blocks: BlockRows | None = None
 
 
 def _packages(*pairs: str) -> Mapping[str, str]:
@@ -187,7 +190,9 @@ _SERIAL: dict[str, Any] = {
 """What the parts of a few thousand cells do without: docs/decisions/0041."""
 
 
-def _ecp5(size: str, package: str, multipliers: int, engine: Mapping[str, Any]) -> Device:
+def _ecp5(
+    size: str, package: str, multipliers: int, engine: Mapping[str, Any], blocks: BlockRows | None = None
+) -> Device:
     return Device(
         name=f"ecp5-{size}f",
         family=FAMILIES["ecp5"],
@@ -196,6 +201,7 @@ def _ecp5(size: str, package: str, multipliers: int, engine: Mapping[str, Any]) 
         aim=250.0,
         engine=engine,
         multipliers=multipliers,
+        blocks=blocks,
     )
 
 
@@ -217,7 +223,7 @@ DEVICES = {
         _ecp5("12", "CABGA381", 28, _engine(4, 6, 32, 512)),
         _ecp5("25", "CABGA381", 28, _engine(4, 6, 32, 512)),
         _ecp5("45", "CABGA381", 72, _engine(8, 8, 64, 1024)),
-        _ecp5("85", "CABGA756", 156, _engine(8, 16, 128, 1024)),
+        _ecp5("85", "CABGA756", 156, _engine(8, 16, 128, 1024), ECP5_85),
         Device(
             name="ice40-up5k",
             family=FAMILIES["ice40"],

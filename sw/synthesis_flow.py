@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .api_files import write_whole
+from .floorplan import floor_plan
 from .synthesis_devices import Device
 from .synthesis_report import clock_mhz, too_small
 from .synthesis_tools import SynthesisError, find, run, run_yosys, synthesis_folder, version
@@ -91,16 +93,29 @@ class Flow:
 
     def name(self, seed: int) -> str:
         """Of the files of one run of nextpnr."""
-        return f"{self.device.name}_{_short(*self._options, self.pins)}_{seed}"
+        plan = [] if self.device.blocks is None else [str(self.device.blocks)]
+        return f"{self.device.name}_{_short(*self._options, self.pins, *plan)}_{seed}"
 
     def _routed(self, seed: int) -> str:
         return f"routed_{self.name(seed)}.{self.device.family.routed_name}"
 
     def netlist(self) -> None:
-        """Of the family's cells."""
+        """Of the family's cells, with places for the scratchpad where the device has any."""
+        if not (self.folder / "netlist.json").exists():
+            self._netlist()
+        if not (self.folder / self._planned).exists():
+            design = json.loads((self.folder / "netlist.json").read_text())
+            assert self.device.blocks is not None
+            floor_plan(design, self.device.blocks)
+            write_whole(self.folder / self._planned, json.dumps(design))
+
+    @cached_property
+    def _planned(self) -> str:
+        blocks = self.device.blocks
+        return "netlist.json" if blocks is None else f"planned_{self.device.name}_{_short(str(blocks))}.json"
+
+    def _netlist(self) -> None:
         folder = self.folder
-        if (folder / "netlist.json").exists():
-            return
         self.say(f"yosys: {self._synth}, {len(self.text) / 2**20:.1f} MB of RTLIL, in {folder}")
         (folder / "component.il").write_text(self.text)
         run_yosys(self._tool(0), self._synth, "write_json netlist.new", folder)
@@ -116,7 +131,7 @@ class Flow:
         report = folder / f"report_{name}.json"
         if not report.exists():
             self.say(f"nextpnr: {self.device.name}, aiming at {self.aim:g} MHz, seed {seed}")
-            options = [*self._options, "--json", "netlist.json", "--seed", str(seed)]
+            options = [*self._options, "--json", self._planned, "--seed", str(seed)]
             options += ["--report", f"report_{name}.new", "-l", f"nextpnr_{name}.log"]
             options += [word.format(routed=self._routed(seed)) for word in family.routed]
             if self.pins:
