@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ from .explore.space import Space
 from .images import Preprocessing
 from .picture_explore import Spot, draw_explore
 from .resources.model import summary_text
-from .sweep.point import columns
+from .sweep.point import csv_text
 
 __all__ = ["RESULTS", "Exploration", "steps"]
 
@@ -105,13 +103,7 @@ class Exploration:
 
     def to_csv(self) -> str:
         """One line a candidate; nested names are joined: ``cells_lut``."""
-        rows = [columns(one.to_json()) for one in self.candidates]
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return text.getvalue()
+        return csv_text(one.to_json() for one in self.candidates)
 
     def to_text(self) -> str:
         """The front as a table, the recommended point, its reasons and its commands."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import secrets
 from collections.abc import Mapping
@@ -20,7 +18,7 @@ from .picture_sweep import METRICS, Dot, draw_sweep
 from .resources.model import summary_text
 from .sweep import energy
 from .sweep.measure import Workload
-from .sweep.point import Point, columns
+from .sweep.point import Point, csv_text
 
 __all__ = ["RESULTS", "Sweep"]
 
@@ -65,13 +63,7 @@ class Sweep:
 
     def to_csv(self) -> str:
         """One line a point, those without figures too; nested names are joined: ``bytes_weights``."""
-        rows = [columns(point.to_json()) for point in self.points]
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return text.getvalue()
+        return csv_text(point.to_json() for point in self.points)
 
     def to_text(self) -> str:
         """A table, one line a point; * on the front. Below it what was refused, and why."""

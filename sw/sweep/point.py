@@ -7,7 +7,9 @@ front: no point of the same act_width and wgt_width has as few multipliers and a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +18,7 @@ from .energy import energy
 from .measure import Figures
 from .memory import memory_bits
 
-__all__ = ["Point", "columns", "front"]
+__all__ = ["Point", "columns", "csv_text", "front"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,3 +126,14 @@ def columns(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:
+    """CSV with a header, a line a row of JSON; nested names are joined, what a row has not is empty."""
+    flat = [columns(row) for row in rows]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in flat for name in row)), restval="",
+                            lineterminator="\n")  # fmt: skip
+    writer.writeheader()
+    writer.writerows(flat)
+    return text.getvalue()
