@@ -7,6 +7,8 @@ from typing import Any
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal
 from amaranth.lib.wiring import Component, In, Out
 
+from .reset_network import spread_reset
+
 __all__ = ["Harness"]
 
 
@@ -47,11 +49,8 @@ class Harness(Component):
         return m
 
     def _with_reset(self, m: Module, platform: Any) -> Any:
-        """The component, its reset in a network of its own where the platform has one: ``lower_reset``."""
-        lower = getattr(platform, "lower_reset", None)
-        if lower is None:
-            return self.component
+        """The component, its reset as on a board."""
         m.domains.core = core = ClockDomain(local=True)
         m.d.comb += core.clk.eq(ClockSignal())
-        m.submodules.reset = lower(ResetSignal(), core.rst)
+        spread_reset(m, ResetSignal(), core.rst, platform)
         return DomainRenamer("core")(self.component)

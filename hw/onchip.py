@@ -12,6 +12,7 @@ from .config import EngineConfig
 from .engine import Engine
 from .host_link import HostLink
 from .onchip_memory import OnChipMemory
+from .reset_network import spread_reset
 from .uart import UartReceiver, UartTransmitter
 
 __all__ = ["OnChip"]
@@ -61,7 +62,8 @@ class OnChip(Component):
         link, held = self.link, ResetInserter(self.hold)
         m.submodules.link = held(link)
         m.domains.engine = domain = ClockDomain(local=True)  # cells that are flip-flops take its reset, too
-        m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(reset)]
+        m.d.comb += domain.clk.eq(ClockSignal())
+        spread_reset(m, reset, domain.rst, platform)
         m.submodules.engine = DomainRenamer("engine")(engine)
         m.submodules.memory = DomainRenamer("engine")(self.memory)
         m.submodules.receiver, m.submodules.transmitter = held(self.receiver), held(self.transmitter)

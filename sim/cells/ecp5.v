@@ -247,6 +247,15 @@ module TRELLIS_FF #(
         else if (enable) Q <= DI;
 endmodule
 
+// Into a clock network: here the engine's reset, never stopped.
+module DCCA (
+    input CLKI, CE,
+    output CLKO
+);
+    initial if (!CE) $fatal(1, "mode not modelled");
+    assign CLKO = CLKI;
+endmodule
+
 // 16 words of 4 bits in look-up tables: one write port, an asynchronous read port.
 module TRELLIS_DPR16X4 #(
     parameter [63:0] INITVAL = 64'h0,

@@ -15,6 +15,7 @@ from systolith.hw.ecp5 import Ecp5, block_contents, block_geometry
 from systolith.hw.harness import Harness
 from systolith.hw.memory import Memory1R1W
 from systolith.hw.multiplier import Multiplier
+from systolith.hw.onchip import OnChip
 from systolith.hw.verilog import to_rtlil, to_verilog
 
 CELLS = Path(lowering.__file__).parent.parent / "sim" / "cells" / "ecp5.v"
@@ -35,6 +36,8 @@ MEMORIES = [
     (16, 4096, 1),
 ]
 """Width, depth, registers in front."""
+
+CONFIG = EngineConfig(rows=2, cols=2, scratchpad=1024, acc_depth=16, port_width=32)
 
 MULTIPLIERS = [(9, 8), (17, 16), (18, 18), (3, 2)]
 
@@ -59,6 +62,13 @@ def test_the_reset_of_a_harness_is_in_a_clock_network():
     text = to_rtlil(Harness(Memory1R1W(width=8, depth=64, stages=1)), "harness", platform=Ecp5())
     assert text.count("cell \\DCCA ") == 1 and "connect \\CLKO \\core_rst" in text
     assert "DCCA" not in to_rtlil(Harness(Memory1R1W(width=8, depth=64)), "harness")
+
+
+def test_the_reset_of_a_board_is_in_a_clock_network():
+    chip = OnChip(CONFIG, words=512, divisor=4)
+    text = to_rtlil(chip, "chip", platform=Ecp5())
+    assert text.count("cell \\DCCA ") == 1 and "connect \\CLKO \\engine_rst" in text
+    assert "DCCA" not in to_rtlil(OnChip(CONFIG, words=512, divisor=4), "chip")
 
 
 def test_what_no_block_holds_stays_generic():
