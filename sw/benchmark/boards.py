@@ -45,7 +45,7 @@ class BoardCase:
 
 
 _BOARD = BOARDS["ulx3s-85f"]
-_ULX3S = {"board": _BOARD.name, "clock": 75.0, "memory": _BOARD.memory, "config": _BOARD.config()}
+_ULX3S = {"board": _BOARD.name, "clock": 80.0, "memory": _BOARD.memory, "config": _BOARD.config()}
 
 BOARD_CASES = {
     case.name: case
