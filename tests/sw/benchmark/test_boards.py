@@ -90,9 +90,9 @@ def test_a_run_puts_bitstream_and_simulation_together(
     source = find("demo")
     assert source is not None
     run = boards.measure_board(boards.BOARD_CASES["demo"], source, "c0ffee")
-    assert (run.clock, run.reached, run.cycles, run.wrong) == (75.0, 81.5, 150_000, wrong) and run.met == (
+    assert (run.clock, run.reached, run.cycles, run.wrong) == (80.0, 81.5, 150_000, wrong) and run.met == (
         not wrong
     )
-    assert run.compared == 10 and run.cells == {"DP16KD": 130} and run.frames == 500.0
+    assert run.compared == 10 and run.cells == {"DP16KD": 130} and run.frames == pytest.approx(80e6 / 150_000)
     assert asked["simulated"] is asked["program"] and asked["memory"] == 172 << 10
     assert np.array_equal(asked["program"].config.rows, 8)

@@ -104,6 +104,9 @@ def test_row(fake_programs: Path, part: None, monkeypatch: pytest.MonkeyPatch) -
     assert (
         row.mhz == {"1": 127.11, "2": 137.11} and row.median == pytest.approx(132.11) and row.worst == 127.11
     )
+    assert row.nextpnr == "nextpnr-ecp5 0.10.7" and "| nextpnr-ecp5 0.10.7 | `c0ffee` |" in clock_section(
+        [row], [TINY]
+    )
     assert row.limit.startswith("routing: register to register, ") and row.netlist
     assert row.needed == {"DSP": 2, "BRAM": 1} and row.cells["DSP"] == 16  # of the recorded report
     assert asked == list(ESTIMATES.values())
