@@ -36,6 +36,7 @@ BOARD_CLOCKS: Mapping[str, float | None] = {
     "ulx3s-12f": 50.0,
     "ulx3s-25f": 50.0,
     "ulx3s-45f": 50.0,
+    "ulx3s-85f": 80.0,
     "orangecrab-25f": None,
     "colorlight-5a-75b": 50.0,
     "icebreaker": 24.0,
