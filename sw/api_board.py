@@ -85,6 +85,7 @@ def synth_board(
     freq: float | None = None,
     seeds: int = 1,
     router: str | None = None,
+    placer: str | None = None,
     jobs: int = 1,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Synth | VivadoProject:
@@ -94,7 +95,8 @@ def synth_board(
     program, else by default what fits the board. ``program``: contents of the memory, with its weights. ``memory``:
     bytes, by default the board's, and at least what a batch of ``images`` needs. ``clock``: MHz that the FPGA's PLL
     makes, "max" for the fastest that place and route reaches; by default the board's oscillator. ``freq``: MHz to
-    reach, by default the clock. ``router``: nextpnr's, "router1" or "router2".
+    reach, by default the clock. ``router``: nextpnr's, "router1" or "router2"; ``placer``: "heap" or
+    "static".
 
     On ECP5 a second program of the same engine, memory and clock takes seconds: its contents are put into the design
     that is routed. Raises ValueError for bad values, SynthesisError if a tool is missing or fails, or the design does
@@ -103,10 +105,11 @@ def synth_board(
     data = board_named(board)
     if seeds < 1 or images < 1:
         raise ValueError(f"seeds and images must be positive integers, not {seeds!r} and {images!r}")
-    if data.vivado and router is not None:
-        raise ValueError(f"router of {board} must be left out: Vivado places it, not {router!r}")
+    for what, chosen in (("router", router), ("placer", placer)):
+        if data.vivado and chosen is not None:
+            raise ValueError(f"{what} of {board} must be left out: Vivado places it, not {chosen!r}")
     if not data.vivado:
-        routed_by(data.target, router)
+        routed_by(data.target, router, placer)
     if program is not None:
         if config is not None:
             program.require(config)
@@ -141,7 +144,7 @@ def synth_board(
         return place(
             data.target, files[f"{TOP}.il"], TOP, pins=pins, speed=data.speed, seeds=range(1, seeds + 1),
             freq=mhz if freq is None or fastest else freq, jobs=jobs, router=router,
-            bitstream=True, patch=patch, say=progress,
+            placer=placer, bitstream=True, patch=patch, say=progress,
         )  # fmt: skip
 
     pll, result = _search(data, run, progress) if fastest else (pll, run(pll))

@@ -100,13 +100,14 @@ def synth(
     seeds: int = 1,
     speed: int | None = None,
     router: str | None = None,
+    placer: str | None = None,
     jobs: int = 1,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Synth:
     """Synthesize, place, route and pack an engine alone, behind four pins.
 
     ``output``: where the bitstream is copied to; else it stays in the cache. ``freq``: MHz that the median of the seeds
-    1 to ``seeds`` must reach. ``router``: nextpnr's, "router1" or "router2".
+    1 to ``seeds`` must reach. ``router``: nextpnr's, "router1" or "router2"; ``placer``: "heap" or "static".
 
     Raises ValueError for bad values, SynthesisError if a tool is missing or fails.
     """
@@ -115,7 +116,7 @@ def synth(
     target = None if output is None else file_target(output)
     result = synthesize(
         config, device=device, speed=speed, seeds=range(1, seeds + 1), freq=freq, jobs=jobs, router=router,
-        bitstream=True, say=progress,
+        placer=placer, bitstream=True, say=progress,
     )  # fmt: skip
     packed = result.bitstream
     if target is not None and packed is not None:

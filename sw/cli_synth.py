@@ -54,6 +54,9 @@ def add_synth(command: ArgumentParser, count_of: Any, names: tuple[str, ...]) ->
     command.add_argument("--router", metavar="NAME",
                          help="nextpnr's router for ECP5 and CrossLink-NX: router1, or router2, faster on full devices "
                               "and with a slower clock (default: router1)")  # fmt: skip
+    command.add_argument("--placer", metavar="NAME",
+                         help="nextpnr's placer for ECP5: heap, or static, with shorter wires in large engines "
+                              "(default: static on an ECP5-85F, else heap)")  # fmt: skip
     command.add_argument("--jobs", type=count_of("--jobs", 1), default=1, metavar="N",
                          help="runs of nextpnr at a time (default: 1)")  # fmt: skip
     for action in command._actions:
@@ -75,7 +78,7 @@ def run_synth(
         config = device_config(arguments.device, **chosen)
         return synth(
             config, arguments.device, arguments.output, freq=freq, seeds=arguments.seeds, speed=arguments.speed,
-            router=arguments.router, jobs=arguments.jobs, progress=progress,
+            router=arguments.router, placer=arguments.placer, jobs=arguments.jobs, progress=progress,
         )  # fmt: skip
     if arguments.speed is not None:
         raise ValueError("--speed is for --device: a board has its own speed grade")
@@ -97,5 +100,6 @@ def run_synth(
         config_ = board.config(**base)
     return synth_board(
         arguments.board, arguments.output, config=config_, program=program, memory=arguments.memory, clock=clock,
-        freq=freq, seeds=arguments.seeds, router=arguments.router, jobs=arguments.jobs, progress=progress,
+        freq=freq, seeds=arguments.seeds, router=arguments.router, placer=arguments.placer, jobs=arguments.jobs,
+        progress=progress,
     )  # fmt: skip

@@ -19,7 +19,7 @@ from typing import Any
 
 from ..hw.config import EngineConfig
 from ..sim.verilator import locked
-from .synthesis_devices import DEVICES, ROUTERS, Device, device_named
+from .synthesis_devices import DEVICES, PLACERS, ROUTERS, Device, device_named
 from .synthesis_flow import Flow
 from .synthesis_report import CriticalPath, clock_mhz, critical_path, resources
 from .synthesis_tools import SynthesisError, find
@@ -117,6 +117,7 @@ def synthesize(
     freq: float | None = None,
     jobs: int = 1,
     router: str | None = None,
+    placer: str | None = None,
     bitstream: bool = False,
     say: Callable[[str], None] = _quiet,
 ) -> Synthesis:
@@ -130,13 +131,14 @@ def synthesize(
     freq : the clock in MHz that is asked for; by default nextpnr aims high and reports.
     jobs : runs of nextpnr at a time.
     router : one of ``ROUTERS``, by default the family's.
+    placer : one of ``PLACERS``, by default the device's.
     bitstream : pack the best seed's result.
     say : told what happens, a line at a time.
 
     Raises ValueError for an unknown device, SynthesisError if a tool is missing or fails.
     """
     target, seeds = device_named(device), tuple(seeds)
-    speed, target = _check(target, speed, seeds, freq), routed_by(target, router)
+    speed, target = _check(target, speed, seeds, freq), routed_by(target, router, placer)
     for program in target.family.programs[: 3 if bitstream else 2]:  # all of them, before any work
         find(program, target.family.packages[program])
     from ..hw.harness import Harness
@@ -152,7 +154,7 @@ def synthesize(
         for port, pin in zip(_PORTS, target.harness, strict=False)
     )
     return place(target, text, _TOP, pins=pins, speed=speed, seeds=seeds, freq=freq, jobs=jobs, router=router,
-                 bitstream=bitstream, say=say)  # fmt: skip
+                 placer=placer, bitstream=bitstream, say=say)  # fmt: skip
 
 
 def _check(target: Device, speed: int | None, seeds: tuple[int, ...], freq: float | None) -> int | None:
@@ -169,15 +171,17 @@ def _check(target: Device, speed: int | None, seeds: tuple[int, ...], freq: floa
     return speed
 
 
-def routed_by(target: Device, router: str | None) -> Device:
-    """The device with another router than its family's; raises ValueError where there is no such one."""
-    if router is None:
-        return target
-    if not target.family.router:
-        raise ValueError(f"router of {target.name} must be left out: there is one, not {router!r}")
-    if router not in ROUTERS:
-        raise ValueError(f"router must be {' or '.join(ROUTERS)}, not {router!r}")
-    return replace(target, family=replace(target.family, router=router))
+def routed_by(target: Device, router: str | None, placer: str | None) -> Device:
+    """The device with another router or placer than its own; raises ValueError where there is no such one."""
+    for what, chosen, there, own in (
+        ("router", router, ROUTERS, target.family.router), ("placer", placer, PLACERS, target.family.placer)
+    ):  # fmt: skip
+        if chosen is not None and not own:
+            raise ValueError(f"{what} of {target.name} must be left out: there is one, not {chosen!r}")
+        if chosen is not None and chosen not in there:
+            raise ValueError(f"{what} must be {' or '.join(there)}, not {chosen!r}")
+    family = replace(target.family, router=router or target.family.router)
+    return replace(target, family=family, placer=placer or target.placer)
 
 
 def place(
@@ -191,6 +195,7 @@ def place(
     freq: float | None = None,
     jobs: int = 1,
     router: str | None = None,
+    placer: str | None = None,
     bitstream: bool = False,
     patch: Callable[[str], str] | None = None,
     say: Callable[[str], None] = _quiet,
@@ -201,7 +206,7 @@ def place(
     """
     seeds = tuple(seeds)
     speed = _check(target, speed, seeds, freq)
-    target = routed_by(target, router)
+    target = routed_by(target, router, placer)
     flow = Flow(device=target, text=text, top=top, pins=pins, speed=speed, aim=freq or target.aim, say=say)
     with locked(flow.folder / "lock"):
         flow.netlist()

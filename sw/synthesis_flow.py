@@ -12,7 +12,7 @@ from typing import Any
 
 from .api_files import write_whole
 from .floorplan import floor_plan
-from .synthesis_devices import Device
+from .synthesis_devices import PLACERS, Device
 from .synthesis_report import clock_mhz, too_small
 from .synthesis_tools import SynthesisError, find, run, run_yosys, synthesis_folder, version
 
@@ -89,6 +89,9 @@ class Flow:
         speed = [] if self.speed is None else ["--speed", str(self.speed)]
         family = self.device.family
         router = ["--router", family.router] if family.router else []
+        placer = self.device.placer or family.placer
+        if placer not in ("", PLACERS[0]):
+            router = ["--placer", placer, *router]
         return [*family.place[1:], *router, *self.device.arguments, *speed, "--freq", f"{self.aim:g}"]
 
     def name(self, seed: int) -> str:

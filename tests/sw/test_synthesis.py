@@ -68,6 +68,9 @@ def test_what_was_done_is_kept_by_content(fake_programs: Path) -> None:
     assert "--router router1" in fake_programs.read_text().splitlines()[-1]
     synthesize(Counter(), seeds=(1,), speed=8, router="router2")
     assert "--router router2" in fake_programs.read_text().splitlines()[-1]
+    assert "--placer static --router router2 " in fake_programs.read_text().splitlines()[-1]
+    synthesize(Counter(), seeds=(1,), placer="heap")
+    assert "--placer" not in fake_programs.read_text().splitlines()[-1]
     assert synthesize(Counter(), device="ecp5-25f", seeds=(1,)).folder == first.folder
     assert synthesize(Counter(), device="gw1nr-9", seeds=(1,)).folder != first.folder
 
@@ -85,6 +88,10 @@ def test_bad_values(fake_programs: Path) -> None:
         synthesize(CONFIG, router="router3")
     with pytest.raises(ValueError, match="router of gw2a-18 must be left out: there is one, not 'router1'"):
         synthesize(CONFIG, device="gw2a-18", router="router1")
+    with pytest.raises(ValueError, match="placer must be heap or static, not 'sa'"):
+        synthesize(CONFIG, placer="sa")
+    with pytest.raises(ValueError, match="placer of lifcl-40 must be left out: there is one, not 'static'"):
+        synthesize(CONFIG, device="lifcl-40", placer="static")
     with pytest.raises(ValueError, match=r"freq must be 1..1000 MHz, not 0"):
         synthesize(CONFIG, freq=0)
     assert fake_programs.read_text() == ""
@@ -145,9 +152,14 @@ def test_json(fake_programs: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("--device ecp5-85f --seeds 0", "--seeds must be an integer of at least 1, not '0'"),
         ("--device lifcl-40 --speed 7", "speed of lifcl-40 must be left out"),
         ("--device gw2a-18 --router router1", "router of gw2a-18 must be left out: there is one"),
+        ("--board ulx3s-85f --placer quick", "placer must be heap or static, not 'quick'"),
         (
             "--board arty-a7-35 --router router1 -o project",
             "router of arty-a7-35 must be left out: Vivado places it",
+        ),
+        (
+            "--board arty-a7-35 --placer heap -o project",
+            "placer of arty-a7-35 must be left out: Vivado places it",
         ),
         ("", "--device"),
     ],
