@@ -27,7 +27,7 @@ __all__ = ["SynthesisError", "described", "find", "run", "run_yosys", "synthesis
 _ERROR = re.compile(r"^(?:\d+\.\d+\s+)?(?:ERROR|Error|error): *(.*)", re.MULTILINE)
 
 
-_VERSION = re.compile(r"(?:Version |Yosys )([^\s)]+)")
+_VERSION = re.compile(r"(?:Version |Yosys )(?:nextpnr-)?([^\s)]+)")
 
 
 class SynthesisError(ToolchainError):

@@ -93,6 +93,12 @@ def _nextpnr(device: str) -> tuple[str, str]:
     return family.programs[1], family.packages[family.programs[1]]
 
 
+def _way(device: str) -> str:
+    """Placer and router, where there is a choice."""
+    target = device_named(device)
+    return " ".join(filter(None, (target.placer or target.family.placer, target.family.router)))
+
+
 def _needed(config: EngineConfig, available: Mapping[str, int]) -> dict[str, int]:
     from ...hw.engine import Engine
     from ...hw.inventory import inventory
@@ -124,7 +130,7 @@ def measure_clock(
     path = result.slowest.path
     return replace(
         row,
-        netlist=Path(result.folder).name,
+        netlist=f"{Path(result.folder).name} {_way(case.device)}".strip(),
         nextpnr=described(find(*_nextpnr(case.device))),
         mhz={str(route.seed): round(route.mhz, 2) for route in result.routes},
         limit="" if path is None else limit(path),

@@ -23,9 +23,9 @@ _VERSION = 1
 class Clock:
     """One row, measured at a commit.
 
-    ``netlist`` names what was placed, ``nextpnr`` by what: seeds of others do not count. ``mhz``: clock by seed.
-    ``limit``: the slowest seed's longest path in words. ``cells``: LUT, FF, DSP, BRAM on the device, ``needed``: what
-    DSP and BRAM must be. ``estimates``: cells by yosys alone for other families, by the family's name.
+    ``netlist`` names what was placed and how, ``nextpnr`` by what: seeds of others do not count. ``mhz``: clock by
+    seed. ``limit``: the slowest seed's longest path in words. ``cells``: LUT, FF, DSP, BRAM on the device, ``needed``:
+    what DSP and BRAM must be. ``estimates``: cells by yosys alone for other families, by the family's name.
     """
 
     case: str

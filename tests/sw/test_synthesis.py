@@ -226,6 +226,7 @@ def test_programs_of_the_machine_take_the_place_of_the_wheels(
             "echo '\"nextpnr\" -- Next Generation Place and Route (Version 0.7-1+b2)' >&2",
             "nextpnr-ecp5 0.7-1+b2",
         ),
+        ("echo 'Place and Route (Version nextpnr-0.11.1)'", "nextpnr-ecp5 0.11.1"),
         ("echo 'Yosys 0.66 (git sha1 86f2ddebc)'", "nextpnr-ecp5 0.66"),
         ("echo hello", "nextpnr-ecp5"),
     ],
