@@ -18,7 +18,7 @@ def test_below_every_clock_that_was_reached() -> None:
 def test_larger_arrays_are_not_faster() -> None:
     found = [estimate(EngineConfig(rows=size, cols=size)) for size in (1, 2, 4, 6, 8, 12, 16)]
     assert found == sorted(found, reverse=True)
-    assert is_beyond(EngineConfig(rows=8, cols=9)) and not is_beyond(EngineConfig(rows=8, cols=8))
+    assert is_beyond(EngineConfig(rows=16, cols=9)) and not is_beyond(EngineConfig(rows=16, cols=8))
 
 
 @pytest.mark.parametrize(
