@@ -1,7 +1,7 @@
 """The programs that ``systolith synth`` runs: found beside Python or on the PATH, run in a folder, cached by content.
 
 ``$SYSTOLITH_TOOLS`` names a folder of programs built for this machine, ``nextpnr-ecp5`` and so on: what it holds takes
-the place of the wheels' programs, which run in a sandbox at a third of the speed.
+the place of the wheels' programs, which run in a sandbox, more slowly.
 
 Programs from PyPI run in a sandbox and see nothing outside of the folder they are started in: all names are relative
 to it. A failure is one sentence, with the tool's own error and the file of its log.

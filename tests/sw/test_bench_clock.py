@@ -29,7 +29,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         limit = f"routing: slowest of {numbers}"
         return Clock(case=case.name, commit=commit, engine="e", device=case.device, netlist=changes.get("netlist", "n"),
                      mhz=mhz, limit=limit, cells=changes.get("cells", CELLS), needed={"DSP": 16, "BRAM": 30},
-                     estimates={"xc7": CELLS})  # fmt: skip
+                     estimates={"xc7": CELLS}, nextpnr="nextpnr-ecp5 0.10.7")  # fmt: skip
 
     monkeypatch.setattr(bench_clock, "measure_clock", fake)
     monkeypatch.setattr(bench_clock, "revision", lambda: "c0ffee")
@@ -49,7 +49,7 @@ def test_table_and_numbers(measured: Any, tmp_path: Path, capsys: pytest.Capture
         in text
     )
     assert (
-        "| 9,000 | 8,000 | 16 | 30 | yes | `c0ffee` |" in text and "| 8x8 | 9,000 | 8,000 | 16 | 30 |" in text
+        "| 9,000 | 8,000 | 16 | 30 | yes | nextpnr-ecp5 0.10.7 | `c0ffee` |" in text and "| 8x8 | 9,000 | 8,000 | 16 | 30 |" in text
     )
     assert [row.case for row in clocks_from_json((tmp_path / "b.clocks.json").read_text())] == ["4x4", "8x8"]
     assert written(page) == text  # `make bench` leaves the table
