@@ -48,9 +48,8 @@ def test_table_and_numbers(measured: Any, tmp_path: Path, capsys: pytest.Capture
         "| 8x8: 128 KB, 1024 | ecp5-85f | 201.0 | 190.0 | 203.0, 190.0, 210.0, 201.0, 199.0 | median >= 200 | yes |"
         in text
     )
-    assert (
-        "| 9,000 | 8,000 | 16 | 30 | yes | nextpnr-ecp5 0.10.7 | `c0ffee` |" in text and "| 8x8 | 9,000 | 8,000 | 16 | 30 |" in text
-    )
+    assert "| 9,000 | 8,000 | 16 | 30 | yes | nextpnr-ecp5 0.10.7 | `c0ffee` |" in text
+    assert "| 8x8 | 9,000 | 8,000 | 16 | 30 |" in text
     assert [row.case for row in clocks_from_json((tmp_path / "b.clocks.json").read_text())] == ["4x4", "8x8"]
     assert written(page) == text  # `make bench` leaves the table
 
