@@ -64,6 +64,8 @@ class Ecp5:
     """
 
     family = "ecp5"
+    distributed_words = 16
+    """Of a TRELLIS_DPR16X4."""
     multipliers: int | None = None
     """DSPs that there are; multipliers beyond become logic. None: no limit."""
 
@@ -118,7 +120,8 @@ class Ecp5:
         """One MULT18X18D; operands of up to 18 bits, as far as there are DSPs.
 
         They stand in the high bits: zeros below are settings of the DSP, signs above would be wires, 19 of them for a
-        product of 9 and 8 bits, where wires are fewest.
+        product of 9 and 8 bits, where wires are fewest. What nextpnr has no settings for comes from two look-up tables
+        beside each DSP: constants of its own would reach all of them from one place, across the device.
         """
         if max(len(multiplier.a), len(multiplier.b)) > _HALF:
             return None
@@ -126,6 +129,7 @@ class Ecp5:
         if self.multipliers is not None and self.built > self.multipliers:
             return None
         m = Module()
+        zero, one = (_constant(m, name, value) for name, value in (("zero", 0), ("one", 0xFFFF)))
         a, b = (Cat(Const(0, _HALF - len(value)), value) for value in (multiplier.a, multiplier.b))
         p = Signal(2 * _HALF)
         m.d.comb += multiplier.p.eq(p[len(p) - len(multiplier.p) :])
@@ -135,18 +139,26 @@ class Ecp5:
             **registers,
             p_GSR="DISABLED",
             i_CLK0=ClockSignal(),
-            i_CE0=Const(1),
-            i_RST0=Const(0),
-            i_SIGNEDA=Const(1),
-            i_SIGNEDB=Const(1),
-            i_SOURCEA=Const(0),
-            i_SOURCEB=Const(0),
+            i_CE0=one,
+            i_RST0=zero,
+            i_SIGNEDA=one,
+            i_SIGNEDB=one,
+            i_SOURCEA=zero,
+            i_SOURCEB=zero,
             **_pins("i_A", a),
             **_pins("i_B", b),
             **_pins("i_C", Const(0, _HALF)),
             **_pins("o_P", p),
         )
         return m
+
+
+def _constant(m: Module, name: str, table: int) -> Signal:
+    """The output of a look-up table that ends where it starts: yosys merges constants, not these."""
+    value = Signal(name=name)
+    inputs = {f"i_{pin}": Const(0) for pin in "ABCD"}
+    m.submodules[name] = Instance("LUT4", p_INIT=Const(table, 16), **inputs, o_Z=value)
+    return value
 
 
 def _pins(prefix: str, value: Any) -> dict[str, Any]:

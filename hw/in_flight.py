@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
+
+from .distributed_ram import distributed_ram
 
 __all__ = ["InFlight"]
 
@@ -31,8 +32,7 @@ class InFlight(Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.storage = ram = Memory(shape=self.width, depth=self.depth, init=[])
-        write, read = ram.write_port(), ram.read_port(domain="comb")
+        write, read, tail, head = distributed_ram(m, shape=self.width, depth=self.depth, platform=platform)
         count, following = Signal(range(self.depth + 1)), Signal(range(self.depth + 1))
         m.d.comb += [
             write.data.eq(self.item),
@@ -42,8 +42,8 @@ class InFlight(Component):
             self.room.eq(following != self.depth),
         ]
         m.d.sync += [
-            write.addr.eq(write.addr + self.put),
-            read.addr.eq(read.addr + self.take),
+            tail.eq(tail + self.put),
+            head.eq(head + self.take),
             count.eq(following),
         ]
         return m

@@ -6,8 +6,9 @@ from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
+
+from .distributed_ram import distributed_ram
 
 __all__ = ["SmallFifo"]
 
@@ -41,8 +42,7 @@ class SmallFifo(Component):
         if lower is not None and (lowered := lower(self)) is not None:
             return lowered
         m = Module()
-        m.submodules.storage = ram = Memory(shape=self.shape, depth=self.depth, init=[])
-        write, read = ram.write_port(), ram.read_port(domain="comb")
+        write, read, tail, head = distributed_ram(m, shape=self.shape, depth=self.depth, platform=platform)
         level = Signal(range(self.depth + 1))
         full, empty, one = Signal(), Signal(init=1), Signal()  # empty, one: level is 0, is 1
         given, free = Signal(), Signal()  # an item comes; the output register takes one
@@ -59,9 +59,9 @@ class SmallFifo(Component):
         ]
         # What comes after o.ready is short: every register chooses between two values that are there already.
         with m.If(into):
-            m.d.sync += write.addr.eq(write.addr + 1)
+            m.d.sync += tail.eq(tail + 1)
         with m.If(out):
-            m.d.sync += read.addr.eq(read.addr + 1)
+            m.d.sync += head.eq(head + 1)
         with m.If(into ^ out):
             m.d.sync += [level.eq(level + Mux(out, -1, 1)), one.eq(Mux(out, level == 2, empty))]
         m.d.sync += [
