@@ -67,11 +67,13 @@ class InstructionQueue(Component):
         assembled = Signal(record_layout(self.instruction, self.config), reset_less=True)
         full = Signal()  # assembled holds a record
         armed, held = Signal(), Signal()  # its thresholds are loaded; it is on o
-        met = Signal(len(_UNITS))
+        met, next_met = Signal(len(_UNITS)), Signal(len(_UNITS))
         taken, arm, move, next_held = Signal(), Signal(), Signal(), Signal()
+        # One for the unit, which may be far away, one for here.
+        valid, here = replicas(m, next_held & next_met.all(), 2, platform, name="valid")
         m.d.comb += [
-            self.o.valid.eq(held & met.all()),
-            taken.eq(self.o.valid & self.o.ready),
+            self.o.valid.eq(valid),
+            taken.eq(here & self.o.ready),
             arm.eq(full & ~armed),
             move.eq(armed & ~held),
         ]
@@ -81,6 +83,7 @@ class InstructionQueue(Component):
         m.d.sync += [
             armed.eq(arm | (armed & ~taken)),
             held.eq(next_held),
+            met.eq(next_met),
             self.iteration_end.eq(taken & self.o.payload.last),
         ]
         if ahead:
@@ -104,9 +107,8 @@ class InstructionQueue(Component):
                 m.d.sync += base.eq(base + getattr(self, f"n_{unit}"))
             m.d.comb += ahead.eq(getattr(self.progress, unit) - threshold)
             with m.If(arm):
-                m.d.sync += [threshold.eq(base + assembled[f"wait_{unit}"]), met[index].eq(0)]
-            with m.Else():
-                m.d.sync += met[index].eq(met[index] | ~(ahead[-1] | self.halt))
+                m.d.sync += threshold.eq(base + assembled[f"wait_{unit}"])
+            m.d.comb += next_met[index].eq(~arm & (met[index] | ~(ahead[-1] | self.halt)))
         return m
 
     def _assemble(self, m: Module, assembled: Any, full: Signal, leaves: Signal) -> None:
