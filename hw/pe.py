@@ -9,6 +9,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from .config import FIR_COLUMNS, EngineConfig
 from .multiplier import Multiplier
+from .replicas import replicas
 
 __all__ = ["PE"]
 
@@ -67,7 +68,8 @@ class PE(Component):
         with m.If(hit):
             m.d.sync += shadow.eq(self.wgt_o)
         # Cycle 0: the activation and the weight that goes with it.
-        m.d.sync += [self.act_o.eq(self.act_i), self.switch_o.eq(self.switch_i)]
+        m.d.sync += self.act_o.eq(self.act_i)
+        m.d.comb += self.switch_o.eq(_own(m, self.switch_i, platform, "switch"))
         with m.If(self.switch_i):
             m.d.sync += active.eq(shadow)
         # Cycles 1 to 3: the DSP; cycle 4: from its output register into the fabric.
@@ -75,10 +77,15 @@ class PE(Component):
         product = Signal.like(multiplier.p, reset_less=True)
         m.d.comb += [multiplier.a.eq(self.act_o), multiplier.b.eq(active)]
         if self.taps:
-            m.d.sync += self.fir_o.eq(self.fir_i)
+            m.d.comb += self.fir_o.eq(_own(m, self.fir_i, platform, "fir"))
             with m.If(self.fir_o):
                 m.d.comb += multiplier.a.eq(Mux(self.act_o[0], self.line, 0))
         m.d.sync += product.eq(multiplier.p)
         # Cycle 5: the partial sum.
         m.d.sync += self.psum_o.eq(self.psum_i + product)
         return m
+
+
+def _own(m: Module, value: Any, platform: Any, name: str) -> Any:
+    """A register for this PE alone: PEs on a diagonal have the same value, and one for all would be far from each."""
+    return replicas(m, value, 1, platform, name=name)[0]
