@@ -69,17 +69,19 @@ class InstructionQueue(Component):
         armed, held = Signal(), Signal()  # its thresholds are loaded; it is on o
         met, next_met = Signal(len(_UNITS)), Signal(len(_UNITS))
         taken, arm, move, next_held = Signal(), Signal(), Signal(), Signal()
-        # One for the unit, which may be far away, one for here.
-        valid, here = replicas(m, next_held & next_met.all(), 2, platform, name="valid")
+        # One for the unit, which may be far away, one for here, one for its own next value.
+        gone = Signal()
+        valid, here, own = replicas(m, armed & ~gone & next_met.all(), 3, platform, name="valid")
         m.d.comb += [
             self.o.valid.eq(valid),
             taken.eq(here & self.o.ready),
+            gone.eq(own & self.o.ready),
             arm.eq(full & ~armed),
             move.eq(armed & ~held),
         ]
         ahead = self.config.lookahead
         self._assemble(m, assembled, full, move if ahead else taken)
-        m.d.comb += next_held.eq(move | (held & ~taken))
+        m.d.comb += next_held.eq(armed & ~taken)
         m.d.sync += [
             armed.eq(arm | (armed & ~taken)),
             held.eq(next_held),
