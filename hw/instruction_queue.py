@@ -68,7 +68,8 @@ class InstructionQueue(Component):
         full = Signal()  # assembled holds a record
         armed, held = Signal(), Signal()  # its thresholds are loaded; it is on o
         met, next_met = Signal(len(_UNITS)), Signal(len(_UNITS))
-        taken, arm, move, next_held = Signal(), Signal(), Signal(), Signal()
+        taken = Signal()  # its name, and that of valid_0, are known to sim/bench_probe.sv
+        arm, move, next_held = Signal(), Signal(), Signal()
         # One for the unit, which may be far away, one for here, one for its own next value.
         gone = Signal()
         valid, here, own = replicas(m, armed & ~gone & next_met.all(), 3, platform, name="valid")

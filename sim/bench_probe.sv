@@ -19,10 +19,9 @@ module bench_probe ();
     wire open = bench.trace_file != 0;
     wire [2:0] done = {bench.dut.completion.store_done, bench.dut.completion.compute_done,
                        bench.dut.completion.load_done};
-    wire [2:0] valid = {bench.dut.store_queue.o__valid, bench.dut.compute_queue.o__valid,
-                        bench.dut.load_queue.o__valid};
-    wire [2:0] ready = {bench.dut.store_queue.o__ready, bench.dut.compute_queue.o__ready,
-                        bench.dut.load_queue.o__ready};
+    wire [2:0] valid = {bench.dut.store_queue.valid_0, bench.dut.compute_queue.valid_0,
+                        bench.dut.load_queue.valid_0};
+    wire [2:0] taken = {bench.dut.store_queue.taken, bench.dut.compute_queue.taken, bench.dut.load_queue.taken};
     wire [4:0] state = {bench.dut.counters.short_now, bench.dut.counters.bank_now, bench.dut.counters.weight_now,
                         bench.dut.counters.wait_now, bench.dut.counters.pixel_now};
     wire asked = bench.arvalid && bench.arready;
@@ -30,7 +29,7 @@ module bench_probe ();
     reg [2:0] offered = 0;  // on offer before, and not taken
     reg [4:0] last = 0;
     wire [16:0] what = {state != last ? state : 5'd0, bench.wvalid && bench.wready, bench.rvalid && bench.rready, asked,
-                        valid & ~offered, valid & ready, done};
+                        valid & ~offered, taken, done};
 
     always @(posedge bench.clk) begin : record
         if (file == 0 && open) begin
@@ -40,7 +39,7 @@ module bench_probe ();
             $fclose(file);
             file = 0;
         end
-        offered <= bench.rst ? 0 : valid & ~ready;
+        offered <= bench.rst ? 0 : valid & ~taken;
         last <= bench.rst ? 0 : state;
         if (file != 0 && !bench.rst && what != 0)
             $fwrite(file, "%u%u%u", bench.now - bench.written, {asked ? bench.arlen : 8'd0, 7'd0, what},

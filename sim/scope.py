@@ -50,7 +50,7 @@ def wires(config: EngineConfig, trace: Sequence[str] | None) -> tuple[Wire, ...]
     ]
     for unit in _UNITS:
         queue = f"bench.dut.{unit}_queue"
-        found.append(Wire(f"{unit} taken", f"{queue}.o__valid && {queue}.o__ready"))
+        found.append(Wire(f"{unit} taken", f"{queue}.taken"))
         found.append(Wire(f"{unit} done", f"bench.dut.completion.{unit}_done"))
     found += [Wire(f"array: {state}", f"bench.dut.counters.{state}_now") for state in _STATES]
     for row in range(config.rows):
