@@ -39,7 +39,6 @@ def test_float_files(path: Path) -> None:
     assert all(item.supported and not item.why for item in check(model))
 
 
-@pytest.mark.usefixtures("exact_onnxruntime")
 @pytest.mark.parametrize("path", QUANTIZED, ids=lambda path: path.stem)
 def test_quantized_files(path: Path) -> None:
     """The float network of the real values: beside ONNX Runtime by the roundings that it leaves out."""

@@ -32,7 +32,6 @@ def network_of(seed: int, images: np.ndarray) -> QuantizedNetwork:
     return replace(result, stem=exact.stem)
 
 
-@pytest.mark.usefixtures("exact_onnxruntime")
 @pytest.mark.parametrize("seed", range(12))
 def test_our_own_export_read_back_is_the_same_network(seed: int) -> None:
     shape = read(random_model(seed, branches=bool(seed % 2))).shapes["input"]
@@ -144,7 +143,6 @@ def quantized_like_onnxruntime(model: onnx.ModelProto, tmp_path: Path) -> api.Ev
     return api.evaluate(tmp_path / "q", tmp_path / "i.npz")
 
 
-@pytest.mark.usefixtures("exact_onnxruntime")
 @pytest.mark.parametrize("zero, dtype", [(0, "int8"), (128, "uint8")])
 def test_powers_of_two_are_kept_to_the_bit(tmp_path: Path, zero: int, dtype: str) -> None:
     steps = 2.0 ** -np.array([6, 7, 8, 6, 7, 9])
