@@ -38,6 +38,7 @@ BOARD_CLOCKS: Mapping[str, float | None] = {
     "ulx3s-45f": 50.0,
     "ulx3s-85f": 80.0,
     "orangecrab-25f": None,
+    "orangecrab-85f": None,
     "colorlight-5a-75b": 50.0,
     "icebreaker": 24.0,
     "tang-nano-9k": None,

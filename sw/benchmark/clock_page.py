@@ -67,7 +67,7 @@ def _clock(case: ClockCase, row: Clock) -> list[str]:
     wrong = [text for text in shortcomings(case, row) if "MHz" not in text]
     counts = [f"{row.cells[kind]:,}" if kind in row.cells else _DASH for kind in ("LUT", "FF", "DSP", "BRAM")]
     return [
-        f"{row.case}: {case.config.scratchpad >> 10} KB, {case.config.acc_depth}",
+        f"{row.case}: {case.config.words * case.config.word_bytes >> 10} KB, {case.config.acc_depth}",
         row.device,
         _mhz(row.median),
         _mhz(row.worst),
