@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, ResetSignal, Signal
 
 from .delay import delay
+from .ecp5_multiplier import logic_multiplier
 from .replicas import replicas
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Ecp5:
     distributed_words = 16
     """Of a TRELLIS_DPR16X4."""
     multipliers: int | None = None
-    """DSPs that there are; multipliers beyond become logic. None: no limit."""
+    """DSPs that there are; multipliers beyond become carry chains (``ecp5_multiplier``). None: no limit."""
 
     def lower_memory(self, memory: Memory1R1W) -> Module | None:
         """Slices of block RAM, each with its output register: clock to data falls from 5.8 to about 1 ns.
@@ -127,7 +128,9 @@ class Ecp5:
             return None
         self.built = getattr(self, "built", 0) + 1
         if self.multipliers is not None and self.built > self.multipliers:
-            return None
+            m, product = logic_multiplier(multiplier.a, multiplier.b)
+            m.d.comb += multiplier.p.eq(product)
+            return m
         m = Module()
         zero, one = (_constant(m, name, value) for name, value in (("zero", 0), ("one", 0xFFFF)))
         a, b = (Cat(Const(0, _HALF - len(value)), value) for value in (multiplier.a, multiplier.b))

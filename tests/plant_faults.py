@@ -30,6 +30,7 @@ class Fault(NamedTuple):
 
 
 _COMPUTE = "tests/hw/test_compute_unit.py"
+_CHAINS = "tests/hw/test_ecp5.py::test_a_multiplier_of_carry_chains_equals_the_generic_one"
 _ENGINE = "tests/sim/test_engine.py::test_again_without_reset"
 
 FAULTS = [
@@ -72,6 +73,8 @@ FAULTS = [
     Fault("outputs of an instruction overlap", "writeback.py", "trace_addr.eq(self.tail.base + count)", "trace_addr.eq(self.tail.base)", _COMPUTE),
     Fault("loops wrap one pixel early", "loop_nest.py", "ending[i].eq(left == 2)", "ending[i].eq(left == 3)", "tests/hw/test_loop_nest.py"),
     Fault("bubbles in a short pass forgotten", "sequencer.py", "return held | before.any()", "return held & 0", _COMPUTE),
+    Fault("sign of a multiplier of carry chains added", "ecp5_multiplier.py", "_DIFFERENCE, _FIRST_NEGATED, _CARRY = 0x8777,", "_DIFFERENCE, _FIRST_NEGATED, _CARRY = 0x7888,", _CHAINS),
+    Fault("multiplier of carry chains starts with a carry", "ecp5_multiplier.py", "_SUM, _FIRST, _NO_CARRY = 0x7888, 0x8888, 0x0000", "_SUM, _FIRST, _NO_CARRY = 0x7888, 0x8888, 0x000F", _CHAINS),
     Fault("mask of a depthwise tap ignored", "pe.py", "Mux(self.act_o[0], self.line, 0)", "self.line", "tests/hw/test_array.py"),
     Fault("rows of slots wrap into each other", "taps.py", "Cat(before & ~row_first,", "Cat(before,", "tests/hw/test_taps.py"),
     Fault("every slot makes an output", "taps.py", "Mux(now[-1], step, now - 1)", "-1", "tests/hw/test_taps.py"),

@@ -11,7 +11,7 @@ import pytest
 from amaranth.hdl import Module, signed
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
-from lowering_bench import compared, multiplier_check, multipliers
+from lowering_bench import compared, multiplier_check, multipliers, multipliers_bench
 from systolith.hw import ecp5 as lowering
 from systolith.hw.array import SystolicArray
 from systolith.hw.config import EngineConfig
@@ -187,8 +187,21 @@ def test_multipliers_beyond_the_dsps_are_logic():
     platform.multipliers = 3
     config = EngineConfig(rows=2, cols=2, scratchpad=1024, acc_depth=16, fir_depth=0)
     text = to_rtlil(SystolicArray(config=config), "dut", platform=platform)
-    assert text.count("cell \\MULT18X18D ") == 3 and text.count("cell $mul ") == 1
+    assert text.count("cell \\MULT18X18D ") == 3 and "cell $mul " not in text
+    assert text.count("cell \\CCU2C ") == 4 * (1 + 9 + 2) // 2  # four chains, 9 x 8 bits
     assert to_rtlil(SystolicArray(config=config), "dut", platform=Ecp5()).count("cell \\MULT18X18D ") == 4
+
+
+def test_a_multiplier_of_carry_chains_equals_the_generic_one(tmp_path):
+    """10,000 cycles of all sizes, under Verilator; odd and even operands of both sides."""
+    platform = Ecp5()
+    platform.multipliers = 0
+    widths = [*MULTIPLIERS, (8, 8), (9, 4), (8, 7), (16, 5), (2, 9)]
+    parts = multipliers(widths, "ecp5", platform)
+    assert not any("MULT18X18D" in part for part in parts) and sum("CCU2C" in part for part in parts) == len(
+        widths
+    )
+    assert compared(tmp_path, parts, multipliers_bench(widths, "ecp5"), CELLS) > 80_000
 
 
 class Alone(Component):
