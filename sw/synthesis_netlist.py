@@ -94,7 +94,7 @@ def netlist(
     family = target.family
     from ..hw.verilog import to_rtlil
 
-    text = to_rtlil(component, name, platform=platform_of(family.name))
+    text = to_rtlil(component, name, platform=platform_of(family.name, target.multipliers))
     synth = family.synth.format(top=name, **target.words)
     text = yosys_output(text, synth, "write_verilog -noattr {output}", say)
     text = text[text.index("\nmodule ") + 1 :]  # yosys names its own build above

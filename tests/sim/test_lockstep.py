@@ -41,8 +41,11 @@ ENGINES = (
         rows=2, cols=2, acc_depth=16, scratchpad=2048, port_width=32, fold_width=0, fir_depth=0, tables=0
     ),
     EngineConfig(rows=6, cols=4, acc_depth=16, scratchpad=4096, fold_width=16, fir_depth=32, tables=2),
+    EngineConfig(
+        rows=6, cols=5, acc_depth=16, scratchpad=4096, port_width=32, fold_width=0, fir_depth=0, tables=0
+    ),
 )
-"""The least, and one with everything, its words rotated."""
+"""The least; one with everything, its words rotated; one with two multipliers beyond the device's DSPs."""
 
 
 class Sample(Component):
@@ -229,7 +232,9 @@ def test_netlist_of_an_engine_equals_the_rtl(config: EngineConfig) -> None:
 
     Then look-up tables are inverted, one at a time.
     """
-    text, names = with_faults(engine_netlist(config, "ecp5-25f"), 12)
+    cells = engine_netlist(config, "ecp5-25f")
+    assert cells.count("MULT18X18D #(") == 1 + min(config.rows * config.cols, 28)
+    text, names = with_faults(cells, 12)
     both = lockstep(verilog(config), text, engine_ports(config))
     todo = jobs(config)
     for (expected, job), outcome in zip(todo, run([job for _, job in todo], both), strict=True):
