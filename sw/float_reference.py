@@ -184,9 +184,11 @@ class FloatSession:
 def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what fails is tried with the file's own batch
-    # Without VNNI a processor's sums of uint8 * int8 saturate: real values between codes, as the file says,
+    # ONNX Runtime's sums of uint8 * int8 saturate on processors without VNNI. Between QDQ pairs it computes real
+    # values, as the file says, once it does not fuse them; of operators that take unsigned codes it makes the
+    # weights unsigned.
     options.add_session_config_entry("session.disable_quant_qdq", "1")
-    if _unsigned_operators(model):  # and weights made unsigned.
+    if _unsigned_operators(model):
         options.add_session_config_entry("session.x64quantprecision", "1")
     model.ir_version = min(model.ir_version, _LOADED[0])
     for opset in model.opset_import:
