@@ -66,8 +66,8 @@ test: $(STAMP)
 test-slow: $(STAMP)
 	@test -d /usr/share/datasets/fashion-mnist || \
 	  echo 'make: the test of the accuracy is left out, for it needs: apt install dataset-fashion-mnist' >&2
-	$(BIN)/python -m pytest -m slow
-	$(BIN)/python tests/plant_faults.py
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow
+	$(BIN)/python tests/plant_faults.py --jobs $(WORKERS)
 
 bench: $(STAMP)
 	$(BIN)/python -m systolith.sw.bench -o docs/benchmarks.md

@@ -1,9 +1,9 @@
 """Plants faults in the RTL, one at a time, and checks that the fast tests catch each.
 
-    python tests/plant_faults.py [--only NAME] [--list]
+    python tests/plant_faults.py [--only NAME] [--jobs N] [--list]
 
-A fault is one replacement in one file of hw/. The project is copied to a temporary folder, the fault is planted
-there, and the named tests must fail (and pass without any fault). Exit 1 if one goes unnoticed.
+A fault is one replacement in one file of hw/. The project is copied to a temporary folder for each job, the fault is
+planted there, and the named tests must fail (and pass without any fault). Exit 1 if one goes unnoticed.
 """
 
 import argparse
@@ -13,7 +13,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from queue import Queue
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -132,11 +137,55 @@ def misplaced(faults: list[Fault]) -> list[str]:
     ]
 
 
+class Copies:
+    """Copies of the project, one for each test at a time."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self._free: Queue[Path] = Queue()
+        for number in range(count):
+            copy = folder / str(number)
+            ignored = shutil.ignore_patterns(".git", ".venv*", "*.egg-info")
+            shutil.copytree(ROOT, copy, symlinks=True, ignore=ignored)
+            self._free.put(copy)
+
+    @contextmanager
+    def one(self) -> Iterator[Path]:
+        """A copy that nobody else has; back when the block ends."""
+        copy = self._free.get()
+        try:
+            yield copy
+        finally:
+            self._free.put(copy)
+
+
 def run(folder: Path, test: str) -> subprocess.CompletedProcess[str]:
     """The named tests in the copy, first failure only."""
     env = os.environ | {"PYTHONPATH": str(folder / ".types"), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+def without_fault(copies: Copies, test: str) -> str:
+    """What is wrong with the tests themselves; nothing if they pass."""
+    with copies.one() as folder:
+        result = run(folder, test)
+    return f"{result.stdout[-2000:]}\n{test} fails without any fault" if result.returncode else ""
+
+
+def is_caught(copies: Copies, fault: Fault) -> bool:
+    """Plants one fault and says whether its tests fail."""
+    with copies.one() as folder:
+        path = folder / "hw" / fault.file
+        text = path.read_text()
+        path.write_text(text.replace(fault.old, fault.new))
+        began = time.monotonic()
+        try:
+            status = run(folder, fault.test).returncode
+        finally:
+            path.write_text(text)
+    verdict = "caught" if status == 1 else f"MISSED (pytest exit {status})"
+    print(f"{verdict:8} {time.monotonic() - began:5.1f} s  {fault.file:20} {fault.name}", flush=True)
+    return status == 1
 
 
 def main() -> int:
@@ -145,39 +194,27 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", help="names that contain this")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="faults at a time (default: 1)")
     parser.add_argument("--list", action="store_true", help="list the faults and stop")
     options = parser.parse_args()
     faults = [f for f in FAULTS if not options.only or options.only in f.name]
+    if options.jobs < 1 or not faults:
+        parser.error("--jobs must be a positive integer" if faults else f"no fault is named {options.only!r}")
     if options.list:
         for fault in faults:
             print(f"{fault.file:20} {fault.name}: {fault.old!r} -> {fault.new!r}")
         return 0
     if wrong := misplaced(faults):
         raise SystemExit("\n".join(wrong))
-    missed = 0
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "copy"
-        shutil.copytree(
-            ROOT, folder, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "*.egg-info")
-        )
-        for test in sorted({fault.test for fault in faults}):
-            clean = run(folder, test)
-            if clean.returncode:
-                print(clean.stdout[-2000:], file=sys.stderr)
-                raise SystemExit(f"{test} fails without any fault")
-        for fault in faults:
-            path = folder / "hw" / fault.file
-            text = path.read_text()
-            path.write_text(text.replace(fault.old, fault.new))
-            began = time.monotonic()
-            result = run(folder, fault.test)
-            path.write_text(text)
-            caught = result.returncode == 1
-            missed += not caught
-            verdict = "caught" if caught else f"MISSED (pytest exit {result.returncode})"
-            print(f"{verdict:8} {time.monotonic() - began:5.1f} s  {fault.file:20} {fault.name}", flush=True)
-    print(f"{len(faults) - missed} passed, {missed} failed")
-    return 1 if missed else 0
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(options.jobs) as pool:
+        copies = Copies(Path(name), options.jobs)
+        tests = sorted({fault.test for fault in faults})
+        print(f"{len(tests)} tests without any fault, then {len(faults)} faults", flush=True)
+        if broken := [lines for lines in pool.map(partial(without_fault, copies), tests) if lines]:
+            raise SystemExit("\n".join(broken))
+        caught = sum(pool.map(partial(is_caught, copies), faults))
+    print(f"{caught} passed, {len(faults) - caught} failed")
+    return 0 if caught == len(faults) else 1
 
 
 if __name__ == "__main__":
