@@ -19,7 +19,7 @@ help:
 	@echo 'make install    make .venv and install everything into it, pinned by constraints.txt'
 	@echo 'make demo       the whole path on the network of the package; leaves demo-out/demo.png'
 	@echo 'make test       the tests; under 15 minutes on 2 cores, most of it Verilator builds'
-	@echo 'make test-slow  the long tests and the planted faults (the accuracy test needs dataset-fashion-mnist)'
+	@echo 'make test-slow  the long tests, netlists of yosys among them, and the planted faults; hours'
 	@echo 'make bench      the fast benchmarks into docs/benchmarks.md; under 10 minutes once simulations are built'
 	@echo 'make bench-slow all of them (trained networks are taken from ../shared/data, if they are there)'
 	@echo 'make bench-scalesim  layer tables beside SCALE-Sim into docs/benchmarks.md; under 15 minutes the first time'
@@ -63,7 +63,7 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow'
 
-test-slow: $(STAMP)
+test-slow: $(SYNTH)
 	@test -d /usr/share/datasets/fashion-mnist || \
 	  echo 'make: the test of the accuracy is left out, for it needs: apt install dataset-fashion-mnist' >&2
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow
