@@ -18,8 +18,8 @@ TYPED   = -p systolith.hw -p systolith.quant -p systolith.sw -p systolith.sim
 help:
 	@echo 'make install    make .venv and install everything into it, pinned by constraints.txt'
 	@echo 'make demo       the whole path on the network of the package; leaves demo-out/demo.png'
-	@echo 'make test       the tests; under 15 minutes on 2 cores, most of it Verilator builds'
-	@echo 'make test-slow  the long tests, netlists of yosys among them, and the planted faults; hours'
+	@echo 'make test       the tests; 15 minutes is the aim, 26 on a slow processor, most of it Verilator builds'
+	@echo 'make test-slow  the long tests, netlists of yosys among them, and the planted faults; hours (the accuracy test needs dataset-fashion-mnist)'
 	@echo 'make bench      the fast benchmarks into docs/benchmarks.md; under 10 minutes once simulations are built'
 	@echo 'make bench-slow all of them (trained networks are taken from ../shared/data, if they are there)'
 	@echo 'make bench-scalesim  layer tables beside SCALE-Sim into docs/benchmarks.md; under 15 minutes the first time'
